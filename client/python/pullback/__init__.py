@@ -1,0 +1,1 @@
+"""Pullback: gradients, Jacobians and Hessians of any function, over gRPC."""

@@ -1,0 +1,86 @@
+"""The name of a program by its content (docs/program.md).
+
+The digest is SHA-256 over a canonical form: protobuf bytes have none, since writers may order fields
+as they like. In the canonical form every value is a tag of one byte, its length as 8 little-endian
+bytes, and its content; a sequence's content is that of its items, one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import assert_never
+
+from pullback.program.container import FORMAT_VERSION, Formula, Program, StableHlo
+from pullback.program.signature import Argument, Result
+from pullback.program.tensors import TensorType
+from pullback.program.trees import DictNode, Empty, Leaf, ListNode, NamedTupleNode, Tree, TupleNode
+
+Canonical = bytes | str | int | tuple["Canonical", ...]
+
+
+def digest(program: Program) -> str:
+    """The program's digest: 64 hexadecimal digits.
+
+    Who produced the program is left out, and so is the result's type of a formula, which follows from
+    the rest; two programs with the same digest are the same function.
+    """
+    return hashlib.sha256(canonical_bytes(_program(program))).hexdigest()
+
+
+def canonical_bytes(value: Canonical) -> bytes:
+    """The canonical form of nested tuples of bytes, text and integers."""
+    match value:
+        case bytes():
+            tag, content = b"b", value
+        case str():
+            tag, content = b"s", value.encode()
+        case int():
+            tag, content = b"i", value.to_bytes(8, "little", signed=True)
+        case tuple():
+            tag, content = b"t", b"".join(map(canonical_bytes, value))
+        case _:
+            assert_never(value)
+    return tag + len(content).to_bytes(8, "little") + content
+
+
+def _program(program: Program) -> Canonical:
+    arguments = tuple(map(_argument, program.signature.arguments))
+    match program.body:
+        case StableHlo(entry=entry, modules=modules):
+            result = program.signature.result
+            body: Canonical = ("stablehlo", entry, modules, _result(result) if result else ())
+        case Formula(source=source):
+            body = ("formula", source)
+        case _:
+            assert_never(program.body)
+    return ("pullback.program", FORMAT_VERSION, arguments, body)
+
+
+def _argument(argument: Argument) -> Canonical:
+    return (argument.name, _tree(argument.tree), tuple(map(_tensor_type, argument.leaves)))
+
+
+def _result(result: Result) -> Canonical:
+    return (_tree(result.tree), tuple(map(_tensor_type, result.leaves)))
+
+
+def _tensor_type(tensor_type: TensorType) -> Canonical:
+    return (tensor_type.element.value, tensor_type.shape)
+
+
+def _tree(tree: Tree) -> Canonical:
+    match tree:
+        case Leaf():
+            return ("leaf",)
+        case Empty():
+            return ("none",)
+        case ListNode(children=children):
+            return ("list", tuple(map(_tree, children)))
+        case TupleNode(children=children):
+            return ("tuple", tuple(map(_tree, children)))
+        case DictNode(keys=keys, children=children):
+            return ("dict", keys, tuple(map(_tree, children)))
+        case NamedTupleNode(type_name=name, fields=fields, children=children):
+            return ("named_tuple", name, fields, tuple(map(_tree, children)))
+        case _:
+            assert_never(tree)

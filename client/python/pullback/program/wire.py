@@ -1,0 +1,248 @@
+"""Programs as protobuf messages, and back."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never, cast
+
+from google.protobuf.message import DecodeError
+
+from pullback.program.container import FORMAT_VERSION, Body, Formula, Producer, Program, StableHlo
+from pullback.program.elements import ElementType
+from pullback.program.errors import MalformedProgramError
+from pullback.program.signature import Argument, Result, Signature
+from pullback.program.tensors import TensorType
+from pullback.program.trees import (
+    LEAF,
+    DictNode,
+    Empty,
+    Leaf,
+    ListNode,
+    NamedTupleNode,
+    Tree,
+    TupleNode,
+)
+from pullback.v1 import program_pb2, tensor_pb2, tree_pb2
+
+_PREFIX: Final = "ELEMENT_TYPE_"
+# The stubs call an enum's numbers a class of their own; at run time they are plain integers.
+_TO_ENUM: Final[dict[ElementType, tensor_pb2.ElementType]] = {
+    element: cast(tensor_pb2.ElementType, tensor_pb2.ElementType.Value(_PREFIX + element.value.upper()))
+    for element in ElementType
+}
+_FROM_ENUM: Final[dict[int, ElementType]] = {number: element for element, number in _TO_ENUM.items()}
+_DEEPEST_TREE: Final = 64
+
+
+def element_to_wire(element: ElementType) -> tensor_pb2.ElementType:
+    """The enum value of an element type."""
+    return _TO_ENUM[element]
+
+
+def element_from_wire(number: int) -> ElementType:
+    """The element type of an enum value.
+
+    Raises:
+        MalformedProgramError: If the number is 0 or unknown here.
+    """
+    if number not in _FROM_ENUM:
+        raise MalformedProgramError(
+            f"element type {number} is unknown; this version knows {min(_FROM_ENUM)} to {max(_FROM_ENUM)}"
+        )
+    return _FROM_ENUM[number]
+
+
+def tensor_type_to_wire(tensor_type: TensorType) -> tensor_pb2.TensorType:
+    """The message of a tensor type."""
+    return tensor_pb2.TensorType(element_type=_TO_ENUM[tensor_type.element], shape=tensor_type.shape)
+
+
+def tensor_type_from_wire(message: tensor_pb2.TensorType) -> TensorType:
+    """The tensor type of a message.
+
+    Raises:
+        MalformedProgramError: If the element type is unknown or a size is negative.
+    """
+    shape = tuple(message.shape)
+    if any(size < 0 for size in shape):
+        raise MalformedProgramError(f"the shape {list(shape)} has a negative size")
+    return TensorType(element_from_wire(message.element_type), shape)
+
+
+def tree_to_wire(tree: Tree) -> tree_pb2.Tree:
+    """The message of a tree."""
+    match tree:
+        case Leaf():
+            return tree_pb2.Tree(leaf=tree_pb2.Tree.Leaf())
+        case Empty():
+            return tree_pb2.Tree(none=tree_pb2.Tree.Empty())
+        case ListNode(children=children):
+            return tree_pb2.Tree(list=tree_pb2.Tree.Sequence(children=map(tree_to_wire, children)))
+        case TupleNode(children=children):
+            return tree_pb2.Tree(tuple=tree_pb2.Tree.Sequence(children=map(tree_to_wire, children)))
+        case DictNode(keys=keys, children=children):
+            mapping = tree_pb2.Tree.Mapping(keys=keys, children=map(tree_to_wire, children))
+            return tree_pb2.Tree(dict=mapping)
+        case NamedTupleNode(type_name=name, fields=fields, children=children):
+            named = tree_pb2.Tree.NamedTuple(
+                type_name=name, fields=fields, children=map(tree_to_wire, children)
+            )
+            return tree_pb2.Tree(named_tuple=named)
+        case _:
+            assert_never(tree)
+
+
+def tree_from_wire(message: tree_pb2.Tree, depth: int = 0) -> Tree:
+    """The tree of a message.
+
+    Raises:
+        MalformedProgramError: If a node is empty, keys are unsorted or double, names are no names, or
+            the tree is deeper than 64.
+    """
+    if depth > _DEEPEST_TREE:
+        raise MalformedProgramError(f"a tree is nested deeper than {_DEEPEST_TREE}")
+    match message.WhichOneof("node"):
+        case "leaf":
+            return LEAF
+        case "none":
+            return Empty()
+        case "list":
+            return ListNode(_children(message.list.children, depth))
+        case "tuple":
+            return TupleNode(_children(message.tuple.children, depth))
+        case "dict":
+            return _dict(message.dict, depth)
+        case "named_tuple":
+            return _named_tuple(message.named_tuple, depth)
+        case _:
+            raise MalformedProgramError("a node of a tree is empty; it must be a leaf, None or a container")
+
+
+def _children(messages: object, depth: int) -> tuple[Tree, ...]:
+    return tuple(tree_from_wire(message, depth + 1) for message in messages)  # type: ignore[attr-defined]
+
+
+def _dict(message: tree_pb2.Tree.Mapping, depth: int) -> DictNode:
+    keys = tuple(message.keys)
+    if list(keys) != sorted(set(keys)):
+        raise MalformedProgramError(f"the keys of a dict must be sorted, each once: {list(keys)}")
+    return DictNode(keys, _paired(keys, _children(message.children, depth)))
+
+
+def _named_tuple(message: tree_pb2.Tree.NamedTuple, depth: int) -> NamedTupleNode:
+    fields = tuple(message.fields)
+    names = (message.type_name, *fields)
+    if not all(name.isidentifier() and not name.startswith("_") for name in names) or len(set(fields)) < len(
+        fields
+    ):
+        raise MalformedProgramError(
+            f"the named tuple {message.type_name!r} has unusable fields: {list(fields)}"
+        )
+    return NamedTupleNode(message.type_name, fields, _paired(fields, _children(message.children, depth)))
+
+
+def _paired(names: tuple[str, ...], children: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    if len(names) != len(children):
+        raise MalformedProgramError(f"a container has {len(names)} names and {len(children)} children")
+    return children
+
+
+def signature_to_wire(signature: Signature) -> program_pb2.Signature:
+    """The message of a signature."""
+    arguments = [
+        program_pb2.Argument(
+            name=argument.name,
+            tree=tree_to_wire(argument.tree),
+            leaves=map(tensor_type_to_wire, argument.leaves),
+        )
+        for argument in signature.arguments
+    ]
+    if signature.result is None:
+        return program_pb2.Signature(arguments=arguments)
+    return program_pb2.Signature(
+        arguments=arguments,
+        result=tree_to_wire(signature.result.tree),
+        result_leaves=map(tensor_type_to_wire, signature.result.leaves),
+    )
+
+
+def signature_from_wire(message: program_pb2.Signature) -> Signature:
+    """The signature of a message.
+
+    Raises:
+        MalformedProgramError: If a part of it is malformed.
+    """
+    arguments = tuple(
+        Argument(part.name, tree_from_wire(part.tree), tuple(map(tensor_type_from_wire, part.leaves)))
+        for part in message.arguments
+    )
+    if not message.HasField("result"):
+        return Signature(arguments)
+    leaves = tuple(map(tensor_type_from_wire, message.result_leaves))
+    return Signature(arguments, Result(tree_from_wire(message.result), leaves))
+
+
+def producer_to_wire(producer: Producer) -> program_pb2.Producer:
+    """The message of a producer."""
+    return program_pb2.Producer(
+        name=producer.name, version=producer.version, dependencies=producer.dependencies
+    )
+
+
+def program_to_wire(program: Program) -> program_pb2.Program:
+    """The message of a program."""
+    message = program_pb2.Program(
+        format_version=FORMAT_VERSION,
+        signature=signature_to_wire(program.signature),
+        producer=producer_to_wire(program.producer),
+    )
+    match program.body:
+        case StableHlo(entry=entry, modules=modules):
+            message.stable_hlo.CopyFrom(program_pb2.StableHlo(entry=entry, modules=modules))
+        case Formula(source=source):
+            message.formula.CopyFrom(program_pb2.Formula(source=source))
+        case _:
+            assert_never(program.body)
+    return message
+
+
+def program_from_wire(message: program_pb2.Program) -> Program:
+    """The program of a message.
+
+    Raises:
+        MalformedProgramError: If its container version is unknown or a part of it is malformed.
+    """
+    if message.format_version != FORMAT_VERSION:
+        raise MalformedProgramError(
+            f"the program has container version {message.format_version}; this version reads {FORMAT_VERSION}"
+        )
+    producer = Producer(message.producer.name, message.producer.version, dict(message.producer.dependencies))
+    return Program(_body(message), signature_from_wire(message.signature), producer)
+
+
+def _body(message: program_pb2.Program) -> Body:
+    match message.WhichOneof("body"):
+        case "stable_hlo":
+            return StableHlo(message.stable_hlo.entry, tuple(message.stable_hlo.modules))
+        case "formula":
+            return Formula(message.formula.source)
+        case _:
+            raise MalformedProgramError("the program has no body in a format that this version reads")
+
+
+def program_to_bytes(program: Program) -> bytes:
+    """The serialized message of a program."""
+    return program_to_wire(program).SerializeToString()
+
+
+def program_from_bytes(data: bytes) -> Program:
+    """The program of a serialized message.
+
+    Raises:
+        MalformedProgramError: If the bytes are no such message.
+    """
+    message = program_pb2.Program()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise MalformedProgramError(f"{len(data)} bytes are no serialized Program: {error}") from error
+    return program_from_wire(message)

@@ -1,0 +1,1 @@
+"""Message classes of the API, generated from `proto/pullback/v1/` by `./dev generate`."""

@@ -1,0 +1,1 @@
+"""The Pullback server. ARCHITECTURE.md shows its floors; `python -m pullback_server` starts it."""

@@ -1,0 +1,136 @@
+"""What a server tells a caller whose call failed.
+
+    ServiceError             has a reason, a sentence, and metadata
+    ├── RequestError         the caller's to mend: never worth a retry
+    ├── StoredDataError      an administrator's to mend: what was stored is damaged
+    ├── PressureError        too much or too large
+    ├── AvailabilityError    passes by itself: worth a retry
+    └── ExecutionError       the program or the device failed while compiling or running
+
+Knows gRPC's code names, not gRPC: `services.status` turns these errors into gRPC status.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Code(StrEnum):
+    """The gRPC codes that are used, by name."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    NOT_FOUND = "NOT_FOUND"
+    DATA_LOSS = "DATA_LOSS"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    ABORTED = "ABORTED"
+    INTERNAL = "INTERNAL"
+
+
+class Reason(StrEnum):
+    """Why a call failed. Documented value by value in `proto/pullback/v1/errors.proto`."""
+
+    MALFORMED_REQUEST = "MALFORMED_REQUEST"
+    SHAPE_MISMATCH = "SHAPE_MISMATCH"
+    ELEMENT_TYPE_MISMATCH = "ELEMENT_TYPE_MISMATCH"
+    ARGUMENT_COUNT_MISMATCH = "ARGUMENT_COUNT_MISMATCH"
+    INVALID_ARGNUMS = "INVALID_ARGNUMS"
+    DERIVATIVE_UNDEFINED = "DERIVATIVE_UNDEFINED"
+    MALFORMED_PROGRAM = "MALFORMED_PROGRAM"
+    FORMULA_ERROR = "FORMULA_ERROR"
+    UNSUPPORTED_OPERATION = "UNSUPPORTED_OPERATION"
+    DIGEST_MISMATCH = "DIGEST_MISMATCH"
+    FUNCTION_NOT_FOUND = "FUNCTION_NOT_FOUND"
+    REVISION_NOT_FOUND = "REVISION_NOT_FOUND"
+    PROGRAM_NOT_FOUND = "PROGRAM_NOT_FOUND"
+    STORED_PROGRAM_DAMAGED = "STORED_PROGRAM_DAMAGED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    OVERLOADED = "OVERLOADED"
+    NOT_READY = "NOT_READY"
+    WORKER_DIED = "WORKER_DIED"
+    COMPILATION_FAILED = "COMPILATION_FAILED"
+    EXECUTION_FAILED = "EXECUTION_FAILED"
+    INTERNAL = "INTERNAL"
+    CONCURRENT_REGISTRATION = "CONCURRENT_REGISTRATION"
+
+
+class ServiceError(Exception):
+    """A failure with a reason.
+
+    Args:
+        reason: Why; decides the gRPC code.
+        message: What happened, with the value, and what to do: a sentence for people.
+        metadata: Values for programs, as text.
+    """
+
+    def __init__(self, reason: Reason, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata = metadata
+
+    @property
+    def code(self) -> Code:
+        """The gRPC code."""
+        return _CODES[self.reason]
+
+
+class RequestError(ServiceError):
+    """The caller's to mend: never worth a retry."""
+
+
+class StoredDataError(ServiceError):
+    """An administrator's to mend: what was stored is damaged."""
+
+
+class PressureError(ServiceError):
+    """Too much or too large."""
+
+
+class AvailabilityError(ServiceError):
+    """Passes by itself: worth a retry."""
+
+
+class ExecutionError(ServiceError):
+    """The program or the device failed while compiling or running."""
+
+
+_CODES: Final = {
+    Reason.MALFORMED_REQUEST: Code.INVALID_ARGUMENT,
+    Reason.SHAPE_MISMATCH: Code.INVALID_ARGUMENT,
+    Reason.ELEMENT_TYPE_MISMATCH: Code.INVALID_ARGUMENT,
+    Reason.ARGUMENT_COUNT_MISMATCH: Code.INVALID_ARGUMENT,
+    Reason.INVALID_ARGNUMS: Code.INVALID_ARGUMENT,
+    Reason.DERIVATIVE_UNDEFINED: Code.INVALID_ARGUMENT,
+    Reason.MALFORMED_PROGRAM: Code.INVALID_ARGUMENT,
+    Reason.FORMULA_ERROR: Code.INVALID_ARGUMENT,
+    Reason.UNSUPPORTED_OPERATION: Code.INVALID_ARGUMENT,
+    Reason.DIGEST_MISMATCH: Code.INVALID_ARGUMENT,
+    Reason.FUNCTION_NOT_FOUND: Code.NOT_FOUND,
+    Reason.REVISION_NOT_FOUND: Code.NOT_FOUND,
+    Reason.PROGRAM_NOT_FOUND: Code.NOT_FOUND,
+    Reason.STORED_PROGRAM_DAMAGED: Code.DATA_LOSS,
+    Reason.LIMIT_EXCEEDED: Code.RESOURCE_EXHAUSTED,
+    Reason.OVERLOADED: Code.RESOURCE_EXHAUSTED,
+    Reason.NOT_READY: Code.UNAVAILABLE,
+    Reason.WORKER_DIED: Code.INTERNAL,
+    Reason.COMPILATION_FAILED: Code.INTERNAL,
+    Reason.EXECUTION_FAILED: Code.INTERNAL,
+    Reason.INTERNAL: Code.INTERNAL,
+    Reason.CONCURRENT_REGISTRATION: Code.ABORTED,
+}
+_CLASSES: Final = {
+    Code.INVALID_ARGUMENT: RequestError,
+    Code.NOT_FOUND: RequestError,
+    Code.DATA_LOSS: StoredDataError,
+    Code.RESOURCE_EXHAUSTED: PressureError,
+    Code.UNAVAILABLE: AvailabilityError,
+    Code.ABORTED: AvailabilityError,
+    Code.INTERNAL: ExecutionError,
+}
+
+
+def service_error(reason: Reason, message: str, **metadata: str) -> ServiceError:
+    """The error of a reason, in the class that its code belongs to."""
+    return _CLASSES[_CODES[reason]](reason, message, **metadata)

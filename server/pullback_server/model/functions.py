@@ -1,0 +1,67 @@
+"""What is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pullback.program.container import Producer
+from pullback.program.signature import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One program under a name.
+
+    Attributes:
+        digest: The program's digest, its address.
+        blob: The digest of the stored bytes.
+        format: The name of the program's format.
+        created: When it was registered, in seconds since 1970 (UTC).
+    """
+
+    digest: str
+    blob: str
+    format: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A name with its revisions.
+
+    Attributes:
+        name: The last part of the resource name.
+        revisions: Oldest first, at least one.
+        current: The digest of the revision that the bare name means.
+        labels: Labels to find it by.
+        description: A text for people.
+    """
+
+    name: str
+    revisions: tuple[Revision, ...]
+    current: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def current_revision(self) -> Revision:
+        """The revision that the bare name means."""
+        return next(revision for revision in self.revisions if revision.digest == self.current)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A function at one of its revisions, with what its program says.
+
+    Attributes:
+        function: The function.
+        revision: The revision.
+        signature: The program's signature, with its result.
+        producer: Who made the program.
+    """
+
+    function: Function
+    revision: Revision
+    signature: Signature
+    producer: Producer

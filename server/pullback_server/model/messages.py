@@ -1,0 +1,101 @@
+"""What front and worker say to each other, one request and one answer at a time, matched by id.
+
+The bytes of tensors do not stand in these messages; they follow in the same frame (`frames`), in the
+order of the tensor types.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pullback.program.tensors import TensorType
+from pullback_server.model.devices import WorkerDescription
+from pullback_server.model.evaluation import Timing
+from pullback_server.model.quantities import Want
+
+
+class LoadProgram(msgspec.Struct, frozen=True, tag=True):
+    """Front: keep this program; answered with ProgramLoaded or Failed.
+
+    Attributes:
+        id: The number of the request.
+        digest: The program's digest.
+        program: The serialized program.
+    """
+
+    id: int
+    digest: str
+    program: bytes
+
+
+class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the program is readable and traceable, and these are the types of its result's leaves."""
+
+    id: int
+    result: tuple[TensorType, ...]
+
+
+class Compile(msgspec.Struct, frozen=True, tag=True):
+    """Front: compile ahead; answered with Compiled, ProgramMissing or Failed."""
+
+    id: int
+    digest: str
+    wants: tuple[Want, ...]
+    points: int | None
+    shared_leaves: tuple[int, ...]
+
+
+class Compiled(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the executable is ready; `cached` if it was before."""
+
+    id: int
+    cached: bool
+
+
+class Evaluate(msgspec.Struct, frozen=True, tag=True):
+    """Front: evaluate; answered with Evaluated, ProgramMissing or Failed.
+
+    The tensors of arguments, tangents and cotangents follow in this order.
+    """
+
+    id: int
+    digest: str
+    wants: tuple[Want, ...]
+    arguments: tuple[TensorType, ...]
+    tangents: tuple[TensorType, ...]
+    cotangents: tuple[TensorType, ...]
+    points: int | None
+
+
+class Evaluated(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the results; their tensors follow."""
+
+    id: int
+    results: tuple[tuple[TensorType, ...], ...]
+    timing: Timing
+
+
+class ProgramMissing(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the program was never loaded, or was dropped for want of memory."""
+
+    id: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the request failed. The fields are those of ServiceError."""
+
+    id: int
+    reason: str
+    message: str
+    metadata: dict[str, str]
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the first message, once JAX has its device."""
+
+    description: WorkerDescription
+
+
+Request = LoadProgram | Compile | Evaluate
+Answer = ProgramLoaded | Compiled | Evaluated | ProgramMissing | Failed
+Message = Request | Answer | Ready
