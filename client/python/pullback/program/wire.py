@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Final, assert_never, cast
 
 from google.protobuf.message import DecodeError
@@ -30,7 +31,7 @@ _TO_ENUM: Final[dict[ElementType, tensor_pb2.ElementType]] = {
     for element in ElementType
 }
 _FROM_ENUM: Final[dict[int, ElementType]] = {number: element for element, number in _TO_ENUM.items()}
-_DEEPEST_TREE: Final = 64
+_DEEPEST_TREE: Final = 32
 
 
 def element_to_wire(element: ElementType) -> tensor_pb2.ElementType:
@@ -96,7 +97,7 @@ def tree_from_wire(message: tree_pb2.Tree, depth: int = 0) -> Tree:
 
     Raises:
         MalformedProgramError: If a node is empty, keys are unsorted or double, names are no names, or
-            the tree is deeper than 64.
+            the tree is deeper than 32.
     """
     if depth > _DEEPEST_TREE:
         raise MalformedProgramError(f"a tree is nested deeper than {_DEEPEST_TREE}")
@@ -130,14 +131,15 @@ def _dict(message: tree_pb2.Tree.Mapping, depth: int) -> DictNode:
 
 def _named_tuple(message: tree_pb2.Tree.NamedTuple, depth: int) -> NamedTupleNode:
     fields = tuple(message.fields)
-    names = (message.type_name, *fields)
-    if not all(name.isidentifier() and not name.startswith("_") for name in names) or len(set(fields)) < len(
-        fields
-    ):
+    if not all(map(_names_attribute, (message.type_name, *fields))) or len(set(fields)) < len(fields):
         raise MalformedProgramError(
             f"the named tuple {message.type_name!r} has unusable fields: {list(fields)}"
         )
     return NamedTupleNode(message.type_name, fields, _paired(fields, _children(message.children, depth)))
+
+
+def _names_attribute(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_") and not keyword.iskeyword(name)
 
 
 def _paired(names: tuple[str, ...], children: tuple[Tree, ...]) -> tuple[Tree, ...]:
