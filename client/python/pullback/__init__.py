@@ -1,1 +1,96 @@
-"""Pullback: gradients, Jacobians and Hessians of any function, over gRPC."""
+"""Pullback: gradients, Jacobians and Hessians of any function, over gRPC.
+
+A façade: every name is loaded from the module that defines it when it is first used, so that
+`import pullback.program` or `import pullback.v1` brings in no gRPC, and nothing here brings in JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pullback import aio, errors
+    from pullback._descriptions import Capabilities, Device, FunctionDetails, Health, Limits, Revision
+    from pullback._registration import Formula
+    from pullback._results import Results, Timing
+    from pullback._wants import Want
+    from pullback.client import Client, Function, connect, local
+    from pullback.errors import (
+        ConflictError,
+        DataLossError,
+        DeadlineExceededError,
+        InvalidArgumentError,
+        LimitExceededError,
+        NotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        PullbackError,
+        ServerError,
+        ServerStartError,
+        UnavailableError,
+    )
+    from pullback.program.container import Program
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "Capabilities",
+    "Client",
+    "ConflictError",
+    "DataLossError",
+    "DeadlineExceededError",
+    "Device",
+    "Formula",
+    "Function",
+    "FunctionDetails",
+    "Health",
+    "InvalidArgumentError",
+    "LimitExceededError",
+    "Limits",
+    "NotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "Program",
+    "PullbackError",
+    "Results",
+    "Revision",
+    "ServerError",
+    "ServerStartError",
+    "Timing",
+    "UnavailableError",
+    "Want",
+    "aio",
+    "connect",
+    "errors",
+    "local",
+]
+
+_HOMES: Final = {
+    "aio": "pullback.aio",
+    "errors": "pullback.errors",
+    "connect": "pullback.client",
+    "local": "pullback.client",
+    "Client": "pullback.client",
+    "Function": "pullback.client",
+    "Formula": "pullback._registration",
+    "Program": "pullback.program.container",
+    "Results": "pullback._results",
+    "Timing": "pullback._results",
+    "Want": "pullback._wants",
+    **dict.fromkeys(
+        ["Capabilities", "Device", "FunctionDetails", "Health", "Limits", "Revision"],
+        "pullback._descriptions",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'pullback' has no attribute {name!r}")
+    module = importlib.import_module(_HOMES.get(name, "pullback.errors"))
+    return module if module.__name__ == f"pullback.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

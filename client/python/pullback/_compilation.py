@@ -1,0 +1,80 @@
+"""Compiling ahead of the first evaluation: its request and its progress; without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pullback._calls import seconds
+from pullback._wants import Argnums, Quantity, Want, resolve, want_to_wire
+from pullback.errors import invalid_argument
+from pullback.program.signature import Signature
+from pullback.v1 import evaluation_pb2
+
+State = Literal["started", "ready"]
+_STATES: Final[dict[int, State]] = {
+    evaluation_pb2.CompileResponse.STATE_STARTED: "started",
+    evaluation_pb2.CompileResponse.STATE_READY: "ready",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a compilation is.
+
+    Attributes:
+        state: `started` once a worker has begun, `ready` at the end.
+        elapsed: Seconds since the call began.
+        cached: With `ready`: whether the executable was there already.
+    """
+
+    state: State
+    elapsed: float
+    cached: bool
+
+
+NOT_STARTED: Final = Progress("started", 0.0, cached=False)
+
+
+def compile_request(
+    revision: str,
+    signature: Signature,
+    wants: Iterable[Quantity | Want],
+    *,
+    argnums: Argnums | None,
+    batch: int | None,
+    shared: Iterable[str],
+) -> evaluation_pb2.CompileRequest:
+    """The request to compile ahead.
+
+    Args:
+        revision: The resource name of the function's revision.
+        signature: Its signature.
+        wants: What will be wanted together.
+        argnums: For wants that do not say.
+        batch: The number of points; None for a single point.
+        shared: The names of the arguments that will not be batched.
+
+    Raises:
+        InvalidArgumentError: If a want does not fit the signature, or a shared argument is unknown.
+    """
+    resolved = resolve(wants, signature, argnums)
+    leaves = [leaf for name in shared for leaf in signature.leaf_range(_argnum(signature, name))]
+    return evaluation_pb2.CompileRequest(
+        function=revision, wants=map(want_to_wire, resolved), batch=batch, shared_leaves=leaves
+    )
+
+
+def _argnum(signature: Signature, name: str) -> int:
+    names = [argument.name for argument in signature.arguments]
+    if name not in names:
+        raise invalid_argument(
+            "ARGUMENT_COUNT_MISMATCH", f"there is no argument {name!r}; the arguments are {', '.join(names)}"
+        )
+    return names.index(name)
+
+
+def progress_from_wire(message: evaluation_pb2.CompileResponse) -> Progress:
+    """The progress of a message; a state that is unknown here counts as started."""
+    return Progress(_STATES.get(message.state, "started"), seconds(message.elapsed), message.cached)

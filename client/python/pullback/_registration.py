@@ -1,0 +1,146 @@
+"""From what a user registers to the messages that register it; without I/O."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pullback import __version__
+from pullback._names import default_name, function_name
+from pullback.errors import invalid_argument
+from pullback.program import container
+from pullback.program.container import Producer, Program
+from pullback.program.digest import digest
+from pullback.program.signature import Argument, Signature
+from pullback.program.tensors import TensorType, parse_tensor_type
+from pullback.program.trees import LEAF
+from pullback.program.wire import program_to_bytes, program_to_wire
+from pullback.v1 import functions_pb2
+
+_CHUNK: Final = 1 << 20
+_LARGEST_INLINE: Final = 1 << 20
+
+
+class Formula:
+    """A function as a text in the formula language (docs/formula.md).
+
+    `Formula("sum(x**2) * y", x="f64[8]", y="f64[]")` takes an array of 8 and a number.
+
+    Args:
+        source: Statements, one a line or separated by semicolons; the last is the result.
+        **arguments: The type of each argument, in the order of the call.
+
+    Raises:
+        MalformedProgramError: If a type cannot be read.
+    """
+
+    __slots__ = ("program",)
+
+    def __init__(self, source: str, /, **arguments: str | TensorType) -> None:
+        types = {name: _tensor_type(text) for name, text in arguments.items()}
+        signature = Signature(tuple(Argument(name, LEAF, (kind,)) for name, kind in types.items()))
+        producer = Producer("pullback-python", __version__)
+        self.program = Program(container.Formula(source), signature, producer)
+
+
+def _tensor_type(text: str | TensorType) -> TensorType:
+    return text if isinstance(text, TensorType) else parse_tensor_type(text)
+
+
+Source = Program | Formula | Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What registers a function.
+
+    Attributes:
+        request: The request.
+        upload: The serialized program, where it must be uploaded first because it is large; else empty.
+        digest: The program's digest.
+    """
+
+    request: functions_pb2.RegisterFunctionRequest
+    upload: bytes
+    digest: str
+
+    def chunks(self) -> Iterator[functions_pb2.UploadProgramRequest]:
+        """The messages of the upload."""
+        for start in range(0, len(self.upload), _CHUNK):
+            chunk = self.upload[start : start + _CHUNK]
+            if start == 0:
+                yield functions_pb2.UploadProgramRequest(
+                    digest=self.digest, size_bytes=len(self.upload), chunk=chunk
+                )
+            else:
+                yield functions_pb2.UploadProgramRequest(chunk=chunk)
+
+
+def prepare(
+    source: Source,
+    examples: Sequence[Any],
+    *,
+    name: str | None,
+    labels: Mapping[str, str],
+    description: str,
+) -> Registration:
+    """Prepares the registration of a function.
+
+    Args:
+        source: A function that JAX can trace, a formula, or a program.
+        examples: For a function: example arguments, whose shapes and dtypes count.
+        name: The function's name; None is the Python function's own, or one made from the digest.
+        labels: Labels to find it by.
+        description: A text for people.
+
+    Raises:
+        InvalidArgumentError: If the source is none of these, examples are superfluous, the name cannot be
+            one, or JAX is needed and missing.
+    """
+    program = to_program(source, examples)
+    content = digest(program)
+    request = functions_pb2.RegisterFunctionRequest(
+        name=function_name(name or default_name(getattr(source, "__name__", ""), content)),
+        labels=labels,
+        description=description,
+    )
+    data = program_to_bytes(program)
+    if len(data) > _LARGEST_INLINE:
+        request.program_digest = content
+        return Registration(request, data, content)
+    request.program.CopyFrom(program_to_wire(program))
+    return Registration(request, b"", content)
+
+
+def to_program(source: Source, examples: Sequence[Any]) -> Program:
+    """The program of what a user registers; a Python function is traced here, on the user's machine.
+
+    Raises:
+        InvalidArgumentError: As `prepare`.
+    """
+    if isinstance(source, Program | Formula):
+        if examples:
+            raise invalid_argument(
+                "MALFORMED_REQUEST", "example arguments are only for Python functions; a program has its own"
+            )
+        return source.program if isinstance(source, Formula) else source
+    if not callable(source):
+        raise invalid_argument(
+            "MALFORMED_REQUEST",
+            f"a {type(source).__name__} cannot be registered; pass a function that JAX can trace, a "
+            "pullback.Formula or a Program",
+        )
+    return _export(source, examples)
+
+
+def _export(function: Callable[..., Any], examples: Sequence[Any]) -> Program:
+    if importlib.util.find_spec("jax") is None:
+        raise invalid_argument(
+            "MALFORMED_REQUEST",
+            "registering a Python function needs JAX to trace it; run pip install 'pullback[jax]'",
+        )
+    exported: Program = importlib.import_module("pullback.export").export(function, *examples)
+    return exported

@@ -1,0 +1,181 @@
+"""From the flat results of an evaluation to the trees that JAX would give; without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+import numpy as np
+
+from pullback._tensors import Array
+from pullback._wants import ResolvedWant
+from pullback.errors import ServerError
+from pullback.program.signature import Result, Signature
+from pullback.program.tensors import TensorType
+from pullback.program.trees import (
+    DictNode,
+    Empty,
+    Leaf,
+    ListNode,
+    NamedTupleNode,
+    Tree,
+    TupleNode,
+    count_leaves,
+    unflatten,
+)
+
+# JAX's dtype of derivatives with respect to what has none (jax.dtypes.float0).
+FLOAT0: Final = np.dtype([("float0", np.void, 0)])
+
+
+class Results(Mapping[str, Any]):
+    """What came of an evaluation: a result for each want, by key or as an attribute.
+
+    `results["grad"]` and `results.grad` are the same, in the order of the wants.
+
+    Args:
+        values: The result of each want by its key.
+        revision: The resource name of the revision that was evaluated.
+        timing: Where the time went.
+    """
+
+    __slots__ = ("_values", "revision", "timing")
+
+    def __init__(self, values: Mapping[str, Any], revision: str, timing: Timing) -> None:
+        self._values = dict(values)
+        self.revision = revision
+        self.timing = timing
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        # A copy in the making has no values yet.
+        if name.startswith("__") or name in Results.__slots__ or name not in self._values:
+            raise AttributeError(f"{name!r} was not wanted, or is no attribute of results")
+        return self._values[name]
+
+    def __repr__(self) -> str:
+        return f"Results({', '.join(f'{key}={value!r}' for key, value in self._values.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time of an evaluation went, in seconds.
+
+    Attributes:
+        total: From the request's arrival to its answer, in the server.
+        compile: Compiling; zero where the executable was there.
+        execute: Running on the device.
+    """
+
+    total: float
+    compile: float
+    execute: float
+
+
+def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], points: int | None) -> Any:
+    """The result of one want as the tree that JAX would give.
+
+    Args:
+        want: What was wanted.
+        signature: The function's.
+        arrays: The arrays that the server gave for it.
+        points: The size of the batch; None where nothing was batched.
+
+    Raises:
+        ServerError: If the number of arrays is not what the want has.
+    """
+    tree = _tree(want, signature)
+    leaves = _with_float0(want, signature, list(arrays), points)
+    if len(leaves) != count_leaves(tree):
+        raise ServerError(
+            f"the server sent {len(arrays)} arrays for {want.key!r}, which has {count_leaves(tree)}",
+            code="INTERNAL",
+        )
+    return unflatten(tree, leaves)
+
+
+def _tree(want: ResolvedWant, signature: Signature) -> Tree:
+    result, arguments = require_result(signature).tree, _argument_tree(want, signature)
+    match want.quantity:
+        case "value" | "jvp":
+            return result
+        case "grad" | "vjp":
+            return arguments
+        case "jacobian" | "jacfwd" | "jacrev" | "hvp":
+            return compose(result, arguments)
+        case "hessian":
+            return compose(compose(result, arguments), arguments)
+        case "derivative":
+            tree = result
+            for _ in range(want.order):
+                tree = compose(tree, arguments)
+            return tree
+        case _:
+            assert_never(want.quantity)
+
+
+def _argument_tree(want: ResolvedWant, signature: Signature) -> Tree:
+    trees = tuple(signature.arguments[number].tree for number in want.argnums)
+    return trees[0] if want.bare and trees else TupleNode(trees)
+
+
+def compose(outer: Tree, inner: Tree) -> Tree:
+    """The structure `outer` with `inner` at the place of each leaf, as of `jax.jacobian`."""
+    match outer:
+        case Leaf():
+            return inner
+        case Empty():
+            return outer
+        case ListNode(children=children):
+            return ListNode(tuple(compose(child, inner) for child in children))
+        case TupleNode(children=children):
+            return TupleNode(tuple(compose(child, inner) for child in children))
+        case DictNode(keys=keys, children=children):
+            return DictNode(keys, tuple(compose(child, inner) for child in children))
+        case NamedTupleNode(type_name=name, fields=fields, children=children):
+            return NamedTupleNode(name, fields, tuple(compose(child, inner) for child in children))
+        case _:
+            assert_never(outer)
+
+
+def require_result(signature: Signature) -> Result:
+    """The result of a signature that a server gave.
+
+    Raises:
+        ServerError: If the server left it out.
+    """
+    if signature.result is None:
+        raise ServerError("the server sent a signature without a result", code="INTERNAL")
+    return signature.result
+
+
+def _with_float0(
+    want: ResolvedWant, signature: Signature, arrays: list[Array], points: int | None
+) -> list[Array]:
+    """Puts zeros of JAX's float0 where JVP and VJP pass over what has no derivative."""
+    if want.quantity not in ("jvp", "vjp"):
+        return arrays
+    types = _types_of(want, signature)
+    if len(arrays) != sum(leaf.element.differentiable for leaf in types):
+        return arrays
+    rest = iter(arrays)
+    return [next(rest) if leaf.element.differentiable else _no_derivative(leaf, points) for leaf in types]
+
+
+def _types_of(want: ResolvedWant, signature: Signature) -> tuple[TensorType, ...]:
+    if want.quantity == "jvp":
+        return require_result(signature).leaves
+    return tuple(leaf for number in want.argnums for leaf in signature.arguments[number].leaves)
+
+
+def _no_derivative(leaf: TensorType, points: int | None) -> Array:
+    return np.zeros(leaf.shape if points is None else (points, *leaf.shape), FLOAT0)

@@ -1,0 +1,143 @@
+"""From the status of a failed gRPC call to an error of `pullback.errors`; without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from pullback.errors import (
+    ConflictError,
+    DataLossError,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    PullbackError,
+    ServerError,
+    UnavailableError,
+)
+from pullback.v1 import errors_pb2
+
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+_REQUEST_ID_KEY: Final = "x-request-id"
+_CLASSES: Final[dict[str, type[PullbackError]]] = {
+    "INVALID_ARGUMENT": InvalidArgumentError,
+    "FAILED_PRECONDITION": InvalidArgumentError,
+    "OUT_OF_RANGE": InvalidArgumentError,
+    "NOT_FOUND": NotFoundError,
+    "PERMISSION_DENIED": PermissionDeniedError,
+    "UNAUTHENTICATED": PermissionDeniedError,
+    "RESOURCE_EXHAUSTED": LimitExceededError,
+    "ABORTED": ConflictError,
+    "UNAVAILABLE": UnavailableError,
+    "CANCELLED": UnavailableError,
+    "DEADLINE_EXCEEDED": DeadlineExceededError,
+    "DATA_LOSS": DataLossError,
+}
+# google.rpc.Code, which a status inside a message gives by number.
+_CODE_NAMES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    reason: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    retry_after: float | None = None
+
+
+def error_from_call(
+    code: str, message: str, trailing: Iterable[tuple[str, str | bytes]], address: str
+) -> PullbackError:
+    """The error of a call that ended with a status other than OK.
+
+    Args:
+        code: The name of its gRPC code.
+        message: Its message.
+        trailing: Its trailing metadata.
+        address: Where the call went, for the message of a failed connection.
+    """
+    values = dict(trailing)
+    details = _parse_details(values.get(_DETAILS_KEY, b""))
+    request_id = values.get(_REQUEST_ID_KEY, "")
+    return _error(code, _sentence(code, message, details, address), details, str(request_id))
+
+
+def error_from_status(status: errors_pb2.Status) -> PullbackError:
+    """The error of a status that stands in a message of a stream."""
+    code = _CODE_NAMES[status.code] if 0 <= status.code < len(_CODE_NAMES) else "UNKNOWN"
+    return _error(code, status.message, _read_details(status), "")
+
+
+def _error(code: str, message: str, details: _Details, request_id: str) -> PullbackError:
+    overloaded = details.reason == "OVERLOADED"
+    chosen = OverloadedError if overloaded else _CLASSES.get(code, ServerError)
+    return chosen(
+        message,
+        code=code,
+        reason=details.reason,
+        metadata=details.metadata,
+        request_id=request_id,
+        retry_after=details.retry_after,
+    )
+
+
+def _sentence(code: str, message: str, details: _Details, address: str) -> str:
+    """The message for people; where gRPC itself made it, what it means here is said first."""
+    if details.reason:
+        return message
+    match code:
+        case "UNAVAILABLE":
+            return f"no server answers at {address}; start one with `pullback serve` ({message})"
+        case "DEADLINE_EXCEEDED":
+            return f"{address} did not answer in time; pass a longer timeout=, or compile ahead ({message})"
+        case "UNIMPLEMENTED":
+            return f"what answers at {address} does not know this call; is it a Pullback server? ({message})"
+        case "CANCELLED":
+            return f"the call to {address} was cancelled, as when its client is closed ({message})"
+        case _:
+            return message
+
+
+def _parse_details(data: str | bytes) -> _Details:
+    status = errors_pb2.Status()
+    try:
+        status.ParseFromString(data if isinstance(data, bytes) else b"")
+    except DecodeError:
+        # A proxy may put something else there; the code and the message still stand.
+        return _Details()
+    return _read_details(status)
+
+
+def _read_details(status: errors_pb2.Status) -> _Details:
+    info, retry_after = errors_pb2.ErrorInfo(), None
+    for detail in status.details:
+        kind = detail.type_url.rpartition("/")[2]
+        if kind == "google.rpc.ErrorInfo":
+            info.ParseFromString(detail.value)
+        elif kind == "google.rpc.RetryInfo":
+            retry = errors_pb2.RetryInfo.FromString(detail.value)
+            retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos * 1e-9
+    return _Details(info.reason, dict(info.metadata), retry_after)

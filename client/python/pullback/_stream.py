@@ -1,0 +1,167 @@
+"""Many evaluations in flight on one stream, answered by futures as they finish."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+
+from pullback._calls import Call, read_answer
+from pullback._descriptions import FunctionDetails
+from pullback._methods import EVALUATE_STREAM
+from pullback._status import error_from_call
+from pullback._transformations import Transformations
+from pullback.errors import PullbackError, UnavailableError, invalid_argument
+from pullback.v1 import evaluation_pb2
+
+if TYPE_CHECKING:
+    from pullback.client import Function
+
+
+class Stream:
+    """A stream of evaluations; made by `Client.stream`, used as a context manager.
+
+    Leaving it waits until everything is answered; leaving it by an exception gives up what is not.
+
+    Args:
+        channel: The channel to open it on.
+        address: The server's address, for messages.
+        in_flight: The most evaluations without an answer; another one waits until it has a place.
+    """
+
+    def __init__(self, channel: grpc.Channel, address: str, in_flight: int) -> None:
+        method = EVALUATE_STREAM
+        open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._address = address
+        self._places = threading.BoundedSemaphore(in_flight)
+        self._requests: queue.SimpleQueue[evaluation_pb2.EvaluateStreamRequest | None] = queue.SimpleQueue()
+        self._pending: dict[int, tuple[Call, Future[Any]]] = {}
+        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
+        self._end: PullbackError | None = None
+        self._answers = open_stream(iter(self._requests.get, None))
+        self._reader = threading.Thread(target=self._read, daemon=True, name="pullback-stream")
+        self._reader.start()
+
+    def function(self, function: Function) -> StreamedFunction:
+        """The same function with the same methods, which give futures."""
+        return StreamedFunction(self, function)
+
+    def submit(self, call: Call) -> Future[Any]:
+        """Sends a call and gives the future of its answer."""
+        self._places.acquire()
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            if self._end is not None:
+                self._places.release()
+                future.set_exception(self._end)
+                return future
+            number = next(self._ids)
+            self._pending[number] = (call, future)
+        self._requests.put(evaluation_pb2.EvaluateStreamRequest(id=number, request=call.request))
+        return future
+
+    def _read(self) -> None:
+        end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
+        try:
+            for message in self._answers:
+                self._settle(message)
+        except grpc.RpcError as error:
+            end = call_error(error, self._address)
+        finally:
+            self._finish(end)
+
+    def _settle(self, message: evaluation_pb2.EvaluateStreamResponse) -> None:
+        with self._lock:
+            call, future = self._pending.pop(message.id)
+        self._places.release()
+        try:
+            future.set_result(read_answer(call, message))
+        except (PullbackError, ValueError) as error:
+            future.set_exception(error)
+
+    def _finish(self, end: PullbackError) -> None:
+        """Lets everything that has no answer fail, and everything that comes later."""
+        with self._lock:
+            self._end = end
+            left = list(self._pending.values())
+            self._pending.clear()
+        for _, future in left:
+            self._places.release()
+            future.set_exception(end)
+
+    def close(self) -> None:
+        """Waits until everything is answered, and ends the stream."""
+        self._requests.put(None)
+        self._reader.join()
+
+    def cancel(self) -> None:
+        """Gives up what is not answered, and ends the stream."""
+        self._answers.cancel()
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close() if kind is None else self.cancel()
+
+
+class StreamedFunction(Transformations["Future[Any]"]):
+    """A function whose methods send on a stream and give futures.
+
+    What is wrong with a call raises at its own future, also where it was found before sending.
+
+    Args:
+        stream: The stream.
+        function: The function.
+    """
+
+    __slots__ = ("_function", "_stream")
+
+    def __init__(self, stream: Stream, function: Function) -> None:
+        self._stream = stream
+        self._function = function
+
+    @property
+    def details(self) -> FunctionDetails:
+        """All that the server says of the function."""
+        return self._function.details
+
+    def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Future[Any]:
+        try:
+            refuse_timeout(timeout)
+            return self._stream.submit(prepare())
+        except (PullbackError, ValueError) as error:
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
+
+
+def refuse_timeout(timeout: float | None) -> None:
+    """Refuses a timeout where it could not be kept.
+
+    Raises:
+        InvalidArgumentError: If one is given.
+    """
+    if timeout is not None:
+        raise invalid_argument(
+            "MALFORMED_REQUEST", "calls of a stream have no timeout=; wait with one, as in result(timeout=5)"
+        )
+
+
+def call_error(error: grpc.RpcError, address: str) -> PullbackError:
+    """The error of a failed call of the synchronous client."""
+    if not isinstance(error, grpc.Call):
+        return UnavailableError(f"the call to {address} failed: {error}", code="UNKNOWN")
+    trailing = [(key, value) for key, value in error.trailing_metadata() or ()]
+    return error_from_call(error.code().name, error.details() or "", trailing, address)

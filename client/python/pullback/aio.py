@@ -1,0 +1,348 @@
+"""The asynchronous client: the twin of `client`, over `grpc.aio`."""
+
+# ruff: noqa: ASYNC109 -- a timeout is sent to the server as the call's deadline; asyncio.timeout is not
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from pullback._aio_stream import AsyncStream, AsyncStreamedFunction, call_error
+from pullback._calls import Call
+from pullback._channel import (
+    DEFAULT_TIMEOUT,
+    OPTIONS,
+    POLL_INTERVAL,
+    STARTUP_TIMEOUT,
+    Deadline,
+    pause_before_retry,
+)
+from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
+from pullback._descriptions import (
+    Capabilities,
+    FunctionDetails,
+    Health,
+    capabilities_from_wire,
+    details_from_wire,
+)
+from pullback._embedded import EmbeddedServer
+from pullback._methods import (
+    COMPILE,
+    DELETE_FUNCTION,
+    EVALUATE,
+    GET_CAPABILITIES,
+    GET_FUNCTION,
+    HEALTH_CHECK,
+    LIST_FUNCTIONS,
+    REGISTER_FUNCTION,
+    UPLOAD_PROGRAM,
+    Method,
+)
+from pullback._names import function_name, revision_name
+from pullback._registration import Source, prepare
+from pullback._transformations import Transformations
+from pullback._wants import Argnums, Quantity, Want
+from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class AsyncClient:
+    """A connection to a server; made by `connect` or `local`, used as an asynchronous context manager.
+
+    It belongs to the event loop in which it was made. Otherwise it is as `pullback.Client`.
+
+    Args:
+        channel: The channel, which the client closes at its end.
+        address: The server's address, for messages.
+        timeout: How many seconds a call may take with all its tries, where it does not say; None is
+            without end.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, address: str, timeout: float | None) -> None:
+        self.address = address
+        self.timeout = timeout
+        self._channel = channel
+
+    async def register(
+        self,
+        source: Source,
+        *examples: Any,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        description: str = "",
+        timeout: float | None = None,
+    ) -> AsyncFunction:
+        """Registers a function under a name, as `Client.register`.
+
+        Raises:
+            InvalidArgumentError: If the function cannot be exported or read.
+            PullbackError: If a call fails.
+        """
+        registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        if registration.upload:
+            await self._upload(registration.chunks, timeout)
+        response = await self.call(REGISTER_FUNCTION, registration.request, timeout)
+        return AsyncFunction(self, details_from_wire(response.function))
+
+    async def function(self, reference: str, *, timeout: float | None = None) -> AsyncFunction:
+        """A registered function, by `name` or `name@digest`, as `Client.function`.
+
+        Raises:
+            NotFoundError: If there is none.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.GetFunctionRequest(name=revision_name(reference))
+        response = await self.call(GET_FUNCTION, request, timeout)
+        return AsyncFunction(self, details_from_wire(response.function))
+
+    async def functions(
+        self, *, labels: Mapping[str, str] | None = None, page_size: int = 0, timeout: float | None = None
+    ) -> AsyncIterator[AsyncFunction]:
+        """All registered functions in the order of their names, as `Client.functions`.
+
+        Raises:
+            PullbackError: If a call fails.
+        """
+        request = functions_pb2.ListFunctionsRequest(page_size=page_size, labels=labels or {})
+        while True:
+            page = await self.call(LIST_FUNCTIONS, request, timeout)
+            for message in page.functions:
+                yield AsyncFunction(self, details_from_wire(message))
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def delete(self, name: str, *, timeout: float | None = None) -> None:
+        """Deletes a function with all its revisions.
+
+        Raises:
+            NotFoundError: If there is none.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.DeleteFunctionRequest(name=function_name(name))
+        await self.call(DELETE_FUNCTION, request, timeout)
+
+    async def capabilities(self, *, timeout: float | None = None) -> Capabilities:
+        """What the server supports.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        response = await self.call(GET_CAPABILITIES, capabilities_pb2.GetCapabilitiesRequest(), timeout)
+        return capabilities_from_wire(response)
+
+    async def health(self, *, timeout: float | None = None) -> Health:
+        """Whether the server serves.
+
+        Raises:
+            PullbackError: If the call fails, as it does where nothing listens.
+        """
+        return await self.call(HEALTH_CHECK, b"", timeout)
+
+    def stream(self, *, in_flight: int = 64) -> AsyncStream:
+        """Opens a stream for many evaluations at once, as `Client.stream`."""
+        return AsyncStream(self._channel, self.address, in_flight)
+
+    async def close(self) -> None:
+        """Closes the connection; calls in flight fail."""
+        await self._channel.close()
+
+    async def _upload(
+        self, chunks: Callable[[], Iterator[functions_pb2.UploadProgramRequest]], timeout: float | None
+    ) -> None:
+        method = UPLOAD_PROGRAM
+        call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
+        await self._try(lambda left: call(chunks(), timeout=left), timeout)
+
+    async def follow_compilation(
+        self,
+        request: evaluation_pb2.CompileRequest,
+        on_progress: Callable[[Progress], None],
+        timeout: float | None,
+    ) -> Progress:
+        """Calls Compile and gives its last report; for `AsyncFunction.compile`."""
+        method = COMPILE
+        call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+
+        async def follow(left: float | None) -> Progress:
+            progress = NOT_STARTED
+            async for message in call(request, timeout=left):
+                progress = progress_from_wire(message)
+                on_progress(progress)
+            return progress
+
+        return await self._try(follow, timeout)
+
+    async def call(
+        self, method: Method[Request, Response], request: Request, timeout: float | None
+    ) -> Response:
+        """Calls a method that takes one message and gives one, with retries.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+        return await self._try(lambda left: call(request, timeout=left), timeout)
+
+    async def _try(
+        self, attempt: Callable[[float | None], Awaitable[Response]], timeout: float | None
+    ) -> Response:
+        deadline = Deadline(self.timeout if timeout is None else timeout)
+        for number in itertools.count(1):
+            try:
+                return await attempt(deadline.remaining())
+            except grpc.aio.AioRpcError as error:
+                failure = call_error(error, self.address)
+            pause = pause_before_retry(failure, number, deadline.remaining())
+            if pause is None:
+                raise failure
+            await asyncio.sleep(pause)
+        raise AssertionError
+
+    async def _itself(self) -> Self:
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """`await connect(...)` gives the client too, for those who close it themselves."""
+        return self._itself().__await__()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
+    """A registered function at one of its revisions, as `pullback.Function`; its methods are awaited.
+
+    Args:
+        client: The client that carries its calls.
+        details: What the server says of it.
+    """
+
+    __slots__ = ("_client", "_details")
+
+    def __init__(self, client: AsyncClient, details: FunctionDetails) -> None:
+        self._client = client
+        self._details = details
+
+    @property
+    def details(self) -> FunctionDetails:
+        """All that the server says of the function."""
+        return self._details
+
+    async def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Any:
+        call = prepare()
+        return call.answer(await self._client.call(EVALUATE, call.request, timeout))
+
+    async def compile(
+        self,
+        want: Iterable[Quantity | Want] = ("value",),
+        *,
+        argnums: Argnums | None = None,
+        batch: int | None = None,
+        shared: Iterable[str] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout: float | None = None,
+    ) -> Progress:
+        """Compiles ahead of the first evaluation, as `Function.compile`.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        request = compile_request(
+            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
+        )
+        return await self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
+
+    @asynccontextmanager
+    async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:
+        """Opens a stream for many evaluations at once: the same methods, which give tasks."""
+        async with self._client.stream(in_flight=in_flight) as stream:
+            yield stream.function(self)
+
+    def __repr__(self) -> str:
+        return f"<pullback.aio.AsyncFunction {self.revision} at {self._client.address}>"
+
+
+def connect(
+    address: str = "localhost:7450",
+    *,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> AsyncClient:
+    """Connects to a server; to be called where an event loop runs.
+
+    Both `async with connect(...) as client` and `client = await connect(...)` give the client.
+
+    Args:
+        address: `host:port`, or another name that gRPC resolves, such as `unix:/path`.
+        timeout: How many seconds a call may take with all its tries, where it does not say; None is
+            without end.
+        credentials: For TLS, as a proxy before the server has it; None is plain text.
+    """
+    if credentials is None:
+        return AsyncClient(grpc.aio.insecure_channel(address, OPTIONS), address, timeout)
+    return AsyncClient(grpc.aio.secure_channel(address, credentials, OPTIONS), address, timeout)
+
+
+@asynccontextmanager
+async def local(
+    devices: str = "auto",
+    *,
+    data_dir: str | Path | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    startup_timeout: float = STARTUP_TIMEOUT,
+) -> AsyncIterator[AsyncClient]:
+    """An embedded server with a client, as `pullback.local`.
+
+    Raises:
+        ServerStartError: If the server is not installed or does not start.
+    """
+    server = EmbeddedServer(devices, data_dir, startup_timeout)
+    deadline = Deadline(startup_timeout)
+    try:
+        address = await asyncio.to_thread(server.start)
+        async with connect(address, timeout=timeout) as client:
+            await _wait_until_serving(client, server, deadline)
+            yield client
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def _wait_until_serving(client: AsyncClient, server: EmbeddedServer, deadline: Deadline) -> None:
+    while await _health(client, deadline) is not Health.SERVING:
+        if server.ended or deadline.remaining() == 0.0:
+            await asyncio.to_thread(server.stop)
+            raise server.failure()
+        await asyncio.sleep(POLL_INTERVAL)
+
+
+async def _health(client: AsyncClient, deadline: Deadline) -> Health:
+    try:
+        return await client.health(timeout=deadline.remaining())
+    except (UnavailableError, DeadlineExceededError):
+        return Health.UNKNOWN

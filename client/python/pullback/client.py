@@ -1,0 +1,361 @@
+"""The synchronous client. Its twin is `aio`; what both share does no I/O and stands in modules beside."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from pullback._calls import Call
+from pullback._channel import (
+    DEFAULT_TIMEOUT,
+    OPTIONS,
+    POLL_INTERVAL,
+    STARTUP_TIMEOUT,
+    Deadline,
+    pause_before_retry,
+)
+from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
+from pullback._descriptions import (
+    Capabilities,
+    FunctionDetails,
+    Health,
+    capabilities_from_wire,
+    details_from_wire,
+)
+from pullback._embedded import EmbeddedServer
+from pullback._methods import (
+    COMPILE,
+    DELETE_FUNCTION,
+    EVALUATE,
+    GET_CAPABILITIES,
+    GET_FUNCTION,
+    HEALTH_CHECK,
+    LIST_FUNCTIONS,
+    REGISTER_FUNCTION,
+    UPLOAD_PROGRAM,
+    Method,
+)
+from pullback._names import function_name, revision_name
+from pullback._registration import Source, prepare
+from pullback._stream import Stream, StreamedFunction, call_error
+from pullback._transformations import Transformations
+from pullback._wants import Argnums, Quantity, Want
+from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class Client:
+    """A connection to a server; made by `connect` or `local`, used as a context manager.
+
+    It may be used from several threads at once. Calls that fail for a reason that passes by itself are
+    tried again within their timeout.
+
+    Args:
+        channel: The channel, which the client closes at its end.
+        address: The server's address, for messages.
+        timeout: How many seconds a call may take with all its tries, where it does not say; None is
+            without end.
+    """
+
+    def __init__(self, channel: grpc.Channel, address: str, timeout: float | None) -> None:
+        self.address = address
+        self.timeout = timeout
+        self._channel = channel
+
+    def register(
+        self,
+        source: Source,
+        *examples: Any,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        description: str = "",
+        timeout: float | None = None,
+    ) -> Function:
+        """Registers a function under a name; a name that is in use gets a new revision.
+
+        Args:
+            source: A function that JAX can trace, a `Formula`, or a `Program`.
+            *examples: For a function: example arguments, whose shapes and dtypes count.
+            name: The name; None is the Python function's own, or one made from the program's digest.
+            labels: Labels to find it by.
+            description: A text for people.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            InvalidArgumentError: If the function cannot be exported or read.
+            PullbackError: If a call fails.
+        """
+        registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        if registration.upload:
+            self._upload(registration.chunks, timeout)
+        response = self.call(REGISTER_FUNCTION, registration.request, timeout)
+        return Function(self, details_from_wire(response.function))
+
+    def function(self, reference: str, *, timeout: float | None = None) -> Function:
+        """A registered function, by `name`, or by `name@digest` with 8 digits of a revision's digest or more.
+
+        Raises:
+            NotFoundError: If there is none.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.GetFunctionRequest(name=revision_name(reference))
+        return Function(self, details_from_wire(self.call(GET_FUNCTION, request, timeout).function))
+
+    def functions(
+        self, *, labels: Mapping[str, str] | None = None, page_size: int = 0, timeout: float | None = None
+    ) -> Iterator[Function]:
+        """All registered functions in the order of their names, fetched page by page.
+
+        Args:
+            labels: Labels that a function must have, each with this value.
+            page_size: How many to fetch at once; 0 is the server's choice.
+            timeout: In seconds, for each page; None is the client's.
+
+        Raises:
+            PullbackError: If a call fails.
+        """
+        request = functions_pb2.ListFunctionsRequest(page_size=page_size, labels=labels or {})
+        while True:
+            page = self.call(LIST_FUNCTIONS, request, timeout)
+            for message in page.functions:
+                yield Function(self, details_from_wire(message))
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def delete(self, name: str, *, timeout: float | None = None) -> None:
+        """Deletes a function with all its revisions.
+
+        Raises:
+            NotFoundError: If there is none.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.DeleteFunctionRequest(name=function_name(name))
+        self.call(DELETE_FUNCTION, request, timeout)
+
+    def capabilities(self, *, timeout: float | None = None) -> Capabilities:
+        """What the server supports.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        response = self.call(GET_CAPABILITIES, capabilities_pb2.GetCapabilitiesRequest(), timeout)
+        return capabilities_from_wire(response)
+
+    def health(self, *, timeout: float | None = None) -> Health:
+        """Whether the server serves.
+
+        Raises:
+            PullbackError: If the call fails, as it does where nothing listens.
+        """
+        return self.call(HEALTH_CHECK, b"", timeout)
+
+    def stream(self, *, in_flight: int = 64) -> Stream:
+        """Opens a stream for many evaluations at once, of any functions.
+
+        Args:
+            in_flight: The most evaluations without an answer; another one waits until it has a place.
+        """
+        return Stream(self._channel, self.address, in_flight)
+
+    def close(self) -> None:
+        """Closes the connection; calls in flight fail."""
+        self._channel.close()
+
+    def _upload(
+        self, chunks: Callable[[], Iterator[functions_pb2.UploadProgramRequest]], timeout: float | None
+    ) -> None:
+        method = UPLOAD_PROGRAM
+        call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
+        self._try(lambda left: call(chunks(), timeout=left), timeout)
+
+    def follow_compilation(
+        self,
+        request: evaluation_pb2.CompileRequest,
+        on_progress: Callable[[Progress], None],
+        timeout: float | None,
+    ) -> Progress:
+        """Calls Compile and gives its last report; for `Function.compile`."""
+        method = COMPILE
+        call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+
+        def follow(left: float | None) -> Progress:
+            progress = NOT_STARTED
+            for message in call(request, timeout=left):
+                progress = progress_from_wire(message)
+                on_progress(progress)
+            return progress
+
+        return self._try(follow, timeout)
+
+    def call(self, method: Method[Request, Response], request: Request, timeout: float | None) -> Response:
+        """Calls a method that takes one message and gives one, with retries.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+        return self._try(lambda left: call(request, timeout=left), timeout)
+
+    def _try(self, attempt: Callable[[float | None], Response], timeout: float | None) -> Response:
+        deadline = Deadline(self.timeout if timeout is None else timeout)
+        for number in itertools.count(1):
+            try:
+                return attempt(deadline.remaining())
+            except grpc.RpcError as error:
+                failure = call_error(error, self.address)
+            pause = pause_before_retry(failure, number, deadline.remaining())
+            if pause is None:
+                raise failure
+            time.sleep(pause)
+        raise AssertionError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Function(Transformations[Any]):
+    """A registered function at one of its revisions; made by `Client.register` and `Client.function`.
+
+    Its calls go to that revision, also after a newer one was registered.
+
+    Args:
+        client: The client that carries its calls.
+        description: What the server says of it.
+    """
+
+    __slots__ = ("_client", "_details")
+
+    def __init__(self, client: Client, details: FunctionDetails) -> None:
+        self._client = client
+        self._details = details
+
+    @property
+    def details(self) -> FunctionDetails:
+        """All that the server says of the function."""
+        return self._details
+
+    def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Any:
+        call = prepare()
+        return call.answer(self._client.call(EVALUATE, call.request, timeout))
+
+    def compile(
+        self,
+        want: Iterable[Quantity | Want] = ("value",),
+        *,
+        argnums: Argnums | None = None,
+        batch: int | None = None,
+        shared: Iterable[str] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout: float | None = None,
+    ) -> Progress:
+        """Compiles ahead of the first evaluation, and returns when the executable is ready.
+
+        Args:
+            want: What will be wanted together.
+            argnums: For wants that do not say.
+            batch: The number of points; None for a single point.
+            shared: The names of the arguments that will not be batched.
+            on_progress: Called with each report.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        request = compile_request(
+            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
+        )
+        return self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
+
+    @contextmanager
+    def stream(self, *, in_flight: int = 64) -> Iterator[StreamedFunction]:
+        """Opens a stream for many evaluations at once: the same methods, which give futures.
+
+        Args:
+            in_flight: The most evaluations without an answer; another one waits until it has a place.
+        """
+        with self._client.stream(in_flight=in_flight) as stream:
+            yield stream.function(self)
+
+    def __repr__(self) -> str:
+        return f"<pullback.Function {self.revision} at {self._client.address}>"
+
+
+def connect(
+    address: str = "localhost:7450",
+    *,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> Client:
+    """Connects to a server; the connection itself is made with the first call.
+
+    Args:
+        address: `host:port`, or another name that gRPC resolves, such as `unix:/path`.
+        timeout: How many seconds a call may take with all its tries, where it does not say; None is
+            without end.
+        credentials: For TLS, as a proxy before the server has it; None is plain text.
+    """
+    if credentials is None:
+        return Client(grpc.insecure_channel(address, OPTIONS), address, timeout)
+    return Client(grpc.secure_channel(address, credentials, OPTIONS), address, timeout)
+
+
+@contextmanager
+def local(
+    devices: str = "auto",
+    *,
+    data_dir: str | Path | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    startup_timeout: float = STARTUP_TIMEOUT,
+) -> Iterator[Client]:
+    """An embedded server with a client: nothing to start, and nothing left at the end.
+
+    The server is a child process, so that JAX does not enter this one. It needs `pullback[server]`.
+
+    Args:
+        devices: What to compute on: `auto`, `cpu`, `cpu:2`, `cuda`, ... as `pullback serve --devices`.
+        data_dir: Where functions are kept; None is a folder that is removed at the end.
+        timeout: As in `connect`.
+        startup_timeout: How many seconds the server may take to start.
+
+    Raises:
+        ServerStartError: If the server is not installed or does not start.
+    """
+    server = EmbeddedServer(devices, data_dir, startup_timeout)
+    deadline = Deadline(startup_timeout)
+    try:
+        with connect(server.start(), timeout=timeout) as client:
+            _wait_until_serving(client, server, deadline)
+            yield client
+    finally:
+        server.stop()
+
+
+def _wait_until_serving(client: Client, server: EmbeddedServer, deadline: Deadline) -> None:
+    while _health(client, deadline) is not Health.SERVING:
+        if server.ended or deadline.remaining() == 0.0:
+            server.stop()
+            raise server.failure()
+        time.sleep(POLL_INTERVAL)
+
+
+def _health(client: Client, deadline: Deadline) -> Health:
+    try:
+        return client.health(timeout=deadline.remaining())
+    except (UnavailableError, DeadlineExceededError):
+        return Health.UNKNOWN
