@@ -1,0 +1,19 @@
+"""Exporting JAX functions as derivative-faithful StableHLO (docs/stablehlo.md). Needs `pullback[jax]`."""
+
+from pullback.export._api import export
+from pullback.export.errors import (
+    CustomNodeError,
+    ExampleError,
+    ExportError,
+    TracingError,
+    UnsupportedOperationError,
+)
+
+__all__ = [
+    "CustomNodeError",
+    "ExampleError",
+    "ExportError",
+    "TracingError",
+    "UnsupportedOperationError",
+    "export",
+]

@@ -1,0 +1,70 @@
+"""Reading JAX's equations, in the little that differs between JAX versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+JVP_CALL = "custom_jvp_call"
+VJP_CALL = "custom_vjp_call"
+
+
+def close(jaxpr: Any) -> core.ClosedJaxpr:
+    """The jaxpr with its constants; an open one has none."""
+    return jaxpr if isinstance(jaxpr, core.ClosedJaxpr) else core.ClosedJaxpr(jaxpr, ())
+
+
+def types_of(variables: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
+    """The types of variables or of abstract values, without JAX's weak typing."""
+    avals = [getattr(variable, "aval", variable) for variable in variables]
+    return [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
+
+
+def is_differentiable(value: Any) -> bool:
+    """Whether a value's or type's element type has derivatives: floating-point or complex."""
+    return bool(jnp.issubdtype(value.dtype, jnp.inexact))
+
+
+def bind(equation: core.JaxprEqn, inputs: Sequence[Any], **changes: Any) -> list[Any]:
+    """Applies an equation's primitive to other inputs, with some parameters changed."""
+    primitive = equation.primitive
+    parameters = primitive.get_bind_params({**equation.params, **changes})
+    outputs = primitive.bind(*inputs, **parameters)
+    return list(outputs) if primitive.multiple_results else [outputs]
+
+
+def nested_jaxprs(equation: core.JaxprEqn) -> list[core.ClosedJaxpr]:
+    """The jaxprs among an equation's parameters."""
+    return [close(leaf) for value in equation.params.values() for leaf in _leaves(value) if is_jaxpr(leaf)]
+
+
+def is_jaxpr(value: Any) -> bool:
+    """Whether a parameter is a jaxpr, closed or open."""
+    return isinstance(value, core.ClosedJaxpr | core.Jaxpr)
+
+
+def _leaves(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, tuple | list) else (value,)
+
+
+def all_equations(jaxpr: core.ClosedJaxpr) -> Iterator[core.JaxprEqn]:
+    """All equations, those of nested jaxprs included."""
+    for equation in jaxpr.jaxpr.eqns:
+        yield equation
+        for nested in nested_jaxprs(equation):
+            yield from all_equations(nested)
+
+
+def function_of(jaxpr: core.ClosedJaxpr, name: str) -> Callable[..., list[Any]]:
+    """The jaxpr as a function of flat arguments."""
+    call: Callable[..., list[Any]] = core.jaxpr_as_fun(jaxpr)
+
+    def function(*arguments: Any) -> list[Any]:
+        return call(*arguments)
+
+    function.__name__ = name
+    return function

@@ -1,0 +1,129 @@
+"""What goes into a function, read from examples."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from pullback.export.errors import CustomNodeError, ExampleError
+from pullback.program.elements import element_of
+from pullback.program.errors import ProgramError
+from pullback.program.signature import Argument
+from pullback.program.tensors import TensorType
+from pullback.program.trees import Tree, structure_of
+
+_LARGE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The arguments of a function to be traced.
+
+    Attributes:
+        arguments: Their names, structures and types.
+        leaves: The types of all leaves as JAX traces them.
+    """
+
+    arguments: tuple[Argument, ...]
+    leaves: tuple[jax.ShapeDtypeStruct, ...]
+
+
+def needs_wide_types(examples: Sequence[Any]) -> bool:
+    """Whether a leaf has a 64-bit type, so that JAX must keep such types while it traces."""
+    return any(_is_wide(leaf) for leaf in jax.tree.leaves(examples))
+
+
+def _is_wide(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    if not isinstance(dtype, np.dtype):
+        return False
+    return bool(dtype.itemsize // (2 if dtype.kind == "c" else 1) >= _LARGE)
+
+
+def read_examples(examples: Sequence[Any], names: Sequence[str]) -> Examples:
+    """The arguments that the examples stand for.
+
+    Raises:
+        ExampleError: If a leaf is no array, or of an element type that programs do not have.
+        CustomNodeError: If a value is of a container type that only this process knows.
+    """
+    arguments, leaves = [], []
+    for name, example in zip(names, examples, strict=True):
+        tree, values = take_apart(name, example)
+        types = [_type_of(name, value) for value in values]
+        leaves += types
+        arguments.append(Argument(name, tree, tuple(map(tensor_type_of, types))))
+    return Examples(tuple(arguments), tuple(leaves))
+
+
+def take_apart(what: str, value: Any) -> tuple[Tree, list[Any]]:
+    """The structure and the leaves of a value, in the order of `pullback.program.trees`.
+
+    Raises:
+        ExampleError: If a dict has keys that are not text.
+        CustomNodeError: If a value is of a container type that only this process knows.
+    """
+    try:
+        tree, leaves = structure_of(value)
+    except ProgramError as error:
+        raise ExampleError(f"{what}: {error}") from error
+    for leaf in leaves:
+        if not jax.tree_util.all_leaves([leaf]):
+            raise CustomNodeError(
+                f"{what} holds a {type(leaf).__name__}, a container type that only this process knows; "
+                "take it apart with jax.tree.flatten and export a function of the list of its leaves"
+            )
+    return tree, leaves
+
+
+def tensor_type_of(leaf: Any) -> TensorType:
+    """The tensor type of anything with a shape and a dtype.
+
+    Raises:
+        ExampleError: If programs have no such element type.
+    """
+    try:
+        return TensorType(element_of(np.dtype(leaf.dtype)), tuple(map(int, leaf.shape)))
+    except (ProgramError, TypeError) as error:
+        raise ExampleError(f"arrays of element type {leaf.dtype} cannot be sent: {error}") from error
+
+
+def _type_of(name: str, leaf: Any) -> jax.ShapeDtypeStruct:
+    if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+            raise ExampleError(
+                f"{name} has a leaf of element type {leaf.dtype}; "
+                "pass jax.random.key_data(key) and wrap it inside the function with jax.random.wrap_key_data"
+            )
+        weak = bool(getattr(leaf, "weak_type", False))
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=weak)
+    try:
+        aval = jax.typeof(leaf)
+    except TypeError as error:
+        raise ExampleError(
+            f"{name} has a leaf of type {type(leaf).__name__}, which is no array; "
+            "give arrays, numbers or jax.ShapeDtypeStruct"
+        ) from error
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=bool(aval.weak_type))
+
+
+def names_of(function: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """The names of the first `count` parameters, or `arg0`, `arg1`, .. where they cannot be told."""
+    numbered = tuple(f"arg{index}" for index in range(count))
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return numbered
+    positional = [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    named = tuple(positional[:count])
+    usable = all(name.isascii() for name in named) and not set(named) & set(numbered[len(named) :])
+    return (*named, *numbered[len(named) :]) if usable else numbered

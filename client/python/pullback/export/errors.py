@@ -1,0 +1,30 @@
+"""Why a function could not be exported.
+
+ExportError                    (a ValueError)
+├── ExampleError               an example does not say what type an argument has
+│   └── CustomNodeError        a value is of a container type that only the client knows
+├── TracingError               JAX could not trace the function
+└── UnsupportedOperationError  the function does what cannot be served: effects, callbacks, collectives
+"""
+
+from __future__ import annotations
+
+
+class ExportError(ValueError):
+    """A function could not be exported."""
+
+
+class ExampleError(ExportError):
+    """An example does not say what type an argument has."""
+
+
+class CustomNodeError(ExampleError):
+    """A value is of a container type that is registered with JAX at the client only."""
+
+
+class TracingError(ExportError):
+    """JAX could not trace the function."""
+
+
+class UnsupportedOperationError(ExportError):
+    """The function does what cannot be served: effects, callbacks, collectives."""
