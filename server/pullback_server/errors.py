@@ -61,13 +61,17 @@ class ServiceError(Exception):
     Args:
         reason: Why; decides the gRPC code.
         message: What happened, with the value, and what to do: a sentence for people.
+        retry_delay: After how many seconds a later try can succeed, where it can.
         metadata: Values for programs, as text.
     """
 
-    def __init__(self, reason: Reason, message: str, **metadata: str) -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, retry_delay: float | None = None, **metadata: str
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.retry_delay = retry_delay
         self.metadata = metadata
 
     @property
@@ -131,6 +135,8 @@ _CLASSES: Final = {
 }
 
 
-def service_error(reason: Reason, message: str, **metadata: str) -> ServiceError:
+def service_error(
+    reason: Reason, message: str, *, retry_delay: float | None = None, **metadata: str
+) -> ServiceError:
     """The error of a reason, in the class that its code belongs to."""
-    return _CLASSES[_CODES[reason]](reason, message, **metadata)
+    return _CLASSES[_CODES[reason]](reason, message, retry_delay=retry_delay, **metadata)

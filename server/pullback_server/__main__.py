@@ -1,0 +1,78 @@
+"""Starts a server: `python -m pullback_server --help`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+from pullback_server.app import ListenError, Server
+from pullback_server.configuration.settings import Settings
+from pullback_server.configuration.sources import ConfigurationError, load_settings
+from pullback_server.engine.devices import DevicesError
+from pullback_server.registry.files import DirectoryInUseError
+from pullback_server.telemetry.logs import LogFormat, set_up_logging
+
+_STDIN = 0
+_CHUNK = 4096
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT, or until standard input is closed where that was asked for.
+
+    Raises:
+        SystemExit: With status 2 and a sentence for settings that cannot be, 1 if the server cannot start.
+    """
+    try:
+        settings = load_settings(sys.argv[1:])
+    except ConfigurationError as error:
+        _fail(str(error), 2)
+    set_up_logging(settings.log_level, LogFormat(settings.log_format))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
+    except (DevicesError, DirectoryInUseError, ListenError, OSError) as error:
+        _fail(str(error), 1)
+
+
+async def _serve(settings: Settings) -> None:
+    server = Server(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    if settings.exit_with_parent:
+        _when_input_ends(lambda: loop.call_soon_threadsafe(server.stop))
+    await server.run()
+
+
+def _when_input_ends(act: Callable[[], object]) -> None:
+    """Acts when standard input is closed, of whatever kind it is."""
+
+    def watch() -> None:
+        while os.read(_STDIN, _CHUNK):
+            continue
+        act()
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    uvloop = importlib.import_module("uvloop")
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"pullback: {message}", file=sys.stderr)  # noqa: T201 -- the command line's answer
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The composition root: makes the parts of a server, runs them, drains them, stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
+from pullback_server.configuration.settings import Settings
+from pullback_server.engine.devices import placements
+from pullback_server.engine.interface import Engine
+from pullback_server.engine.pool import LocalPool
+from pullback_server.engine.process import Launch
+from pullback_server.registry.registry import Registry, open_registry
+from pullback_server.scheduling.admission import Admission
+from pullback_server.scheduling.scheduler import Scheduler
+from pullback_server.services.binding import bind
+from pullback_server.services.capabilities import Capabilities
+from pullback_server.services.evaluation import Evaluation
+from pullback_server.services.functions import Functions
+from pullback_server.services.health import Health
+from pullback_server.services.limits import Limits
+from pullback_server.services.reflection import add_reflection
+
+_log = logging.getLogger(__name__)
+
+_SERVICES: Final = (
+    functions_pb2.DESCRIPTOR.services_by_name["FunctionService"],
+    evaluation_pb2.DESCRIPTOR.services_by_name["EvaluationService"],
+    capabilities_pb2.DESCRIPTOR.services_by_name["CapabilitiesService"],
+)
+_NAMES: Final = tuple(service.full_name for service in _SERVICES)
+# A request has a little around its tensors, and a program around its modules.
+_ENVELOPE_BYTES: Final = 1 << 20
+_LARGEST_MESSAGE: Final = (1 << 31) - 1
+_KEEPALIVE_MILLISECONDS: Final = 60_000
+_CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+class Server:
+    """A server, from its start to its stop.
+
+    Args:
+        settings: Its settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._address = ""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that it got."""
+        return self._address
+
+    def stop(self) -> None:
+        """Has `run` drain and return; a second call has it return without grace."""
+        if self._stopping.is_set():
+            self._settings = self._settings.model_copy(update={"drain_seconds": 0.0, "grace_seconds": 0.0})
+        self._stopping.set()
+
+    @contextlib.asynccontextmanager
+    async def started(self) -> AsyncIterator[None]:
+        """Serves inside the block; drains and stops when it ends. Nothing is left behind.
+
+        Raises:
+            DirectoryInUseError: If another server uses the data directory.
+            DevicesError: If the devices are not there.
+            ListenError: If the address cannot be listened on.
+        """
+        folder = self._settings.data_dir.expanduser()
+        with open_registry(folder) as registry:
+            engine = _engine(self._settings, folder, registry)
+            health = Health(engine, _NAMES)
+            server = _grpc_server(self._settings, registry, engine, health)
+            self._address = _listen(server, self._settings.listen)
+            await engine.start()
+            await server.start()
+            following = asyncio.create_task(health.follow())
+            try:
+                yield
+            finally:
+                following.cancel()
+                await health.drain()
+                await self._drain(server)
+                await engine.stop()
+
+    async def run(self) -> None:
+        """Serves until `stop` is called."""
+        async with self.started():
+            print(f"pullback: listening on {self._address}", flush=True)  # noqa: T201 -- a parent reads it
+            await self._stopping.wait()
+            _log.info("stopping")
+
+    async def _drain(self, server: grpc.aio.Server) -> None:
+        await asyncio.sleep(self._settings.drain_seconds)
+        await server.stop(self._settings.grace_seconds)
+
+
+def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
+    cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
+
+    async def source(digest: str) -> bytes:
+        return await asyncio.to_thread(registry.program, digest)
+
+    options = (
+        f"--compilation-cache-dir={cache}",
+        f"--log-level={settings.log_level}",
+        f"--log-format={settings.log_format}",
+    )
+    launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
+    return LocalPool(placements(settings.devices), source, launch)
+
+
+def _grpc_server(settings: Settings, registry: Registry, engine: Engine, health: Health) -> grpc.aio.Server:
+    limits = _limits(settings)
+    scheduler = Scheduler(engine, Admission(limits.in_flight))
+    servicers = (
+        Functions(registry, scheduler, limits),
+        Evaluation(registry, scheduler, limits),
+        Capabilities(engine, limits),
+    )
+    server = grpc.aio.server(options=_channel_options(limits.message_bytes))
+    server.add_generic_rpc_handlers(tuple(map(bind, _SERVICES, servicers)))
+    health.add_to(server)
+    add_reflection(server, _NAMES)
+    return server
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        message_bytes=settings.max_message_bytes,
+        program_bytes=settings.max_program_bytes,
+        derivative_order=settings.max_derivative_order,
+        batch=settings.max_batch,
+        in_flight=settings.max_in_flight,
+        in_flight_per_stream=settings.max_in_flight_per_stream,
+    )
+
+
+def _channel_options(message_bytes: int) -> list[tuple[str, int]]:
+    largest = min(message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
+    return [
+        ("grpc.max_receive_message_length", largest),
+        ("grpc.max_send_message_length", largest),
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_MAY_PING_EVERY_MILLISECONDS),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ListenError(
+            f"cannot listen on {address}, which may be in use or no address of this machine; "
+            "choose another --listen"
+        ) from error
+    if address.startswith("unix:"):
+        return address
+    return f"{address.rpartition(':')[0]}:{port}"

@@ -1,0 +1,73 @@
+"""A worker process: `python -m pullback_server.compute`, started by the front and by nobody else.
+
+Which device it computes on stands in its environment (JAX_PLATFORMS, CUDA_VISIBLE_DEVICES).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+from pullback_server.telemetry.logs import LogFormat, set_up_logging
+
+_log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
+
+
+def main() -> None:
+    """Serves until the front closes its end, then ends at once, whatever still computes."""
+    options = _options()
+    _end_with(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the front stops workers
+    set_up_logging(options.log_level, LogFormat(options.log_format))
+    status = 1
+    try:
+        _serve(socket.socket(fileno=options.descriptor), options.compilation_cache_dir)
+        status = 0
+    except Exception:  # noqa: BLE001 -- the process ends with it, in its own way
+        _log.exception("the worker cannot go on")
+    logging.shutdown()
+    # An ordinary exit would wait for the threads that still compute for a front that has gone.
+    os._exit(status)
+
+
+def _serve(connection: socket.socket, cache: Path | None) -> None:
+    jax = importlib.import_module("jax")
+    if cache is not None:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    kernel = importlib.import_module("pullback_server.compute.kernel")
+    loop = importlib.import_module("pullback_server.compute.loop")
+    loop.Loop(connection, kernel.Kernel()).serve()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="pullback_server.compute", description=__doc__)
+    parser.add_argument("--descriptor", type=int, required=True, help="the inherited socket to the front")
+    parser.add_argument("--parent", type=int, required=True, help="the process id of the front")
+    parser.add_argument("--compilation-cache-dir", type=Path, help="where JAX keeps executables")
+    parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--log-format", default=LogFormat.TEXT.value)
+    return parser.parse_args()
+
+
+def _end_with(parent: int) -> None:
+    """Has the kernel kill this process when the front dies, even while it computes (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the front died before its worker began")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The settings of a server, each with its meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 1 << 20
+_LARGEST_MESSAGE = (1 << 31) - 1
+
+
+class Settings(BaseSettings):
+    """Serve functions and their derivatives over gRPC."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PULLBACK_",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        cli_prog_name="python -m pullback_server",
+    )
+
+    config: Path | None = None
+    """A TOML file with settings, named as here with underscores. Flags and environment variables go
+    before it."""
+
+    listen: str = "127.0.0.1:7450"
+    """Where to listen: host:port, with port 0 for any free one, or unix:/path. There is no encryption and no
+    authentication; open it to a network that you trust only."""
+
+    data_dir: Path = Path("~/.local/share/pullback")
+    """The directory that keeps registered functions. One server at a time uses it."""
+
+    compilation_cache_dir: Path | None = None
+    """The directory where compiled executables are kept over restarts; left out, "compiled" in
+    data_dir."""
+
+    devices: str = "auto"
+    """What to compute on, with one worker process each: "cpu", "cpu:N" for N workers, "cuda" for every GPU,
+    "cuda:0,1" for some, "tpu", or "auto" for every GPU if JAX can use them and else one CPU worker."""
+
+    max_message_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), gt=0, le=_LARGEST_MESSAGE)
+    """The largest request or answer, in bytes or such as "64MiB"; at most 2 GiB, which is gRPC's own
+    limit."""
+
+    max_program_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0, le=_LARGEST_MESSAGE)
+    """The largest serialized program, in bytes or such as "64MiB"."""
+
+    max_batch: PositiveInt = 1 << 20
+    """The most points in one request."""
+
+    max_derivative_order: PositiveInt = 6
+    """The highest order of a derivative."""
+
+    max_in_flight: PositiveInt = 512
+    """The most requests in flight in the whole server; more are refused with OVERLOADED."""
+
+    max_in_flight_per_stream: PositiveInt = 32
+    """The most requests of one stream that are worked on at a time; more wait in the client."""
+
+    worker_start_seconds: PositiveFloat = 120.0
+    """How long a worker process may take until it has its device."""
+
+    drain_seconds: NonNegativeFloat = 0.0
+    """How long to go on serving after SIGTERM, with health at NOT_SERVING, so that load balancers
+    notice."""
+
+    grace_seconds: NonNegativeFloat = 30.0
+    """How long requests in flight may take to finish when the server stops."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The lowest level of messages in the log, which goes to standard error."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How the log looks: text for people, or one JSON object a line."""
+
+    exit_with_parent: bool = False
+    """Stop when standard input is closed: for a program that starts a server as a child and holds the
+    pipe."""

@@ -1,0 +1,6 @@
+"""What computes, behind one small interface.
+
+`interface` is all that floors above know; `pool` implements it with worker processes on this machine.
+A pool has workers, a `worker` has one `session` after another, a session is a `process` with a
+`channel` to it. `devices` says which workers there are. Never imports JAX: it starts the worker by name.
+"""

@@ -1,0 +1,96 @@
+"""The engine, as everything above it knows it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pullback.program.tensors import TensorType
+from pullback_server.model.devices import WorkerDescription
+from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+
+ProgramSource = Callable[[str], Awaitable[bytes]]
+"""Gives the serialized program of a digest; raises a ServiceError where it cannot."""
+
+
+class WorkerState(StrEnum):
+    """How a worker is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker, as it is now.
+
+    Attributes:
+        name: Which it is, such as `cuda:0`.
+        state: How it is; WAITING before it is started again.
+        process: The process id; None where there is no process.
+        description: Its device and versions, as it last said them; None before the first time.
+        deaths: How often its process ended unasked.
+        in_flight: How many requests it has in hand.
+    """
+
+    name: str
+    state: WorkerState
+    process: int | None
+    description: WorkerDescription | None
+    deaths: int
+    in_flight: int
+
+
+class Engine(ABC):
+    """Loads, compiles and evaluates programs on workers that may come and go.
+
+    Every call may raise a ServiceError: NOT_READY where no worker is there or soon will be,
+    WORKER_DIED where a worker died with the call in hand and again when it was repeated, and
+    whatever the worker itself answers.
+    """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Starts the workers, without waiting until they are ready."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Ends all workers; nothing of them is left when this returns."""
+
+    @abstractmethod
+    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+        """Has a worker read and trace a program.
+
+        Args:
+            digest: The program's digest.
+            program: The serialized program.
+
+        Returns:
+            The types of the leaves of its result.
+        """
+
+    @abstractmethod
+    async def compile(self, compilation: Compilation) -> bool:
+        """Compiles ahead, and says whether the executable was there already."""
+
+    @abstractmethod
+    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+        """Evaluates."""
+
+    @property
+    @abstractmethod
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """All workers, as they are now."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker can take a request."""
+        return any(worker.state is WorkerState.READY for worker in self.workers)
+
+    @abstractmethod
+    async def changed(self) -> None:
+        """Returns when the state of a worker has changed since this was called."""

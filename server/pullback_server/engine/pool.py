@@ -1,0 +1,105 @@
+"""The engine of one machine: local worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from pullback.program.tensors import TensorType
+from pullback_server.engine.channel import WorkerGoneError
+from pullback_server.engine.devices import Placement
+from pullback_server.engine.interface import Engine, ProgramSource, WorkerStatus
+from pullback_server.engine.process import Launch
+from pullback_server.engine.session import Session
+from pullback_server.engine.worker import Worker
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_ATTEMPTS: Final = 2
+_RETRY_SECONDS: Final = 1.0
+
+
+class LocalPool(Engine):
+    """Worker processes on this machine; each call goes to the one with the least in hand.
+
+    Functions are pure, so what a worker had in hand when it died is asked once more of another.
+
+    Args:
+        placements: Where the workers compute, one each.
+        source: Where programs come from that a worker lacks.
+        launch: How worker processes are started.
+    """
+
+    def __init__(self, placements: Sequence[Placement], source: ProgramSource, launch: Launch) -> None:
+        self._workers = [Worker(placement, launch, source, self._wake) for placement in placements]
+        self._lives: list[asyncio.Task[None]] = []
+        self._change = asyncio.Event()
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """All workers, as they are now."""
+        return tuple(worker.status for worker in self._workers)
+
+    async def start(self) -> None:
+        """Starts the workers, without waiting until they are ready."""
+        self._lives = [asyncio.create_task(worker.run()) for worker in self._workers]
+        await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Ends all workers; nothing of them is left when this returns."""
+        for life in self._lives:
+            life.cancel()
+        await asyncio.gather(*self._lives, return_exceptions=True)
+
+    async def changed(self) -> None:
+        """Returns when the state of a worker has changed since this was called."""
+        await self._change.wait()
+
+    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+        """Has one worker read and trace a program; the others get it when they need it."""
+        return await self._replayed(lambda session: session.load(digest, program))
+
+    async def compile(self, compilation: Compilation) -> bool:
+        """Compiles on one worker, and says whether the executable was there already."""
+        return await self._replayed(lambda session: session.compile(compilation))
+
+    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+        """Evaluates on one worker."""
+        return await self._replayed(lambda session: session.evaluate(evaluation))
+
+    async def _replayed(self, call: Callable[[Session], Awaitable[_T]]) -> _T:
+        for _ in range(_ATTEMPTS):
+            session = await self._choose()
+            try:
+                return await call(session)
+            except WorkerGoneError as error:
+                _log.warning("a call lost its worker: %s", error)
+        raise service_error(
+            Reason.WORKER_DIED,
+            "the worker process died with this call in hand, and again when the call was repeated; "
+            "the program may crash the compiler or need more memory than there is",
+        )
+
+    async def _choose(self) -> Session:
+        while True:
+            sessions = [worker.session for worker in self._workers if worker.session is not None]
+            if sessions:
+                return min(sessions, key=lambda session: session.in_flight)
+            if not any(worker.expected for worker in self._workers):
+                raise self._not_ready()
+            await self.changed()
+
+    def _not_ready(self) -> ServiceError:
+        states = ", ".join(f"{worker.name} is {worker.state}" for worker in self.workers)
+        return service_error(
+            Reason.NOT_READY, f"no worker is ready ({states}); try again", retry_delay=_RETRY_SECONDS
+        )
+
+    def _wake(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()

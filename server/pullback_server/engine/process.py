@@ -1,0 +1,94 @@
+"""A worker's process: starting it with a socket to it, and ending it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pullback_server.engine.devices import Placement
+
+WORKER_COMMAND: Final = (sys.executable, "-m", "pullback_server.compute")
+_GOODBYE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How worker processes are started.
+
+    Attributes:
+        command: The program and its first arguments.
+        options: Further arguments, the same for all workers.
+        start_seconds: How long a process may take until it says that it is ready.
+    """
+
+    command: Sequence[str] = WORKER_COMMAND
+    options: Sequence[str] = ()
+    start_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A running process and the front's end of the socket to it.
+
+    Attributes:
+        process: The process.
+        connection: The socket, non-blocking.
+    """
+
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    async def end(self) -> int:
+        """Closes the socket, upon which a worker ends; kills it if it does not.
+
+        Returns:
+            The exit status; negative for a signal.
+        """
+        self.connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return await asyncio.to_thread(self.process.wait, _GOODBYE_SECONDS)
+        self.process.kill()
+        return await asyncio.to_thread(self.process.wait)
+
+
+def start_process(launch: Launch, placement: Placement) -> WorkerProcess:
+    """Starts a worker.
+
+    Its standard input is empty and its standard output goes to standard error, since both of the
+    front's may belong to a parent that reads them.
+
+    Raises:
+        OSError: If the process cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                [
+                    *launch.command,
+                    f"--descriptor={theirs.fileno()}",
+                    f"--parent={os.getpid()}",
+                    *launch.options,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),
+                pass_fds=[theirs.fileno()],
+                env=os.environ | placement.environment,
+            )
+        except OSError:
+            ours.close()
+            raise
+    ours.setblocking(False)
+    return WorkerProcess(process, ours)

@@ -1,0 +1,127 @@
+"""One life of a worker process, in the words of the engine: load, compile, evaluate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from pullback.program.tensors import TensorType
+from pullback_server.engine.channel import Channel, WorkerGoneError
+from pullback_server.engine.interface import ProgramSource
+from pullback_server.errors import Reason, service_error
+from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.frames import Frame, FrameError
+from pullback_server.model.messages import (
+    Compile,
+    Compiled,
+    Evaluated,
+    Failed,
+    LoadProgram,
+    ProgramLoaded,
+    ProgramMissing,
+)
+from pullback_server.model.transfer import evaluate_frame, outcome_of
+
+_PROVISIONS: Final = 3
+
+
+class Session:
+    """Asks one worker process, and gives it the programs that it lacks.
+
+    Every call raises the ServiceError that the worker answers with, and WorkerGoneError if the worker
+    goes before it answers.
+
+    Args:
+        channel: The open conversation.
+        source: Where programs come from.
+    """
+
+    def __init__(self, channel: Channel, source: ProgramSource) -> None:
+        self._channel = channel
+        self._source = source
+        self._provisions: dict[str, asyncio.Task[object]] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their answers."""
+        return self._channel.in_flight
+
+    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+        """Has the worker read and trace a program; gives the types of its result's leaves."""
+        answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program)))
+        match answer.message:
+            case ProgramLoaded(result=result):
+                return result
+            case _:
+                raise self._break_off(f"it answers {type(answer.message).__name__}")
+
+    async def compile(self, compilation: Compilation) -> bool:
+        """Compiles, and says whether the executable was there already."""
+        fields = (compilation.wants, compilation.points, compilation.shared_leaves)
+        answer = await self._ask_about(
+            compilation.digest, lambda id_: Frame(Compile(id_, compilation.digest, *fields))
+        )
+        match answer.message:
+            case Compiled(cached=cached):
+                return cached
+            case _:
+                raise self._break_off(f"it answers {type(answer.message).__name__}")
+
+    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+        """Evaluates."""
+        answer = await self._ask_about(evaluation.digest, lambda id_: evaluate_frame(id_, evaluation))
+        match answer.message:
+            case Evaluated() as message:
+                try:
+                    return outcome_of(message, answer.buffers)
+                except FrameError as error:
+                    raise self._break_off(str(error)) from error
+            case _:
+                raise self._break_off(f"it answers {type(answer.message).__name__}")
+
+    async def _ask_about(self, digest: str, make: Callable[[int], Frame]) -> Frame:
+        for _ in range(_PROVISIONS):
+            answer = await self._ask(make)
+            if not isinstance(answer.message, ProgramMissing):
+                return answer
+            await self._provide(digest)
+        raise service_error(
+            Reason.EXECUTION_FAILED,
+            f"the worker dropped the program {digest} {_PROVISIONS} times right after it was loaded; "
+            "it has too little memory for the programs in use",
+            digest=digest,
+        )
+
+    async def _ask(self, make: Callable[[int], Frame]) -> Frame:
+        answer = await self._channel.ask(make)
+        match answer.message:
+            case Failed(reason=reason, message=message, metadata=metadata):
+                raise self._failure(reason, message, metadata)
+            case _:
+                return answer
+
+    async def _provide(self, digest: str) -> None:
+        """Loads a program once for all who miss it, even if the first of them goes away."""
+        task = self._provisions.get(digest)
+        if task is None:
+            task = self._provisions[digest] = asyncio.create_task(self._fetch(digest))
+            task.add_done_callback(lambda _: self._provisions.pop(digest, None))
+        await asyncio.shield(task)
+
+    async def _fetch(self, digest: str) -> tuple[TensorType, ...]:
+        return await self.load(digest, await self._source(digest))
+
+    def _failure(self, reason: str, message: str, metadata: dict[str, str]) -> Exception:
+        try:
+            error = service_error(Reason(reason), message)
+        except ValueError:
+            return self._break_off(f"it fails for the unknown reason {reason!r}")
+        error.metadata.update(metadata)
+        return error
+
+    def _break_off(self, why: str) -> WorkerGoneError:
+        """Gives up a worker that a program has damaged."""
+        error = WorkerGoneError(f"the worker makes no sense: {why}")
+        self._channel.break_off(error)
+        return error

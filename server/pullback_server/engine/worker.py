@@ -1,0 +1,135 @@
+"""A worker: keeps one process alive, starting it again whenever it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from pullback_server.engine.channel import Channel, WorkerGoneError
+from pullback_server.engine.devices import Placement
+from pullback_server.engine.interface import ProgramSource, WorkerState, WorkerStatus
+from pullback_server.engine.process import Launch, WorkerProcess, start_process
+from pullback_server.engine.session import Session
+from pullback_server.model.devices import WorkerDescription
+
+_log = logging.getLogger(__name__)
+
+_SETTLED_SECONDS: Final = 10.0
+_FIRST_PAUSE_SECONDS: Final = 0.25
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+_SOON_SECONDS: Final = 5.0
+
+
+class Worker:
+    """One place for a process, which is started, watched and started again.
+
+    A process that dies after it was well is replaced at once. One that dies young is replaced after a
+    pause that doubles each time.
+
+    Args:
+        placement: Where it computes.
+        launch: How its process is started.
+        source: Where programs come from.
+        changed: Called whenever the worker's state changes.
+    """
+
+    def __init__(
+        self, placement: Placement, launch: Launch, source: ProgramSource, changed: Callable[[], None]
+    ) -> None:
+        self._placement = placement
+        self._launch = launch
+        self._source = source
+        self._changed = changed
+        self._state = WorkerState.STOPPED
+        self._process: WorkerProcess | None = None
+        self._session: Session | None = None
+        self._description: WorkerDescription | None = None
+        self._deaths = 0
+        self._young_deaths = 0
+
+    @property
+    def session(self) -> Session | None:
+        """What to ask; None while the worker is not ready."""
+        return self._session
+
+    @property
+    def expected(self) -> bool:
+        """Whether the worker is not ready now but may be soon."""
+        return self._state is WorkerState.STARTING or (
+            self._state is WorkerState.WAITING and self._pause() <= _SOON_SECONDS
+        )
+
+    @property
+    def status(self) -> WorkerStatus:
+        """How the worker is now."""
+        return WorkerStatus(
+            self._placement.name,
+            self._state,
+            self._process.pid if self._process else None,
+            self._description,
+            self._deaths,
+            self._session.in_flight if self._session else 0,
+        )
+
+    async def run(self) -> None:
+        """Keeps a process alive until cancelled; then ends it."""
+        try:
+            while True:
+                self._set(WorkerState.STARTING)
+                await self._live()
+                self._deaths += 1
+                self._set(WorkerState.WAITING)
+                await asyncio.sleep(self._pause())
+        finally:
+            self._set(WorkerState.STOPPED)
+
+    def _pause(self) -> float:
+        if self._young_deaths == 0:
+            return 0.0
+        return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._young_deaths - 1, 16))
+
+    async def _live(self) -> None:
+        try:
+            self._process = start_process(self._launch, self._placement)
+        except OSError:
+            self._young_deaths += 1
+            _log.exception("worker %s cannot be started", self._placement.name)
+            return
+        channel = Channel(self._process.connection)
+        try:
+            await self._converse(channel)
+        finally:
+            self._session = None
+            await channel.close()
+            process, self._process = self._process, None
+            status = await process.end()
+        _log.error("worker %s (process %d) died: %s", self._placement.name, process.pid, _describe(status))
+
+    async def _converse(self, channel: Channel) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._launch.start_seconds):
+                self._description = await channel.open()
+        except (WorkerGoneError, TimeoutError) as error:
+            self._young_deaths += 1
+            _log.error(
+                "worker %s did not become ready: %s", self._placement.name, error or "it takes too long"
+            )
+            return
+        self._session = Session(channel, self._source)
+        self._set(WorkerState.READY)
+        ready = asyncio.get_running_loop().time()
+        _log.info("worker %s is ready after %.2f s", self._placement.name, ready - began)
+        await channel.closed()
+        settled = asyncio.get_running_loop().time() - ready > _SETTLED_SECONDS
+        self._young_deaths = 0 if settled else self._young_deaths + 1
+
+    def _set(self, state: WorkerState) -> None:
+        self._state = state
+        self._changed()
+
+
+def _describe(status: int) -> str:
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"

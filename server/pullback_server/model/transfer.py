@@ -1,0 +1,74 @@
+"""Evaluations and their outcomes as frames, and back.
+
+What came from the other process is checked here: each buffer must have the length of its type.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+from pullback.program.tensors import TensorType
+from pullback_server.model.evaluation import Buffer, Evaluation, Outcome, Tensor
+from pullback_server.model.frames import Frame, FrameError
+from pullback_server.model.messages import Evaluate, Evaluated
+
+
+def evaluate_frame(id_: int, evaluation: Evaluation) -> Frame:
+    """The request for an evaluation."""
+    groups = (evaluation.arguments, evaluation.tangents, evaluation.cotangents)
+    arguments, tangents, cotangents = map(_types, groups)
+    message = Evaluate(
+        id_, evaluation.digest, evaluation.wants, arguments, tangents, cotangents, evaluation.points
+    )
+    return Frame(message, _buffers(groups))
+
+
+def evaluation_of(message: Evaluate, buffers: Sequence[Buffer]) -> Evaluation:
+    """The evaluation that a request asks for.
+
+    Raises:
+        FrameError: If the buffers are not those of the message's types.
+    """
+    groups = (message.arguments, message.tangents, message.cotangents)
+    arguments, tangents, cotangents = _tensors(groups, buffers)
+    return Evaluation(message.digest, message.wants, arguments, tangents, cotangents, message.points)
+
+
+def evaluated_frame(id_: int, outcome: Outcome) -> Frame:
+    """The answer to an evaluation."""
+    message = Evaluated(id_, tuple(map(_types, outcome.results)), outcome.timing)
+    return Frame(message, _buffers(outcome.results))
+
+
+def outcome_of(message: Evaluated, buffers: Sequence[Buffer]) -> Outcome:
+    """The outcome that an answer tells.
+
+    Raises:
+        FrameError: If the buffers are not those of the message's types.
+    """
+    return Outcome(_tensors(message.results, buffers), message.timing)
+
+
+def _types(tensors: Iterable[Tensor]) -> tuple[TensorType, ...]:
+    return tuple(tensor.type for tensor in tensors)
+
+
+def _buffers(groups: Iterable[Iterable[Tensor]]) -> tuple[Buffer, ...]:
+    return tuple(tensor.data for tensor in itertools.chain.from_iterable(groups))
+
+
+def _tensors(
+    groups: Iterable[tuple[TensorType, ...]], buffers: Sequence[Buffer]
+) -> tuple[tuple[Tensor, ...], ...]:
+    groups = tuple(groups)
+    if sum(map(len, groups)) != len(buffers):
+        raise FrameError(f"a message names {sum(map(len, groups))} tensors and brings {len(buffers)} buffers")
+    rest = iter(buffers)
+    return tuple(tuple(_tensor(type_, next(rest)) for type_ in types) for types in groups)
+
+
+def _tensor(type_: TensorType, buffer: Buffer) -> Tensor:
+    if len(buffer) != type_.nbytes:
+        raise FrameError(f"a tensor {type_} has {type_.nbytes} bytes, and its buffer has {len(buffer)}")
+    return Tensor(type_, buffer)

@@ -1,0 +1,10 @@
+"""What is registered, on disk.
+
+    lock                            held by the server that uses the directory
+    blobs/sha256/ab/abcd...         content-addressed bytes: serialized programs
+    functions/NAME.json             the catalogue: one file a function
+    uploads/DIGEST                  programs that wait to be registered: the digest of their blob
+
+`registry` puts the rooms together, `blobs` and `catalogue` each keep one folder, `names` reads resource
+names, `pages` page tokens, `files` writes files that survive a `kill -9` at any moment.
+"""

@@ -1,0 +1,74 @@
+"""Content-addressed bytes in a directory."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.registry.files import remove, write_atomically
+
+
+class DirectoryBlobs:
+    """Keeps bytes under the SHA-256 of their content, and checks it whenever they are read.
+
+    Args:
+        folder: The directory; made when something is first kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, digest: str) -> Path:
+        """Where the bytes of a digest are."""
+        return self._folder / "sha256" / digest[:2] / digest
+
+    def keep(self, data: bytes) -> str:
+        """Keeps bytes and gives their digest; what is there already and sound is left alone."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self.sound(digest):
+            write_atomically(self.path(digest), data)
+        return digest
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a digest.
+
+        Raises:
+            StoredDataError: If they are missing or are not what was kept.
+        """
+        path = self.path(digest)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _damaged(path, digest, f"cannot be read ({error.strerror})") from error
+        actual = hashlib.sha256(data).hexdigest()
+        if actual != digest:
+            raise _damaged(path, digest, f"is damaged: its {len(data)} bytes have the digest {actual}")
+        return data
+
+    def sound(self, digest: str) -> bool:
+        """Whether the bytes of a digest are there and are what was kept."""
+        try:
+            self.read(digest)
+        except ServiceError:
+            return False
+        return True
+
+    def digests(self) -> frozenset[str]:
+        """The digests of all that is kept."""
+        return frozenset(path.name for path in (self._folder / "sha256").glob("??/*"))
+
+    def remove(self, digest: str) -> None:
+        """Removes the bytes of a digest, if they are there."""
+        if self.path(digest).exists():
+            remove(self.path(digest))
+
+
+def _damaged(path: Path, digest: str, what: str) -> ServiceError:
+    return service_error(
+        Reason.STORED_PROGRAM_DAMAGED,
+        f"the stored program {path} with the digest {digest} {what}; "
+        "restore the file from a backup, or register the function again",
+        file=str(path),
+        digest=digest,
+    )

@@ -1,0 +1,241 @@
+"""The registry: functions by name, programs by digest."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from pullback.program.container import Program
+from pullback.program.digest import digest as digest_of
+from pullback.program.wire import program_to_bytes
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.model.functions import Function, Registered, Revision
+from pullback_server.registry.blobs import DirectoryBlobs
+from pullback_server.registry.catalogue import Catalogue, Entry
+from pullback_server.registry.files import locked, remove_temporaries
+from pullback_server.registry.names import ResourceName, function_name
+from pullback_server.registry.pages import cut
+from pullback_server.registry.uploads import Uploads
+
+_UPLOAD_SECONDS: Final = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What to register.
+
+    Attributes:
+        name: The function's name.
+        program: The program; its signature has the result.
+        labels: Labels to find the function by.
+        description: A text for people.
+    """
+
+    name: str
+    program: Program
+    labels: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+
+@contextmanager
+def open_registry(folder: Path) -> Iterator[Registry]:
+    """Opens the registry of a directory and keeps other servers out of it.
+
+    Raises:
+        DirectoryInUseError: If another server uses the directory.
+        OSError: If the directory cannot be read or written.
+    """
+    with locked(folder):
+        remove_temporaries(folder)
+        yield Registry(folder)
+
+
+class Registry:
+    """Keeps functions and programs in a directory. Its methods block, and any thread may call them.
+
+    Args:
+        folder: The directory, which no other process uses.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._blobs = DirectoryBlobs(folder / "blobs")
+        self._catalogue = Catalogue(folder / "functions")
+        self._uploads = Uploads(folder / "uploads")
+        self._changing = threading.Lock()
+        self._uploads.forget_older_than(_UPLOAD_SECONDS)
+        self._sweep()
+
+    def resolve(self, name: ResourceName) -> Registered:
+        """The function of a name at the revision of the name.
+
+        Raises:
+            RequestError: FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, or MALFORMED_REQUEST if the first digits
+                of a digest fit several revisions.
+            StoredDataError: If the function's catalogue file is damaged.
+        """
+        entry = self._catalogue.find(name.function)
+        if entry is None:
+            raise self._not_found(name.function)
+        if name.digest is None:
+            return _registered(entry, entry.function.current_revision)
+        return _registered(entry, _revision(entry.function, name.digest))
+
+    def current(self, function: str) -> Registered | None:
+        """The function at its current revision; None if there is none or the revision's blob is damaged."""
+        entry = self._catalogue.find(function)
+        if entry is None or not self._blobs.sound(entry.function.current_revision.blob):
+            return None
+        return _registered(entry, entry.function.current_revision)
+
+    def page(self, after: str, size: int, labels: Mapping[str, str]) -> tuple[Sequence[Registered], str]:
+        """Functions in the order of their names.
+
+        Args:
+            after: The name after which to begin; empty to begin with the first.
+            size: The most functions to give.
+            labels: Labels that each must have.
+
+        Returns:
+            The functions at their current revisions, and the token of the next page or an empty text.
+        """
+        entries = self._catalogue.entries
+        fitting = [
+            _registered(entries[name], entries[name].function.current_revision)
+            for name in sorted(entries)
+            if name > after and labels.items() <= entries[name].function.labels.items()
+        ]
+        return cut(fitting, size)
+
+    def register(self, registration: Registration) -> Registered:
+        """Stores a program as the current revision of a function, which it makes if need be.
+
+        Raises:
+            StoredDataError: If the function's catalogue file is damaged.
+            OSError: If the disk refuses.
+        """
+        digest = digest_of(registration.program)
+        with self._changing:
+            before = self._catalogue.find(registration.name)
+            blob = self._blobs.keep(program_to_bytes(registration.program))
+            revision = Revision(digest, blob, registration.program.format, time.time())
+            entry = _with_revision(before, registration, revision)
+            self._catalogue.put(entry)
+            self._uploads.forget(digest)
+            self._sweep()
+        return _registered(entry, entry.function.current_revision)
+
+    def delete(self, function: str) -> None:
+        """Deletes a function, and the programs that no other function has.
+
+        Raises:
+            RequestError: FUNCTION_NOT_FOUND if there is none.
+        """
+        with self._changing:
+            if not self._catalogue.remove(function):
+                raise self._not_found(function)
+            self._sweep()
+
+    def upload(self, digest: str, program: bytes) -> None:
+        """Stores a program that will be registered later."""
+        with self._changing:
+            self._uploads.put(digest, self._blobs.keep(program))
+
+    def discard_upload(self, digest: str) -> None:
+        """Forgets an uploaded program that was refused."""
+        with self._changing:
+            self._uploads.forget(digest)
+            self._sweep()
+
+    def program(self, digest: str) -> bytes:
+        """The serialized program of a digest, uploaded or registered.
+
+        Raises:
+            RequestError: PROGRAM_NOT_FOUND if it is neither.
+            StoredDataError: If its blob is damaged.
+        """
+        blobs = [revision.blob for revision in self._catalogue.revisions() if revision.digest == digest]
+        uploaded = self._uploads.find(digest)
+        candidates = sorted({*blobs, *([uploaded] if uploaded else [])}, key=self._blobs.sound)
+        if not candidates:
+            raise service_error(
+                Reason.PROGRAM_NOT_FOUND,
+                f"no program with the digest {digest} is here; upload it again, then register it",
+                digest=digest,
+            )
+        return self._blobs.read(candidates[-1])
+
+    def _sweep(self) -> None:
+        """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""
+        if not self._catalogue.damaged:
+            used = {revision.blob for revision in self._catalogue.revisions()} | self._uploads.blobs()
+            for blob in self._blobs.digests() - used:
+                self._blobs.remove(blob)
+
+    def _not_found(self, function: str) -> ServiceError:
+        near = difflib.get_close_matches(function, self._catalogue.entries, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else "ListFunctions gives the names that there are"
+        return service_error(
+            Reason.FUNCTION_NOT_FOUND, f"no function has the name {function!r}; {hint}", function=function
+        )
+
+
+def _registered(entry: Entry, revision: Revision) -> Registered:
+    return Registered(
+        entry.function, revision, entry.signatures[revision.digest], entry.producers[revision.digest]
+    )
+
+
+def _revision(function: Function, digest: str) -> Revision:
+    fitting = [revision for revision in function.revisions if revision.digest.startswith(digest)]
+    match fitting:
+        case [revision]:
+            return revision
+        case []:
+            raise service_error(
+                Reason.REVISION_NOT_FOUND,
+                f"{function_name(function.name)} has no revision {digest!r}; "
+                f"its current revision is {function.current}",
+                function=function.name,
+                revision=digest,
+            )
+        case _:
+            raise service_error(
+                Reason.MALFORMED_REQUEST,
+                f"{len(fitting)} revisions of {function_name(function.name)} begin with {digest!r}; "
+                "give more digits",
+                function=function.name,
+                revision=digest,
+            )
+
+
+def _with_revision(before: Entry | None, registration: Registration, revision: Revision) -> Entry:
+    program = registration.program
+    function = Function(
+        registration.name, (revision,), revision.digest, dict(registration.labels), registration.description
+    )
+    signatures = {revision.digest: program.signature}
+    producers = {revision.digest: program.producer}
+    if before is None:
+        return Entry(function, signatures, producers)
+    revisions = _added(before.function.revisions, revision)
+    return Entry(
+        replace(function, revisions=revisions),
+        {**before.signatures, **signatures},
+        {**before.producers, **producers},
+    )
+
+
+def _added(revisions: tuple[Revision, ...], new: Revision) -> tuple[Revision, ...]:
+    """Revisions with one more; one that was there keeps its place and time, and gets the new bytes."""
+    if all(revision.digest != new.digest for revision in revisions):
+        return (*revisions, new)
+    return tuple(
+        replace(revision, blob=new.blob) if revision.digest == new.digest else revision
+        for revision in revisions
+    )

@@ -1,0 +1,43 @@
+"""Uploaded programs that wait to be registered: a small file each, with the digest of the blob."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pullback_server.registry.files import remove, write_atomically
+
+
+class Uploads:
+    """Remembers the blob of each uploaded program.
+
+    Args:
+        folder: The directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, digest: str, blob: str) -> None:
+        """Remembers that the program `digest` has the bytes `blob`."""
+        write_atomically(self._folder / digest, blob.encode())
+
+    def find(self, digest: str) -> str | None:
+        """The blob of a program; None if it was not uploaded."""
+        path = self._folder / digest
+        return path.read_text() if path.exists() else None
+
+    def blobs(self) -> frozenset[str]:
+        """All blobs of uploads."""
+        return frozenset(path.read_text() for path in self._folder.glob("*"))
+
+    def forget(self, digest: str) -> None:
+        """Forgets a program, if it is there."""
+        if (self._folder / digest).exists():
+            remove(self._folder / digest)
+
+    def forget_older_than(self, seconds: float) -> None:
+        """Forgets programs that were uploaded longer ago."""
+        for path in self._folder.glob("*"):
+            if path.stat().st_mtime < time.time() - seconds:
+                remove(path)

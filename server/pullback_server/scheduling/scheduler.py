@@ -1,0 +1,36 @@
+"""The scheduler: what services ask for evaluations."""
+
+from __future__ import annotations
+
+from pullback.program.tensors import TensorType
+from pullback_server.engine.interface import Engine
+from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.scheduling.admission import Admission
+
+
+class Scheduler:
+    """Brings admitted requests to the engine. Every call raises what the engine raises, and OVERLOADED.
+
+    Args:
+        engine: What computes.
+        admission: The bound on requests in flight.
+    """
+
+    def __init__(self, engine: Engine, admission: Admission) -> None:
+        self._engine = engine
+        self._admission = admission
+
+    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+        """Has a program read and traced; gives the types of its result's leaves."""
+        with self._admission.admitted():
+            return await self._engine.load(digest, program)
+
+    async def compile(self, compilation: Compilation) -> bool:
+        """Compiles ahead, and says whether the executable was there already."""
+        with self._admission.admitted():
+            return await self._engine.compile(compilation)
+
+    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+        """Evaluates."""
+        with self._admission.admitted():
+            return await self._engine.evaluate(evaluation)

@@ -1,0 +1,114 @@
+"""Puts a service on the wire: a gRPC handler from a service's descriptor and an object with its methods.
+
+Messages pass gRPC as bytes and are read here, so that a message that cannot be read is an error like any
+other, and so that another codec can take the place of the generated classes for a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from pullback_server.errors import Reason, service_error
+from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
+from pullback_server.telemetry.requests import accept_request_id, request_id
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How the messages of one method are read and written.
+
+    Attributes:
+        decode: Reads a request; raises DecodeError if it is none.
+        encode: Writes a response.
+    """
+
+    decode: Callable[[bytes], Any]
+    encode: Callable[[Any], bytes]
+
+
+def bind(service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+    """The handler of a service.
+
+    Args:
+        service: The descriptor, from a generated module.
+        servicer: Has a method for each of the service's, named in snake case, that takes a request or an
+            asynchronous iterator of them, and gives a response or an asynchronous iterator of them.
+    """
+    handlers = {
+        method.name: _handler(method, getattr(servicer, _WORD.sub("_", method.name).lower()))
+        for method in service.methods
+    }
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+
+
+def _handler(method: MethodDescriptor, behaviour: Callable[[Any], Any]) -> grpc.RpcMethodHandler[Any, Any]:
+    codec = Codec(GetMessageClass(method.input_type).FromString, Message.SerializeToString)
+    read = _read_stream if method.client_streaming else _read
+    make, answer = _MAKERS[method.client_streaming, method.server_streaming]
+    return make(answer(lambda raw: behaviour(read(codec, raw)), codec))
+
+
+def _read(codec: Codec, raw: bytes) -> Any:
+    try:
+        return codec.decode(raw)
+    except DecodeError as error:
+        raise service_error(Reason.MALFORMED_REQUEST, f"the request cannot be read: {error}") from error
+
+
+async def _read_stream(codec: Codec, raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for raw in raws:
+        yield _read(codec, raw)
+
+
+def _one(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], Any]:
+    async def answer(raw: Any, context: Context) -> bytes:
+        async with _answering(context):
+            return codec.encode(await call(raw))
+        raise AssertionError  # _answering ends the call with a status
+
+    return answer
+
+
+def _many(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], Any]:
+    async def answer(raw: Any, context: Context) -> AsyncIterator[bytes]:
+        async with _answering(context):
+            async for response in call(raw):
+                yield codec.encode(response)
+
+    return answer
+
+
+@asynccontextmanager
+async def _answering(context: Context) -> AsyncIterator[None]:
+    """Gives the call its request id, and ends it with a status if it fails."""
+    request_id.set(accept_request_id(_offered(context)))
+    context.set_trailing_metadata(((REQUEST_ID_KEY, request_id.get()),))
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 -- this is where all of them become status
+        await abort(context, service_error_of(error))
+
+
+def _offered(context: Context) -> str | None:
+    values = (value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY)
+    return next((value for value in values if isinstance(value, str)), None)
+
+
+_MAKERS: Final = {
+    (False, False): (grpc.unary_unary_rpc_method_handler, _one),
+    (True, False): (grpc.stream_unary_rpc_method_handler, _one),
+    (False, True): (grpc.unary_stream_rpc_method_handler, _many),
+    (True, True): (grpc.stream_stream_rpc_method_handler, _many),
+}

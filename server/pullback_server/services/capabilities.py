@@ -1,0 +1,62 @@
+"""CapabilitiesService: what the server supports."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from pullback.program.container import FORMAT_VERSION
+from pullback.program.elements import ElementType
+from pullback.program.wire import element_to_wire
+from pullback.v1 import capabilities_pb2 as pb
+from pullback.v1 import program_pb2
+from pullback_server.engine.interface import Engine
+from pullback_server.model.quantities import Quantity
+from pullback_server.services.conversion import device_to_wire
+from pullback_server.services.limits import Limits
+
+
+class Capabilities:
+    """Answers CapabilitiesService.
+
+    Args:
+        engine: Knows the devices.
+        limits: The server's limits.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+
+    async def get_capabilities(self, request: pb.GetCapabilitiesRequest) -> pb.GetCapabilitiesResponse:
+        """Gives what the server supports, with the devices of the workers that have been ready."""
+        del request
+        workers = [worker.description for worker in self._engine.workers if worker.description]
+        return pb.GetCapabilitiesResponse(
+            server_version=_version(),
+            versions={name: version for worker in workers for name, version in worker.versions.items()},
+            formats=_formats(),
+            program_format_versions=[FORMAT_VERSION],
+            element_types=[element_to_wire(element) for element in ElementType],
+            quantities=[f"QUANTITY_{each.name}" for each in Quantity],
+            devices=[device_to_wire(worker.device) for worker in workers],
+            limits=pb.Limits(
+                message_bytes=self._limits.message_bytes,
+                program_bytes=self._limits.program_bytes,
+                derivative_order=self._limits.derivative_order,
+                batch=self._limits.batch,
+                in_flight=self._limits.in_flight,
+            ),
+        )
+
+
+def _formats() -> list[str]:
+    """The names of the program's bodies, without underscores: `stablehlo`, `formula`."""
+    fields = program_pb2.Program.DESCRIPTOR.oneofs_by_name["body"].fields
+    return [field.name.replace("_", "") for field in fields]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("pullback")
+    except metadata.PackageNotFoundError:
+        return "0.0.0"

@@ -1,0 +1,84 @@
+"""Makes messages of the model: functions, outcomes, devices."""
+
+from __future__ import annotations
+
+import math
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pullback.program.wire import (
+    element_to_wire,
+    producer_to_wire,
+    signature_to_wire,
+)
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, tensor_pb2
+from pullback_server.model.devices import Device
+from pullback_server.model.evaluation import Outcome, Tensor
+from pullback_server.model.functions import Registered, Revision
+from pullback_server.registry.names import function_name, revision_name
+from pullback_server.services.status import duration
+
+
+def function_to_wire(registered: Registered) -> functions_pb2.Function:
+    """The message of a function at a revision."""
+    function, revision = registered.function, registered.revision
+    return functions_pb2.Function(
+        name=function_name(function.name),
+        revision=revision_name(function.name, revision.digest),
+        signature=signature_to_wire(registered.signature),
+        labels=function.labels,
+        description=function.description,
+        create_time=_timestamp(revision.created),
+        revisions=[_revision_to_wire(function.name, each) for each in function.revisions],
+        format=revision.format,
+        producer=producer_to_wire(registered.producer),
+    )
+
+
+def outcome_to_wire(
+    registered: Registered, outcome: Outcome, total: float
+) -> evaluation_pb2.EvaluateResponse:
+    """The message of an outcome.
+
+    Args:
+        registered: The function at the revision that was evaluated.
+        outcome: What came of it.
+        total: The time since the request's arrival, in seconds.
+    """
+    return evaluation_pb2.EvaluateResponse(
+        revision=revision_name(registered.function.name, registered.revision.digest),
+        timing=evaluation_pb2.Timing(
+            total=duration(total),
+            compile=duration(outcome.timing.compile),
+            execute=duration(outcome.timing.execute),
+        ),
+        results=[
+            evaluation_pb2.Result(tensors=[tensor_to_wire(tensor) for tensor in tensors])
+            for tensors in outcome.results
+        ],
+    )
+
+
+def tensor_to_wire(tensor: Tensor) -> tensor_pb2.Tensor:
+    """The message of a tensor."""
+    return tensor_pb2.Tensor(
+        element_type=element_to_wire(tensor.type.element), shape=tensor.type.shape, data=bytes(tensor.data)
+    )
+
+
+def device_to_wire(device: Device) -> capabilities_pb2.Device:
+    """The message of a device."""
+    return capabilities_pb2.Device(platform=device.platform, kind=device.kind, ordinal=device.ordinal)
+
+
+def _revision_to_wire(function: str, revision: Revision) -> functions_pb2.Revision:
+    return functions_pb2.Revision(
+        name=revision_name(function, revision.digest),
+        create_time=_timestamp(revision.created),
+        format=revision.format,
+    )
+
+
+def _timestamp(seconds: float) -> Timestamp:
+    rest, whole = math.modf(seconds)
+    return Timestamp(seconds=int(whole), nanos=int(rest * 1_000_000_000))

@@ -1,0 +1,15 @@
+"""grpc.reflection.v1alpha: lets tools such as grpcurl ask for the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import grpc
+from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection
+
+
+def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
+    """Puts the service on a server, telling of `services`, of health and of itself."""
+    names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)

@@ -1,0 +1,124 @@
+"""Checks requests for evaluations against the function's signature.
+
+What passes here is an Evaluation that a worker can run; what does not is refused with what was
+expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
+from pullback.program.trees import leaf_paths
+from pullback.v1 import evaluation_pb2
+from pullback_server.errors import Reason, service_error
+from pullback_server.model.evaluation import Compilation, Evaluation, Tensor
+from pullback_server.model.functions import Registered
+from pullback_server.model.quantities import Quantity, Want
+from pullback_server.services.limits import Limits, exceeded
+from pullback_server.services.sizes import result_bytes
+from pullback_server.services.tensors import Checked, Expected, check_tensors, common_points
+from pullback_server.services.wants import check_wants
+
+
+def check_evaluation(
+    request: evaluation_pb2.EvaluateRequest, registered: Registered, limits: Limits
+) -> Evaluation:
+    """The evaluation that a request asks for.
+
+    Args:
+        request: The request.
+        registered: The function that it names.
+        limits: The server's limits.
+
+    Raises:
+        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, ARGUMENT_COUNT_MISMATCH,
+            ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or LIMIT_EXCEEDED.
+    """
+    signature = registered.signature
+    wants = check_wants(request.wants, signature, limits.derivative_order)
+    arguments = check_tensors("arguments", request.arguments, _argument_leaves(signature))
+    tangents = check_tensors("tangents", request.tangents, _tangents(wants, signature))
+    cotangents = check_tensors("cotangents", request.cotangents, _cotangents(wants, signature))
+    points = common_points([*arguments, *tangents, *cotangents])
+    _check_size(wants, signature, points, limits)
+    return Evaluation(
+        registered.revision.digest,
+        wants,
+        _tensors(arguments),
+        _tensors(tangents),
+        _tensors(cotangents),
+        points,
+    )
+
+
+def check_compilation(
+    request: evaluation_pb2.CompileRequest, registered: Registered, limits: Limits
+) -> Compilation:
+    """The compilation that a request asks for.
+
+    Raises:
+        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.
+    """
+    signature = registered.signature
+    wants = check_wants(request.wants, signature, limits.derivative_order)
+    points = request.batch if request.HasField("batch") else None
+    if points is not None and points < 0:
+        raise service_error(Reason.MALFORMED_REQUEST, f"batch is {points}; give the number of points")
+    shared = tuple(sorted(request.shared_leaves))
+    count = len(signature.leaves)
+    if shared and (points is None or len(set(shared)) < len(shared) or shared[-1] >= count):
+        raise service_error(
+            Reason.MALFORMED_REQUEST,
+            f"shared_leaves {list(shared)} cannot be; give them with a batch, each once, "
+            f"from 0 to {count - 1}",
+        )
+    _check_size(wants, signature, points, limits)
+    return Compilation(registered.revision.digest, wants, points, shared)
+
+
+def _argument_leaves(signature: Signature) -> list[Expected]:
+    return _expected(zip(signature.paths, signature.leaves, strict=True))
+
+
+def _tangents(wants: Iterable[Want], signature: Signature) -> list[Expected]:
+    along = (want for want in wants if want.quantity in (Quantity.JVP, Quantity.HVP))
+    argnums = next((want.argnums for want in along), ())
+    chosen = [signature.arguments[argnum] for argnum in argnums]
+    leaves = (
+        (f"the tangent of {path}", leaf)
+        for argument in chosen
+        for path, leaf in zip(argument.paths, argument.leaves, strict=True)
+    )
+    return _differentiable(leaves)
+
+
+def _cotangents(wants: Iterable[Want], signature: Signature) -> list[Expected]:
+    if not any(want.quantity is Quantity.VJP for want in wants) or signature.result is None:
+        return []
+    paths = (f"the cotangent of {path}" for path in leaf_paths(signature.result.tree, "result"))
+    return _differentiable(zip(paths, signature.result.leaves, strict=True))
+
+
+def _differentiable(leaves: Iterable[tuple[str, TensorType]]) -> list[Expected]:
+    return _expected((path, leaf) for path, leaf in leaves if leaf.element.differentiable)
+
+
+def _expected(leaves: Iterable[tuple[str, TensorType]]) -> list[Expected]:
+    return [Expected(path, leaf) for path, leaf in leaves]
+
+
+def _tensors(checked: Iterable[Checked]) -> tuple[Tensor, ...]:
+    return tuple(part.tensor for part in checked)
+
+
+def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | None, limits: Limits) -> None:
+    if points is not None and points > limits.batch:
+        advice = "send the points in several requests, as a client's map does"
+        raise exceeded(f"the batch has {points} points", points, limits.batch, "max_batch", advice)
+    size = result_bytes(wants, signature, points)
+    if size > limits.message_bytes:
+        advice = "ask for less at once: fewer points, fewer wants, or a jvp, vjp or hvp instead of a matrix"
+        what = f"the results would have {size} bytes"
+        raise exceeded(what, size, limits.message_bytes, "max_message_bytes", advice)

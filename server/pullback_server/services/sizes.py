@@ -1,0 +1,50 @@
+"""Predicts how many bytes a request's results have, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
+from pullback_server.model.quantities import Quantity, Want
+
+
+def result_bytes(wants: Iterable[Want], signature: Signature, points: int | None) -> int:
+    """The bytes of all results' elements, taking the wider type where a derivative has two.
+
+    Args:
+        wants: What is wanted.
+        signature: The function's signature, with its result.
+        points: The size of the batch; None where nothing is batched.
+    """
+    each = sum(_want_bytes(want, signature) for want in wants)
+    return each if points is None else each * points
+
+
+def _want_bytes(want: Want, signature: Signature) -> int:
+    result = signature.result.leaves if signature.result else ()
+    arguments = [leaf for argnum in want.argnums for leaf in signature.arguments[argnum].leaves]
+    match want.quantity:
+        case Quantity.VALUE | Quantity.JVP:
+            return sum(leaf.nbytes for leaf in result)
+        case Quantity.GRADIENT | Quantity.VJP | Quantity.HVP:
+            return sum(leaf.nbytes for leaf in arguments)
+        case Quantity.JACOBIAN:
+            return _derivative_bytes(result, arguments, 1)
+        case Quantity.HESSIAN:
+            return _derivative_bytes(result, arguments, 2)
+        case Quantity.DERIVATIVE:
+            return _derivative_bytes(result, arguments, want.order)
+        case _:
+            assert_never(want.quantity)
+
+
+def _derivative_bytes(result: Iterable[TensorType], arguments: Iterable[TensorType], order: int) -> int:
+    arguments = list(arguments)
+    result = list(result)
+    widest = max((leaf.element.itemsize for leaf in (*result, *arguments)), default=0)
+    columns = sum(leaf.size for leaf in arguments)
+    rows = sum(leaf.size for leaf in result)
+    entries: int = rows * columns**order
+    return widest * entries

@@ -1,0 +1,79 @@
+"""The one place where errors become gRPC status.
+
+A failed call ends with the code and sentence of its error, and with a google.rpc.Status in its trailing
+metadata that holds the reason and what belongs to it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+
+from pullback.v1 import errors_pb2
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.telemetry.requests import request_id
+
+_log = logging.getLogger(__name__)
+
+DOMAIN: Final = "pullback.dev"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+REQUEST_ID_KEY: Final = "x-request-id"
+PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+_TYPE_URL: Final = "type.googleapis.com/google.rpc."
+_NANOSECONDS: Final = 1_000_000_000
+
+
+def service_error_of(error: Exception) -> ServiceError:
+    """The error to tell; one that nobody foresaw goes to the log with all it knows, and becomes INTERNAL."""
+    if isinstance(error, ServiceError):
+        _log.info("%s: %s", error.reason, error.message)
+        return error
+    _log.error("an error that nobody foresaw", exc_info=error)
+    return service_error(
+        Reason.INTERNAL,
+        "the server met an error that nobody foresaw; its log tells more under the request id "
+        f"{request_id.get()}",
+    )
+
+
+def status_message(error: ServiceError) -> errors_pb2.Status:
+    """The google.rpc.Status of an error."""
+    metadata = error.metadata | ({"request_id": request_id.get()} if request_id.get() else {})
+    info = errors_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata)
+    details = [_any("ErrorInfo", info)]
+    if error.retry_delay is not None:
+        details.append(_any("RetryInfo", errors_pb2.RetryInfo(retry_delay=duration(error.retry_delay))))
+    return errors_pb2.Status(code=_code(error).value[0], message=error.message, details=details)
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
+    """Ends a call with an error.
+
+    Raises:
+        grpc.aio.AbortError: Always; it is how gRPC ends a call.
+    """
+    trailing: list[tuple[str, str | bytes]] = [
+        (REQUEST_ID_KEY, request_id.get()),
+        (DETAILS_KEY, status_message(error).SerializeToString()),
+    ]
+    if error.retry_delay is not None:
+        trailing.append((PUSHBACK_KEY, str(round(error.retry_delay * 1000))))
+    await context.abort(_code(error), error.message, tuple(trailing))
+
+
+def duration(seconds: float) -> duration_pb2.Duration:
+    """A duration as a message."""
+    whole, rest = divmod(round(seconds * _NANOSECONDS), _NANOSECONDS)
+    return duration_pb2.Duration(seconds=whole, nanos=rest)
+
+
+def _code(error: ServiceError) -> grpc.StatusCode:
+    return grpc.StatusCode[error.code.value]
+
+
+def _any(name: str, message: Message) -> any_pb2.Any:
+    return any_pb2.Any(type_url=_TYPE_URL + name, value=message.SerializeToString())

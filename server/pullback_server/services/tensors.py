@@ -1,0 +1,176 @@
+"""Checks tensors against the types that a signature expects, and finds the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pullback.program.elements import ElementType
+from pullback.program.errors import MalformedProgramError
+from pullback.program.tensors import TensorType
+from pullback.program.wire import element_from_wire
+from pullback.v1 import tensor_pb2
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.model.evaluation import Tensor
+
+# Types that take a byte and use a part of it.
+_NARROW: Final = {
+    ElementType.I1: (np.uint8, 0, 1),
+    ElementType.I4: (np.int8, -8, 7),
+    ElementType.UI4: (np.uint8, 0, 15),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A tensor that a request should have.
+
+    Attributes:
+        path: How to call it in messages, such as `params['w']`.
+        type: Its type where it is shared by all points.
+    """
+
+    path: str
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A tensor that fits.
+
+    Attributes:
+        path: How to call it in messages.
+        tensor: The tensor.
+        points: The size of its batch; None where it is shared.
+    """
+
+    path: str
+    tensor: Tensor
+    points: int | None
+
+
+def check_tensors(
+    kind: str, messages: Sequence[tensor_pb2.Tensor], expected: Sequence[Expected]
+) -> list[Checked]:
+    """The tensors of a request.
+
+    Args:
+        kind: What they are, such as `arguments`.
+        messages: The tensors as they came.
+        expected: What should have come.
+
+    Raises:
+        RequestError: ARGUMENT_COUNT_MISMATCH, ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or MALFORMED_REQUEST.
+    """
+    if len(messages) != len(expected):
+        raise _count_mismatch(kind, len(messages), expected)
+    return [_check(message, wanted) for message, wanted in zip(messages, expected, strict=True)]
+
+
+def common_points(tensors: Sequence[Checked]) -> int | None:
+    """The size of the batch that all batched tensors have; None where nothing is batched.
+
+    Raises:
+        RequestError: SHAPE_MISMATCH if they differ.
+    """
+    batched = [tensor for tensor in tensors if tensor.points is not None]
+    for tensor in batched:
+        if tensor.points != batched[0].points:
+            raise service_error(
+                Reason.SHAPE_MISMATCH,
+                f"{batched[0].path} is a batch of {batched[0].points} points and {tensor.path} one of "
+                f"{tensor.points}; give all batched tensors the same number of points",
+                argument=tensor.path,
+                expected=str(batched[0].points),
+                actual=str(tensor.points),
+            )
+    return batched[0].points if batched else None
+
+
+def _check(message: tensor_pb2.Tensor, expected: Expected) -> Checked:
+    actual = _type(message, expected.path)
+    if actual.element is not expected.type.element:
+        raise _mismatch(
+            Reason.ELEMENT_TYPE_MISMATCH,
+            expected,
+            actual,
+            f"convert its elements to {expected.type.element.value}",
+        )
+    points = _points(actual, expected)
+    if len(message.data) != actual.nbytes:
+        raise service_error(
+            Reason.MALFORMED_REQUEST,
+            f"{expected.path} has type {actual} and so {actual.nbytes} bytes of data, but "
+            f"{len(message.data)} came; send all elements, row-major and without padding",
+            argument=expected.path,
+        )
+    _check_values(message.data, actual, expected.path)
+    return Checked(expected.path, Tensor(actual, message.data), points)
+
+
+def _type(message: tensor_pb2.Tensor, path: str) -> TensorType:
+    try:
+        element = element_from_wire(message.element_type)
+    except MalformedProgramError as error:
+        raise service_error(Reason.MALFORMED_REQUEST, f"{path}: {error}", argument=path) from error
+    shape = tuple(message.shape)
+    if any(size < 0 for size in shape):
+        raise service_error(
+            Reason.MALFORMED_REQUEST,
+            f"{path} has the shape {list(shape)} with a negative size",
+            argument=path,
+        )
+    return TensorType(element, shape)
+
+
+def _points(actual: TensorType, expected: Expected) -> int | None:
+    if actual.shape == expected.type.shape:
+        return None
+    if actual.shape[1:] == expected.type.shape and len(actual.shape) > len(expected.type.shape):
+        return actual.shape[0]
+    sizes = ",".join(("points", *map(str, expected.type.shape)))
+    raise _mismatch(
+        Reason.SHAPE_MISMATCH,
+        expected,
+        actual,
+        f"give that shape, or {expected.type.element.value}[{sizes}] for a batch",
+    )
+
+
+def _check_values(data: bytes, actual: TensorType, path: str) -> None:
+    if actual.element not in _NARROW or not data:
+        return
+    dtype, low, high = _NARROW[actual.element]
+    values = np.frombuffer(data, dtype)
+    if int(values.min()) < low or int(values.max()) > high:
+        raise service_error(
+            Reason.MALFORMED_REQUEST,
+            f"{path} has type {actual}, whose elements are bytes from {low} to {high}; other bytes came",
+            argument=path,
+        )
+
+
+def _mismatch(reason: Reason, expected: Expected, actual: TensorType, advice: str) -> ServiceError:
+    return service_error(
+        reason,
+        f"{expected.path} must be {expected.type}, but {actual} came; {advice}",
+        argument=expected.path,
+        expected=str(expected.type),
+        actual=str(actual),
+    )
+
+
+def _count_mismatch(kind: str, count: int, expected: Sequence[Expected]) -> ServiceError:
+    names = ", ".join(f"{wanted.path}: {wanted.type}" for wanted in expected[:8])
+    more = ", ..." if len(expected) > 8 else ""  # noqa: PLR2004 -- as many as a sentence holds
+    spelled = f" ({names}{more})" if expected else ""
+    return service_error(
+        Reason.ARGUMENT_COUNT_MISMATCH,
+        f"{count} tensors came as {kind}, but {len(expected)} are needed{spelled}; send one for each leaf",
+        kind=kind,
+        expected=str(len(expected)),
+        actual=str(count),
+    )

@@ -1,0 +1,63 @@
+"""Logging: to standard error, as text for people or as JSON lines for collectors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from enum import StrEnum
+from typing import Final
+
+from pullback_server.telemetry.requests import request_id
+
+_TEXT: Final = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s%(request)s"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def set_up_logging(level: str, format_: LogFormat) -> None:
+    """Sends all logs of this process to standard error.
+
+    Args:
+        level: The lowest level that is written, such as `INFO`.
+        format_: Text or JSON lines.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if format_ is LogFormat.JSON else _TextFormatter(_TEXT))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class _TextFormatter(logging.Formatter):
+    """One line for people, with the request id where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        current = request_id.get()
+        record.request = f" [request {current}]" if current else ""
+        return super().format(record)
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{seconds}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
