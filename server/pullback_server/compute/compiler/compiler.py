@@ -1,0 +1,78 @@
+"""From wants to executables, each made once and kept while it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from jax.stages import Compiled
+
+from pullback_server.compute.abstract import abstract
+from pullback_server.compute.cache import Cache, Found
+from pullback_server.compute.compiler.layout import Batched
+from pullback_server.compute.compiler.trace import Traced, trace
+from pullback_server.compute.failures import failing_as
+from pullback_server.compute.programs import LoadedProgram
+from pullback_server.errors import Reason
+from pullback_server.model.quantities import Want
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What an executable depends on.
+
+    Attributes:
+        digest: The program.
+        wants: What it gives.
+        batched: Which of its inputs are batched; None for a single point.
+        bucket: The number of points it takes; None for a single point.
+    """
+
+    digest: str
+    wants: tuple[Want, ...]
+    batched: Batched
+    bucket: int | None
+
+
+class Compiler:
+    """Traces and compiles, each thing once.
+
+    Args:
+        executables: How many executables are kept, and how many traced plans.
+    """
+
+    def __init__(self, executables: int) -> None:
+        self._traces: Cache[tuple[str, tuple[Want, ...]], Traced] = Cache(executables)
+        self._executables: Cache[_Key, Compiled] = Cache(executables)
+
+    def trace(self, digest: str, program: LoadedProgram, wants: tuple[Want, ...]) -> Found[Traced]:
+        """The traced plan for `wants` of a program.
+
+        Raises:
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS or DERIVATIVE_UNDEFINED.
+        """
+        return self._traces.get((digest, wants), lambda: trace(program, wants))
+
+    def executable(
+        self, digest: str, wants: tuple[Want, ...], traced: Traced, batched: Batched, bucket: int | None
+    ) -> Found[Compiled]:
+        """The executable of a traced plan for a layout and a number of points.
+
+        Raises:
+            ServiceError: COMPILATION_FAILED.
+        """
+        key = _Key(digest, wants, batched, bucket)
+        return self._executables.get(key, lambda: compile_ahead(traced, batched, bucket))
+
+
+def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Compiled:
+    """Compiles a traced plan; see `Compiler.executable`."""
+    inputs = traced.plan.inputs
+    function = traced.function
+    if batched is not None and bucket is not None:
+        axes = tuple(0 if leads else None for leads in batched)
+        function = jax.vmap(function, in_axes=axes, axis_size=bucket)
+        pairs = zip(inputs, batched, strict=True)
+        inputs = tuple(leaf.batched(bucket) if leads else leaf for leaf, leads in pairs)
+    with failing_as(Reason.COMPILATION_FAILED, "the compiler refused the program"):
+        return jax.jit(function).lower(*map(abstract, inputs)).compile()

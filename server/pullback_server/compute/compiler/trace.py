@@ -1,0 +1,77 @@
+"""Plans become jaxprs: once for each program and wants, whatever the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+from jax.extend.core import jaxpr_as_fun
+
+from pullback.program.tensors import TensorType
+from pullback_server.compute.abstract import abstract, tensor_type_of
+from pullback_server.compute.failures import failing_as
+from pullback_server.compute.planner.kinds.jacobian import other_mode
+from pullback_server.compute.planner.plan import Plan, plan, subject_of
+from pullback_server.compute.programs import LoadedProgram
+from pullback_server.errors import Reason, ServiceError
+from pullback_server.model.quantities import Want
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A plan that was traced at one point.
+
+    Attributes:
+        plan: The plan.
+        function: Takes the plan's inputs and gives the leaves of all results, one after the other.
+        results: For each want the types of its leaves.
+    """
+
+    plan: Plan
+    function: Callable[..., list[jax.Array]]
+    results: tuple[tuple[TensorType, ...], ...]
+
+    @property
+    def leaves(self) -> tuple[TensorType, ...]:
+        """The types of the leaves of all results, one after the other."""
+        return tuple(leaf for result in self.results for leaf in result)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all results at one point."""
+        return sum(leaf.nbytes for leaf in self.leaves)
+
+
+def trace(program: LoadedProgram, wants: tuple[Want, ...]) -> Traced:
+    """Plans and traces wants of a program.
+
+    A Jacobian whose mode is the planner's to choose is tried in the other mode if the first does not exist
+    for the function: a loop without a known end has no reverse mode, a custom reverse rule no forward mode.
+
+    Raises:
+        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS or DERIVATIVE_UNDEFINED.
+    """
+    try:
+        return _trace(plan(program, wants))
+    except ServiceError as error:
+        others = tuple(other_mode(want, subject_of(want, program)) for want in wants)
+        if error.reason is not Reason.DERIVATIVE_UNDEFINED or others == wants:
+            raise
+        return _trace_other(program, others, error)
+
+
+def _trace_other(program: LoadedProgram, wants: tuple[Want, ...], first: ServiceError) -> Traced:
+    try:
+        return _trace(plan(program, wants))
+    except ServiceError:
+        raise first from None
+
+
+def _trace(planned: Plan) -> Traced:
+    quantities = ", ".join(dict.fromkeys(want.quantity.value for want in planned.wants))
+    # The function itself was traced when it was loaded, so what fails now is its derivative.
+    with failing_as(Reason.DERIVATIVE_UNDEFINED, f"this function has no such derivative ({quantities})"):
+        jaxpr, shapes = jax.make_jaxpr(planned, return_shape=True)(*map(abstract, planned.inputs))
+    results = tuple(tuple(map(tensor_type_of, leaves)) for leaves in shapes)
+    return Traced(planned, jaxpr_as_fun(jaxpr), results)

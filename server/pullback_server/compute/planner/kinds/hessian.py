@@ -1,0 +1,33 @@
+"""jax.hessian: forward mode over reverse mode."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pullback_server.compute.planner.basis import Leaves
+from pullback_server.compute.planner.checks import (
+    require_differentiable_arguments,
+    require_real_arguments,
+    require_real_results,
+)
+from pullback_server.compute.planner.kinds.kind import Kind, Subject
+from pullback_server.compute.planner.needs import Needs
+from pullback_server.compute.planner.passes import Derivatives
+from pullback_server.model.quantities import Want
+
+
+def _check(want: Want, subject: Subject) -> None:
+    require_differentiable_arguments(want, subject)
+    require_real_arguments(want, subject)
+    require_real_results(want, subject)
+
+
+def _needs(_want: Want, _subject: Subject) -> Needs:
+    return Needs(order=2)
+
+
+def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
+    return found.order(2)
+
+
+HESSIAN: Final = Kind(_check, _needs, _take)

@@ -1,0 +1,32 @@
+"""The Hessian times the tangents without the Hessian: jax.jvp of the first derivative in reverse mode.
+
+For a scalar result that is jax.jvp of jax.grad. For others it is jax.jvp of jax.jacrev, with a leaf for each
+pair of a leaf of the result and a leaf of the arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pullback_server.compute.planner.basis import Leaves
+from pullback_server.compute.planner.checks import require_differentiable_arguments, require_real_results
+from pullback_server.compute.planner.kinds.kind import Kind, Subject
+from pullback_server.compute.planner.needs import Needs
+from pullback_server.compute.planner.passes import Derivatives
+from pullback_server.model.quantities import Want
+
+
+def _check(want: Want, subject: Subject) -> None:
+    require_differentiable_arguments(want, subject)
+    require_real_results(want, subject)
+
+
+def _needs(_want: Want, _subject: Subject) -> Needs:
+    return Needs(first_pushed=True)
+
+
+def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
+    return found.first_pushed
+
+
+HVP: Final = Kind(_check, _needs, _take)

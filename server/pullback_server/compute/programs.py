@@ -1,0 +1,105 @@
+"""Programs that are ready to be differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+from jax.extend.core import jaxpr_as_fun
+
+from pullback.program.container import Program
+from pullback.program.digest import digest as digest_of
+from pullback.program.errors import ProgramError
+from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
+from pullback.program.wire import program_from_bytes
+from pullback_server.compute.abstract import abstract, tensor_type_of
+from pullback_server.compute.failures import failing_as
+from pullback_server.errors import Reason, service_error
+
+Read = Callable[[Program], Callable[[Sequence[jax.Array]], list[jax.Array]]]
+Function = Callable[..., Sequence[jax.Array]]
+
+
+class ProgramMissingError(LookupError):
+    """The program was never loaded here, or was dropped for want of memory; load it and try again.
+
+    Args:
+        digest: The program's digest.
+    """
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"program {digest} is not loaded")
+        self.digest = digest
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProgram:
+    """A program that was read and traced.
+
+    Attributes:
+        function: Takes the leaves of all arguments and gives those of the result; traceable by JAX.
+        signature: What goes in and what comes out.
+        results: The types of the result's leaves.
+        nbytes: The size of the serialized program.
+    """
+
+    function: Function
+    signature: Signature
+    results: tuple[TensorType, ...]
+    nbytes: int
+
+
+def load_program(digest: str, data: bytes, read: Read) -> LoadedProgram:
+    """Reads and traces a serialized program.
+
+    It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again.
+
+    Args:
+        digest: The digest that the program should have.
+        data: The serialized program.
+        read: Reads a program into a function of flat leaves.
+
+    Raises:
+        ServiceError: MALFORMED_PROGRAM, DIGEST_MISMATCH, or what `read` says.
+    """
+    program = _parse(data)
+    actual = digest_of(program)
+    if actual != digest:
+        raise service_error(
+            Reason.DIGEST_MISMATCH,
+            f"the program has digest {actual}, but {digest} was announced; send it again",
+            expected=digest,
+            actual=actual,
+        )
+    return _trace(program, read, len(data))
+
+
+def _parse(data: bytes) -> Program:
+    try:
+        return program_from_bytes(data)
+    except ProgramError as error:
+        raise service_error(Reason.MALFORMED_PROGRAM, str(error)) from error
+
+
+def _trace(program: Program, read: Read, nbytes: int) -> LoadedProgram:
+    leaves = [abstract(leaf) for leaf in program.signature.leaves]
+    with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be traced"):
+        function = read(program)
+        jaxpr, shapes = jax.make_jaxpr(lambda *given: list(function(given)), return_shape=True)(*leaves)
+        results = tuple(map(tensor_type_of, shapes))
+    _require_results(program.signature, results)
+    return LoadedProgram(jaxpr_as_fun(jaxpr), program.signature, results, nbytes)
+
+
+def _require_results(signature: Signature, results: tuple[TensorType, ...]) -> None:
+    if signature.result is None or signature.result.leaves == results:
+        return
+    expected, actual = (", ".join(map(str, types)) for types in (signature.result.leaves, results))
+    raise service_error(
+        Reason.MALFORMED_PROGRAM,
+        f"the program gives ({actual}), but its signature says ({expected}); export it again",
+        expected=expected,
+        actual=actual,
+    )
