@@ -1,0 +1,20 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+import click
+
+import pullback as package
+from pullback.cli.evaluation import evaluate
+from pullback.cli.functions import delete, list_functions, register, show
+from pullback.cli.servers import capabilities, demo, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package.__version__, prog_name="pullback")
+def pullback() -> None:
+    """Gradients, Jacobians and Hessians of any function, over gRPC."""
+
+
+for _command in (serve, register, list_functions, show, evaluate, delete, capabilities, demo):
+    pullback.add_command(_command)

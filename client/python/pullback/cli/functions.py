@@ -1,0 +1,141 @@
+"""Commands on registered functions: register, list, show, delete."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any, Final
+
+import click
+import numpy as np
+
+from pullback._registration import Formula, to_program
+from pullback.cli.connection import connected, json_option, readable_errors, server_option
+from pullback.cli.display import (
+    console,
+    describe,
+    function_as_json,
+    function_table,
+    short_digest,
+    spell_signature,
+)
+from pullback.cli.loading import load_function
+from pullback.cli.values import parse_labels, parse_types
+from pullback.errors import PullbackError
+from pullback.program.container import Program
+from pullback.program.tensors import TensorType
+
+# click keeps the lines of a paragraph that begins with a backspace.
+_EXAMPLES: Final = """\b
+pullback register model.py:loss --arg 'f64[8]'
+pullback register --formula 'sum(x**2)' --arg 'x=f64[8]' --name squares"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("function", metavar="FILE.py:FUNCTION", required=False)
+@click.option("--formula", help="A formula to register instead of a function.")
+@click.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="TYPE",
+    help="The type of an argument, such as f64[8]; for a formula with its name, x=f64[8]. Repeat for each.",
+)
+@click.option("--name", help="The name to register under; a function's own if left out.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find it by.")
+@click.option("--description", default="", help="A text for people.")
+@server_option
+def register(
+    function: str | None,
+    formula: str | None,
+    arguments: tuple[str, ...],
+    name: str | None,
+    labels: tuple[str, ...],
+    description: str,
+    server: str,
+) -> None:
+    """Register a function of your own file, traced on your machine, or a formula."""
+    if (function is None) == (formula is None):
+        raise click.UsageError("give either FILE.py:FUNCTION or --formula")
+    tags = parse_labels(labels)
+    with readable_errors():
+        source = _formula(formula, arguments) if formula is not None else _trace(function or "", arguments)
+    own_name = (function or "").rpartition(":")[2] or None
+    with connected(server) as client:
+        registered = client.register(source, name=name or own_name, labels=tags, description=description)
+    click.echo(
+        f"{registered.name}@{short_digest(registered.details)}  {spell_signature(registered.signature)}"
+    )
+
+
+def _formula(source: str, arguments: tuple[str, ...]) -> Formula:
+    unnamed, named = parse_types(arguments)
+    if unnamed:
+        raise click.BadParameter(
+            f"{unnamed[0]} has no name; a formula's arguments have one, as in x={unnamed[0]}",
+            param_hint="--arg",
+        )
+    return Formula(source, **named)
+
+
+def _trace(reference: str, arguments: tuple[str, ...]) -> Program:
+    unnamed, named = parse_types(arguments)
+    function = load_function(reference)
+    try:
+        bound = inspect.signature(function).bind(
+            *map(_example, unnamed), **{name: _example(kind) for name, kind in named.items()}
+        )
+    except TypeError as error:
+        raise click.BadParameter(f"{reference} does not take them: {error}", param_hint="--arg") from error
+    try:
+        return to_program(function, bound.args)
+    except PullbackError:
+        raise
+    except Exception as error:
+        raise click.ClickException(
+            f"{reference} cannot be traced: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _example(kind: TensorType) -> np.ndarray[Any, np.dtype[Any]]:
+    return np.zeros(kind.shape, kind.element.dtype)
+
+
+@click.command("list")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only functions with this label.")
+@json_option
+@server_option
+def list_functions(labels: tuple[str, ...], as_json: bool, server: str) -> None:
+    """List registered functions."""
+    with connected(server) as client:
+        found = [function.details for function in client.functions(labels=parse_labels(labels))]
+    if as_json:
+        click.echo(json.dumps([function_as_json(details) for details in found], indent=2))
+    elif found:
+        console().print(function_table(found))
+    else:
+        click.echo("No functions.", err=True)
+
+
+@click.command()
+@click.argument("name", metavar="NAME[@REVISION]")
+@json_option
+@server_option
+def show(name: str, as_json: bool, server: str) -> None:
+    """Show a registered function."""
+    with connected(server) as client:
+        details = client.function(name).details
+    if as_json:
+        click.echo(json.dumps(function_as_json(details), indent=2))
+    else:
+        console().print(describe(details))
+
+
+@click.command()
+@click.argument("name")
+@server_option
+def delete(name: str, server: str) -> None:
+    """Delete a registered function with all its revisions."""
+    with connected(server) as client:
+        client.delete(name)
+    click.echo(f"Deleted {name}.")

@@ -1,0 +1,49 @@
+"""The user's own function from the user's own file, on the user's own machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+
+def load_function(reference: str) -> Callable[..., Any]:
+    """Imports FILE.py and gives its FUNCTION.
+
+    Args:
+        reference: `FILE.py:FUNCTION`.
+
+    Raises:
+        ClickException: If the reference, the file or the function is not there, or the file fails.
+    """
+    file, colon, name = reference.rpartition(":")
+    if not (colon and file and name.isidentifier()):
+        raise click.UsageError(f"{reference!r} is no function; write it like model.py:loss")
+    path = Path(file).expanduser().resolve()
+    if not path.is_file():
+        raise click.ClickException(f"there is no file {path}")
+    function = getattr(_import(path), name, None)
+    if not callable(function):
+        raise click.ClickException(f"{path} has no function {name!r}")
+    found: Callable[..., Any] = function
+    return found
+
+
+def _import(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise click.ClickException(f"{path} is no Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    # As when Python runs a file: the modules beside it can be imported.
+    sys.path.insert(0, str(path.parent))
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise click.ClickException(f"{path} failed: {type(error).__name__}: {error}") from error
+    return module
