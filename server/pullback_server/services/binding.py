@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from pullback_server.errors import Reason, service_error
@@ -54,7 +54,8 @@ def bind(service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler
 
 
 def _handler(method: MethodDescriptor, behaviour: Callable[[Any], Any]) -> grpc.RpcMethodHandler[Any, Any]:
-    codec = Codec(GetMessageClass(method.input_type).FromString, Message.SerializeToString)
+    request, response = map(GetMessageClass, (method.input_type, method.output_type))
+    codec = Codec(request.FromString, response.SerializeToString)
     read = _read_stream if method.client_streaming else _read
     make, answer = _MAKERS[method.client_streaming, method.server_streaming]
     return make(answer(lambda raw: behaviour(read(codec, raw)), codec))
