@@ -47,7 +47,9 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, server.stop)
     if settings.exit_with_parent:
         _when_input_ends(lambda: loop.call_soon_threadsafe(server.stop))
-    await server.run()
+    async with server.started():
+        print(f"pullback: listening on {server.address}", flush=True)  # noqa: T201 -- a parent reads it
+        await server.stopped()
 
 
 def _when_input_ends(act: Callable[[], object]) -> None:

@@ -57,6 +57,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
+        self._hurrying = asyncio.Event()
         self._address = ""
 
     @property
@@ -65,10 +66,14 @@ class Server:
         return self._address
 
     def stop(self) -> None:
-        """Has `run` drain and return; a second call has it return without grace."""
+        """Has `stopped` return; a second call ends the grace of what is in flight."""
         if self._stopping.is_set():
-            self._settings = self._settings.model_copy(update={"drain_seconds": 0.0, "grace_seconds": 0.0})
+            self._hurrying.set()
         self._stopping.set()
+
+    async def stopped(self) -> None:
+        """Returns when `stop` was called."""
+        await self._stopping.wait()
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
@@ -96,16 +101,17 @@ class Server:
                 await self._drain(server)
                 await engine.stop()
 
-    async def run(self) -> None:
-        """Serves until `stop` is called."""
-        async with self.started():
-            print(f"pullback: listening on {self._address}", flush=True)  # noqa: T201 -- a parent reads it
-            await self._stopping.wait()
-            _log.info("stopping")
-
     async def _drain(self, server: grpc.aio.Server) -> None:
-        await asyncio.sleep(self._settings.drain_seconds)
-        await server.stop(self._settings.grace_seconds)
+        _log.info("draining")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurrying.wait(), self._settings.drain_seconds)
+        stopping = asyncio.create_task(server.stop(self._settings.grace_seconds))
+        hurrying = asyncio.create_task(self._hurrying.wait())
+        await asyncio.wait((stopping, hurrying), return_when=asyncio.FIRST_COMPLETED)
+        hurrying.cancel()
+        if not stopping.done():
+            await server.stop(0)
+        await stopping
 
 
 def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:

@@ -1,7 +1,6 @@
 """The worker's loop: reads requests, hands them to threads, writes their answers.
 
-Knows frames, messages and the kernel. Evaluations have their own threads, so that a compilation, which
-can take minutes, never holds up what is compiled already.
+Knows frames, messages and the kernel.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable
 from typing import Final, assert_never
 
+from pullback_server.compute.dispatch import Dispatcher
 from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.programs import ProgramMissingError
 from pullback_server.errors import Reason, ServiceError
@@ -33,8 +32,6 @@ from pullback_server.model.transfer import evaluated_frame, evaluation_of
 
 _log = logging.getLogger(__name__)
 
-_EVALUATING_THREADS: Final = 8
-_PREPARING_THREADS: Final = 4
 _REQUESTS: Final = (LoadProgram, Compile, Evaluate)
 
 
@@ -49,9 +46,8 @@ class Loop:
     def __init__(self, connection: socket.socket, kernel: Kernel) -> None:
         self._connection = connection
         self._kernel = kernel
+        self._dispatcher = Dispatcher()
         self._writing = threading.Lock()
-        self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate")
-        self._preparing = ThreadPoolExecutor(_PREPARING_THREADS, "prepare")
 
     def serve(self) -> None:
         """Says that the worker is ready, then answers until the other end is closed.
@@ -68,11 +64,14 @@ class Loop:
     def _dispatch(self, request: Request, frame: Frame) -> None:
         match request:
             case LoadProgram():
-                self._preparing.submit(self._answer, request.id, lambda: self._load(request))
+                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._load(request)))
             case Compile():
-                self._preparing.submit(self._answer, request.id, lambda: self._compile(request))
+                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._compile(request)))
             case Evaluate():
-                self._evaluating.submit(self._answer, request.id, lambda: self._evaluate(request, frame))
+                self._dispatcher.evaluate(
+                    _kind(request),
+                    lambda: self._answer(request.id, lambda: self._evaluate(request, frame)),
+                )
             case _:
                 assert_never(request)
 
@@ -87,11 +86,14 @@ class Loop:
         evaluation = evaluation_of(request, frame.buffers)
         return evaluated_frame(request.id, self._kernel.evaluate(evaluation))
 
-    def _answer(self, id_: int, work: Callable[[], Frame]) -> None:
+    def _answer(self, id_: int, work: Callable[[], Frame]) -> bool:
+        """Answers a request with what comes of the work; says whether it was done."""
+        parts, done = _outcome(id_, work)
         try:
-            self._write(_answer_to(id_, work))
+            self._write(parts)
         except OSError as error:
             _log.info("the front has gone, and request %d stays unanswered: %s", id_, error)
+        return done
 
     def _write(self, parts: list[Buffer]) -> None:
         with self._writing:
@@ -99,18 +101,30 @@ class Loop:
                 self._connection.sendall(part)
 
 
-def _answer_to(id_: int, work: Callable[[], Frame]) -> list[Buffer]:
+def _kind(request: Evaluate) -> Hashable:
+    """Requests of one kind need the same executables."""
+    return (
+        request.digest,
+        request.wants,
+        request.arguments,
+        request.tangents,
+        request.cotangents,
+        request.points,
+    )
+
+
+def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:
     try:
-        return encode(work())
+        return encode(work()), True
     except ProgramMissingError:
-        return encode(Frame(ProgramMissing(id_)))
+        return encode(Frame(ProgramMissing(id_))), False
     except ServiceError as error:
         failed = Failed(id_, error.reason.value, error.message, error.metadata)
     except FrameError as error:
         failed = Failed(id_, Reason.LIMIT_EXCEEDED.value, f"the result is too large: {error}", {})
     except Exception as error:  # noqa: BLE001 -- whatever it is, its caller waits for an answer
         failed = _unforeseen(id_, error)
-    return encode(Frame(failed))
+    return encode(Frame(failed)), False
 
 
 def _unforeseen(id_: int, error: Exception) -> Failed:

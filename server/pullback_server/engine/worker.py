@@ -115,7 +115,7 @@ class Worker:
         except (WorkerGoneError, TimeoutError) as error:
             self._young_deaths += 1
             _log.error(
-                "worker %s did not become ready: %s", self._placement.name, error or "it takes too long"
+                "worker %s did not become ready: %s", self._placement.name, str(error) or "it takes too long"
             )
             return
         self._session = Session(channel, self._source)

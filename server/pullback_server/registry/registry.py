@@ -52,8 +52,9 @@ def open_registry(folder: Path) -> Iterator[Registry]:
         OSError: If the directory cannot be read or written.
     """
     with locked(folder):
-        remove_temporaries(folder)
-        yield Registry(folder)
+        registry = Registry(folder)
+        registry.tidy()
+        yield registry
 
 
 class Registry:
@@ -67,9 +68,16 @@ class Registry:
         self._blobs = DirectoryBlobs(folder / "blobs")
         self._catalogue = Catalogue(folder / "functions")
         self._uploads = Uploads(folder / "uploads")
+        self._rooms = (folder / "blobs", folder / "functions", folder / "uploads")
         self._changing = threading.Lock()
-        self._uploads.forget_older_than(_UPLOAD_SECONDS)
-        self._sweep()
+
+    def tidy(self) -> None:
+        """Removes what a killed server had begun to write, and uploads that nobody registered for a day."""
+        with self._changing:
+            for room in self._rooms:
+                remove_temporaries(room)
+            self._uploads.forget_older_than(_UPLOAD_SECONDS)
+            self._sweep()
 
     def resolve(self, name: ResourceName) -> Registered:
         """The function of a name at the revision of the name.
@@ -127,7 +135,6 @@ class Registry:
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
             self._uploads.forget(digest)
-            self._sweep()
         return _registered(entry, entry.function.current_revision)
 
     def delete(self, function: str) -> None:

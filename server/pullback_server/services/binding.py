@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,8 +84,8 @@ def _one(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], A
 
 def _many(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], Any]:
     async def answer(raw: Any, context: Context) -> AsyncIterator[bytes]:
-        async with _answering(context):
-            async for response in call(raw):
+        async with _answering(context), aclosing(call(raw)) as responses:
+            async for response in responses:
                 yield codec.encode(response)
 
     return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from google.protobuf import duration_pb2
 
@@ -58,8 +59,10 @@ class Evaluation:
             finally:
                 in_flight.discard(request.id)
 
-        async for response in answer_each(requests, answer, self._limits.in_flight_per_stream):
-            yield response
+        at_once = self._limits.in_flight_per_stream
+        async with aclosing(answer_each(requests, answer, at_once)) as responses:
+            async for response in responses:
+                yield response
 
     async def compile(self, request: pb.CompileRequest) -> AsyncIterator[pb.CompileResponse]:
         """Compiles ahead; says when it begins and when it is ready."""

@@ -14,7 +14,16 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 
 from pullback.v1 import errors_pb2
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import (
+    AvailabilityError,
+    ExecutionError,
+    PressureError,
+    Reason,
+    RequestError,
+    ServiceError,
+    StoredDataError,
+    service_error,
+)
 from pullback_server.telemetry.requests import request_id
 
 _log = logging.getLogger(__name__)
@@ -23,6 +32,13 @@ DOMAIN: Final = "pullback.dev"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 REQUEST_ID_KEY: Final = "x-request-id"
 PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
+_LEVELS: Final = {
+    RequestError: logging.DEBUG,
+    PressureError: logging.INFO,
+    AvailabilityError: logging.INFO,
+    ExecutionError: logging.WARNING,
+    StoredDataError: logging.ERROR,
+}
 _TYPE_URL: Final = "type.googleapis.com/google.rpc."
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -30,7 +46,7 @@ _NANOSECONDS: Final = 1_000_000_000
 def service_error_of(error: Exception) -> ServiceError:
     """The error to tell; one that nobody foresaw goes to the log with all it knows, and becomes INTERNAL."""
     if isinstance(error, ServiceError):
-        _log.info("%s: %s", error.reason, error.message)
+        _log.log(_LEVELS[type(error)], "%s: %s", error.reason, error.message)
         return error
     _log.error("an error that nobody foresaw", exc_info=error)
     return service_error(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 _Request = TypeVar("_Request")
@@ -12,7 +12,7 @@ _Answer = TypeVar("_Answer")
 
 async def answer_each(
     requests: AsyncIterator[_Request], answer: Callable[[_Request], Awaitable[_Answer]], at_once: int
-) -> AsyncIterator[_Answer]:
+) -> AsyncGenerator[_Answer, None]:
     """Answers requests in the order in which they finish.
 
     Reads on only while fewer than `at_once` requests are worked on or wait to be taken, so that a
