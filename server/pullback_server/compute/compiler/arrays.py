@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -47,11 +48,15 @@ def to_array(tensor: Tensor) -> Array:
 
 def to_tensor(array: Array) -> Tensor:
     """The tensor of an array: raw, little-endian, row-major; it keeps the array alive."""
-    element = element_of(array.dtype)
+    element = _element_of(array.dtype)
     if element in _NARROW:
         array = array.astype(_NARROW[element][0])
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return Tensor(TensorType(element, array.shape), flat.data)
+
+
+# numpy makes a dtype's name anew each time it is asked for it, which takes longer than all else here.
+_element_of = cache(element_of)
 
 
 def _from_bytes(tensor_type: TensorType, data: memoryview) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import jax
@@ -86,9 +87,15 @@ def _inputs_of(tile: Tile, inputs: Sequence[Array], batched: Sequence[bool]) -> 
 def _start(executable: Compiled, inputs: Sequence[Array]) -> list[jax.Array]:
     """Starts a run and, behind it, the transfer of its results to the host."""
     results: list[jax.Array] = executable(*inputs)
-    for leaf in results:
-        leaf.copy_to_host_async()
+    if not _on_host():
+        for leaf in results:
+            leaf.copy_to_host_async()
     return results
+
+
+@cache
+def _on_host() -> bool:
+    return jax.default_backend() == "cpu"
 
 
 def _fetch(tile: Tile, started: Sequence[jax.Array], results: Sequence[Array]) -> None:

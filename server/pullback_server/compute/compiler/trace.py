@@ -55,15 +55,17 @@ def trace(program: LoadedProgram, wants: tuple[Want, ...]) -> Traced:
     try:
         return _trace(plan(program, wants))
     except ServiceError as error:
-        others = tuple(other_mode(want, subject_of(want, program)) for want in wants)
-        if error.reason is not Reason.DERIVATIVE_UNDEFINED or others == wants:
+        if error.reason is not Reason.DERIVATIVE_UNDEFINED:
             raise
-        return _trace_other(program, others, error)
+        return _trace_other(program, wants, error)
 
 
 def _trace_other(program: LoadedProgram, wants: tuple[Want, ...], first: ServiceError) -> Traced:
+    others = tuple(other_mode(want, subject_of(want, program)) for want in wants)
+    if others == wants:
+        raise first
     try:
-        return _trace(plan(program, wants))
+        return _trace(plan(program, others))
     except ServiceError:
         raise first from None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,14 @@ import pytest
 
 jax.config.update("jax_enable_x64", True)
 
-Point = namedtuple("Point", ["a", "b"])
+
+class Point(NamedTuple):
+    """A named tuple of arrays."""
+
+    a: Any
+    b: Any
+
+
 RANDOM = np.random.default_rng(7)
 X = RANDOM.normal(size=5)
 M = RANDOM.normal(size=(3, 5))
@@ -192,7 +198,7 @@ def test_jvp_over_trees(bench: Any, want: Any, close: Any) -> None:
 def test_vjp_over_trees(bench: Any, want: Any, close: Any) -> None:
     """The VJP, alone and with the value, is that of jax.vjp."""
     cotangents = jax.tree.map(np.ones_like, jax.jit(network)(TREE, X))
-    expected = jax.jit(lambda ct: jax.vjp(network, TREE, X)[1](ct))(cotangents)
+    expected = jax.jit(lambda p, x, ct: jax.vjp(network, p, x)[1](ct))(TREE, X, cotangents)
     name = bench.load(network, TREE, X)
     pulled, value = bench.evaluate(
         name, [want("vjp", 0, 1), want("value")], TREE, X, cotangents=jax.tree.leaves(cotangents)
