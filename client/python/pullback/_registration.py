@@ -97,6 +97,7 @@ def prepare(
         description: A text for people.
 
     Raises:
+        ExportError: If a function cannot be exported.
         InvalidArgumentError: If the source is none of these, examples are superfluous, the name cannot be
             one, or JAX is needed and missing.
     """
@@ -119,7 +120,8 @@ def to_program(source: Source, examples: Sequence[Any]) -> Program:
     """The program of what a user registers; a Python function is traced here, on the user's machine.
 
     Raises:
-        InvalidArgumentError: As `prepare`.
+        ExportError: If a function cannot be exported.
+        InvalidArgumentError: If the source will not do, examples are superfluous, or JAX is missing.
     """
     if isinstance(source, Program | Formula):
         if examples:

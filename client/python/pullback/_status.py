@@ -81,14 +81,15 @@ def error_from_call(
     """
     values = dict(trailing)
     details = _parse_details(values.get(_DETAILS_KEY, b""))
-    request_id = values.get(_REQUEST_ID_KEY, "")
-    return _error(code, _sentence(code, message, details, address), details, str(request_id))
+    request_id = str(values.get(_REQUEST_ID_KEY, ""))
+    return _error(code, _sentence(code, message, details, address), details, request_id)
 
 
 def error_from_status(status: errors_pb2.Status) -> PullbackError:
     """The error of a status that stands in a message of a stream."""
     code = _CODE_NAMES[status.code] if 0 <= status.code < len(_CODE_NAMES) else "UNKNOWN"
-    return _error(code, status.message, _read_details(status), "")
+    details = _read_details(status)
+    return _error(code, status.message, details, details.metadata.get("request_id", ""))
 
 
 def _error(code: str, message: str, details: _Details, request_id: str) -> PullbackError:
@@ -112,7 +113,8 @@ def _sentence(code: str, message: str, details: _Details, address: str) -> str:
         case "UNAVAILABLE":
             return f"no server answers at {address}; start one with `pullback serve` ({message})"
         case "DEADLINE_EXCEEDED":
-            return f"{address} did not answer in time; pass a longer timeout=, or compile ahead ({message})"
+            hint = "see that a server runs there, pass a longer timeout=, or compile ahead"
+            return f"{address} did not answer in time; {hint} ({message})"
         case "UNIMPLEMENTED":
             return f"what answers at {address} does not know this call; is it a Pullback server? ({message})"
         case "CANCELLED":

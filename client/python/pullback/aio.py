@@ -95,7 +95,8 @@ class AsyncClient:
         """Registers a function under a name, as `Client.register`.
 
         Raises:
-            InvalidArgumentError: If the function cannot be exported or read.
+            ExportError: If a Python function cannot be exported (`pullback.export.errors` says why).
+            InvalidArgumentError: If the source, the examples or the name will not do.
             PullbackError: If a call fails.
         """
         registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
