@@ -1,0 +1,236 @@
+"""From plain data to functions that JAX can trace.
+
+Each function is built once, from one builder per operation; what a builder cannot accept is refused
+there and then, before anything is traced. Derivative rules may refer to themselves, so they are built
+after what uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import jax
+
+from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
+from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
+from pullback_server.compute.formats.stablehlo.reading import Module
+from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
+from pullback_server.errors import Reason, service_error
+
+Arrays = Sequence[jax.Array]
+Emit = Callable[[Arrays], Arrays]
+"""From the operands of an operation, followed by what its regions capture, to its results."""
+Build = Callable[[Operation, "Scope"], Emit]
+"""Checks an operation and gives what emits it."""
+
+ENTRY = -1
+_MAIN = "main"
+
+
+@dataclass(slots=True)
+class Routine:
+    """A function of the program, or a function that waits for its body.
+
+    Attributes:
+        name: How messages call it.
+        argument_types: The types of its arguments.
+        result_types: The types of its results.
+        body: What it does, once built.
+        size: The number of its operations, those that it calls included, once built.
+    """
+
+    name: str
+    argument_types: Types
+    result_types: Types
+    body: Body | None = None
+    size: int = 0
+
+    def __call__(self, *arguments: jax.Array) -> list[jax.Array]:
+        """Evaluates the function."""
+        if self.body is None:
+            raise malformed(self.name, "calls itself, which only derivative rules may do")
+        return self.body((), arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A block that can be evaluated.
+
+    Attributes:
+        block: The block.
+        steps: What emits each of its operations.
+        where: The function that it stands in, for messages.
+    """
+
+    block: Block
+    steps: tuple[Emit, ...]
+    where: str
+
+    def __call__(self, captured: Arrays, arguments: Arrays) -> list[jax.Array]:
+        """Evaluates the block.
+
+        Args:
+            captured: The values of `block.captures`.
+            arguments: The values of its arguments.
+        """
+        values = dict(zip(self.block.captures, captured, strict=True))
+        values.update(zip(self.block.arguments, arguments, strict=True))
+        for operation, emit in zip(self.block.operations, self.steps, strict=True):
+            inputs = [values[number] for number in (*operation.operands, *operation.captures)]
+            try:
+                outputs = emit(inputs)
+            except Exception as error:
+                error.add_note(f"in {operation.name} of {self.where}")
+                raise
+            _require_types(operation, outputs)
+            values.update(zip(operation.results, outputs, strict=True))
+        return [values[number] for number in self.block.returns]
+
+
+def _require_types(operation: Operation, outputs: Arrays) -> None:
+    for expected, output in zip(operation.result_types, outputs, strict=True):
+        if output.shape != expected.shape or output.dtype != expected.element.dtype:
+            raise unsupported(
+                operation.name, f"gives {output.dtype}{list(output.shape)} here, not {expected} as it says"
+            )
+
+
+@dataclass(slots=True)
+class Program:
+    """The functions of a program while they are being built.
+
+    Attributes:
+        modules: The modules by index; the entry has the index ENTRY.
+        table: What builds each operation.
+    """
+
+    modules: Mapping[int, Module]
+    table: Mapping[str, Build]
+    _routines: dict[tuple[int, str], Routine] = field(default_factory=dict)
+    _blocks: dict[tuple[int, str], Block] = field(default_factory=dict)
+    _waiting: list[tuple[int, str]] = field(default_factory=list)
+    _under_way: list[tuple[int, str]] = field(default_factory=list)
+    _depth: int = 0
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Counts how deep blocks are nested, through regions, calls and loop bodies alike."""
+        self._depth += 1
+        if self._depth > DEEPEST_NESTING:
+            raise service_error(
+                Reason.LIMIT_EXCEEDED,
+                f"calls, loops and regions are nested deeper than {DEEPEST_NESTING}; flatten the function",
+                limit=str(DEEPEST_NESTING),
+            )
+        yield
+        self._depth -= 1
+
+    def build(self) -> tuple[Routine, list[Routine]]:
+        """The entry function and the derivative rules, built.
+
+        Raises:
+            ServiceError: MALFORMED_PROGRAM, UNSUPPORTED_OPERATION or LIMIT_EXCEEDED.
+        """
+        entry = self.routine(ENTRY, _MAIN)
+        rules = []
+        while self._waiting:
+            module, name = self._waiting.pop()
+            rules.append(self.routine(module, name))
+        return entry, rules
+
+    def routine(self, module: int, name: str) -> Routine:
+        """A function, built with all that it calls."""
+        key = (module, name)
+        routine = self._declare(key)
+        if key in self._under_way:
+            raise malformed(routine.name, "calls itself, which only derivative rules may do")
+        if routine.body is None:
+            self._under_way.append(key)
+            scope = Scope(self, module, routine.name)
+            routine.body = scope.body(self._blocks.pop(key))
+            routine.size = scope.size
+            self._under_way.pop()
+        return routine
+
+    def main(self, index: int) -> Routine:
+        """The main function of another module, built: the body of a loop."""
+        return self.routine(self._require_module(index), _MAIN)
+
+    def rule(self, index: int) -> Routine:
+        """The main function of another module, to be built later: a derivative rule."""
+        key = (self._require_module(index), _MAIN)
+        if key not in self._routines:
+            self._waiting.append(key)
+        return self._declare(key)
+
+    def _require_module(self, index: int) -> int:
+        if index == ENTRY or index not in self.modules:
+            raise malformed(
+                f"module {index}", f"is referred to, and there are {len(self.modules) - 1} modules"
+            )
+        return index
+
+    def _declare(self, key: tuple[int, str]) -> Routine:
+        if key not in self._routines:
+            module, name = key
+            block = self._blocks[key] = self.modules[module].function(name)
+            place = f"@{name}" if module == ENTRY else f"@{name} of module {module}"
+            self._routines[key] = Routine(place, block.argument_types, block.return_types)
+        return self._routines[key]
+
+
+class Scope:
+    """What an operation's builder can ask for: regions, functions and other modules.
+
+    Args:
+        program: The program.
+        module: The module that the operation stands in.
+        where: The function that it stands in, for messages.
+    """
+
+    def __init__(self, program: Program, module: int, where: str) -> None:
+        self._program = program
+        self._module = module
+        self._where = where
+        self.size = 0
+
+    def body(self, block: Block) -> Body:
+        """A block, built: the body of a function, or of a region."""
+        with self._program.deeper():
+            steps = tuple(map(self._step, block.operations))
+        return Body(block, steps, self._where)
+
+    def function(self, name: str) -> Routine:
+        """A function of the same module."""
+        return self._counted(self._program.routine(self._module, name))
+
+    def main(self, index: int) -> Routine:
+        """The main function of another module."""
+        return self._counted(self._program.main(index))
+
+    def rule(self, index: int) -> Routine:
+        """The main function of another module, for a derivative rule, which may refer to itself."""
+        return self._program.rule(index)
+
+    def _step(self, operation: Operation) -> Emit:
+        build = self._program.table.get(operation.name)
+        if build is None:
+            raise unsupported(operation.name, f"in {self._where} is not served")
+        self._count(1)
+        return build(operation, self)
+
+    def _counted(self, routine: Routine) -> Routine:
+        self._count(routine.size)
+        return routine
+
+    def _count(self, operations: int) -> None:
+        self.size += operations
+        if self.size > MOST_OPERATIONS:
+            raise service_error(
+                Reason.LIMIT_EXCEEDED,
+                f"{self._where} has more than {MOST_OPERATIONS} operations, calls included; "
+                "use loops in place of repeated code",
+                limit=str(MOST_OPERATIONS),
+            )

@@ -1,0 +1,107 @@
+"""Functions with derivative rules of their own.
+
+Constants, which such a function closed over, come first among the operands; it has no derivative with
+respect to them, as in JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Scope
+from pullback_server.compute.formats.stablehlo.composites.parameters import (
+    Values,
+    differentiable,
+    name_of,
+    require_count,
+    require_signature,
+)
+from pullback_server.compute.formats.stablehlo.failures import malformed
+from pullback_server.compute.formats.stablehlo.syntax import Operation, Types
+
+
+def build_custom_jvp(operation: Operation, scope: Scope, values: Values) -> Emit:
+    """`jax.custom_jvp`, with a rule from operands and tangents to results and tangents."""
+    constants = require_count(operation, "constants", values["constants"], len(operation.operands))
+    primals, results = operation.operand_types[constants:], operation.result_types
+    primal = scope.function(operation.attributes["decomposition"])
+    require_signature(operation, primal, operation.operand_types, results)
+    rule = scope.rule(values["rule"])
+    require_signature(
+        operation,
+        rule,
+        (*operation.operand_types, *differentiable(primals)),
+        (*results, *differentiable(results)),
+    )
+
+    def emit(operands: Arrays) -> Arrays:
+        captured = operands[:constants]
+
+        @jax.custom_jvp
+        def function(*points: jax.Array) -> tuple[jax.Array, ...]:
+            return tuple(primal(*captured, *points))
+
+        @function.defjvp
+        def jvp(points: Arrays, tangents: Arrays) -> tuple[tuple[jax.Array, ...], tuple[Any, ...]]:
+            outs = rule(*captured, *points, *_chosen(primals, tangents))
+            return tuple(outs[: len(results)]), tuple(_spread(results, outs[len(results) :]))
+
+        return list(function(*operands[constants:]))
+
+    return emit
+
+
+def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit:
+    """`jax.custom_vjp`, with a forward rule that gives residuals, and a backward rule that takes them."""
+    constants = require_count(operation, "constants", values["constants"], len(operation.operands))
+    primals, results = operation.operand_types[constants:], operation.result_types
+    primal = scope.function(operation.attributes["decomposition"])
+    require_signature(operation, primal, operation.operand_types, results)
+    forward, backward = scope.rule(values["forward"]), scope.rule(values["backward"])
+    residuals = forward.result_types[len(results) :]
+    if len(forward.result_types) < len(results):
+        raise malformed(name_of(operation), f"refers to {forward.name}, which gives too few results")
+    require_signature(operation, forward, operation.operand_types, (*results, *residuals))
+    require_signature(operation, backward, (*residuals, *differentiable(results)), differentiable(primals))
+
+    def emit(operands: Arrays) -> Arrays:
+        captured = operands[:constants]
+
+        @jax.custom_vjp
+        def function(*points: jax.Array) -> tuple[jax.Array, ...]:
+            return tuple(primal(*captured, *points))
+
+        def run_forward(*points: jax.Array) -> tuple[tuple[jax.Array, ...], Arrays]:
+            outs = forward(*captured, *points)
+            return tuple(outs[: len(results)]), outs[len(results) :]
+
+        def run_backward(saved: Arrays, cotangents: Arrays) -> tuple[Any, ...]:
+            return tuple(_spread(primals, backward(*saved, *_chosen(results, cotangents))))
+
+        function.defvjp(run_forward, run_backward)
+        return list(function(*operands[constants:]))
+
+    return emit
+
+
+def _chosen(types: Types, directions: Sequence[Any]) -> Iterator[Any]:
+    """The directions of what is differentiable."""
+    return (
+        direction
+        for tensor_type, direction in zip(types, directions, strict=True)
+        if tensor_type.element.differentiable
+    )
+
+
+def _spread(types: Types, directions: Sequence[Any]) -> Iterator[Any]:
+    """Directions for all values: those of integers are of JAX's type float0."""
+    given = iter(directions)
+    for tensor_type in types:
+        if tensor_type.element.differentiable:
+            yield next(given)
+        else:
+            yield np.zeros(tensor_type.shape, jax.dtypes.float0)

@@ -1,0 +1,70 @@
+"""From a StableHLO body to a JAX-traceable function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import jax
+
+from pullback.program.container import StableHlo
+from pullback.program.signature import Signature
+from pullback_server.compute.formats.stablehlo.building import ENTRY, Program, Routine
+from pullback_server.compute.formats.stablehlo.failures import malformed
+from pullback_server.compute.formats.stablehlo.operations import TABLE
+from pullback_server.compute.formats.stablehlo.reading import Module
+from pullback_server.compute.formats.stablehlo.syntax import Types
+from pullback_server.errors import ServiceError
+
+
+def lift(body: StableHlo, signature: Signature) -> Callable[[Sequence[jax.Array]], list[jax.Array]]:
+    """Lifts StableHLO into JAX.
+
+    Args:
+        body: The modules.
+        signature: What the function should take and give.
+
+    Returns:
+        A function from the leaves of the arguments to the leaves of the result, which JAX can
+        differentiate, batch and compile in any nesting. 64-bit types need `jax_enable_x64`.
+
+    Raises:
+        ServiceError: MALFORMED_PROGRAM if the program cannot be read or contradicts itself or the
+            signature; UNSUPPORTED_OPERATION if it uses what is not served; LIMIT_EXCEEDED if it is
+            larger than the server follows. All modules that are referred to are checked.
+    """
+    modules = {ENTRY: Module(body.entry), **{i: Module(data) for i, data in enumerate(body.modules)}}
+    entry, rules = Program(modules, TABLE).build()
+    _require_signature(entry, signature)
+    for routine in (entry, *rules):
+        _require_traceable(routine)
+
+    def function(leaves: Sequence[jax.Array]) -> list[jax.Array]:
+        return entry(*leaves)
+
+    return function
+
+
+def _require_signature(entry: Routine, signature: Signature) -> None:
+    _require_equal("arguments", entry.argument_types, signature.leaves)
+    if signature.result is not None:
+        _require_equal("results", entry.result_types, signature.result.leaves)
+
+
+def _require_equal(what: str, actual: Types, stated: Types) -> None:
+    if actual != stated:
+        raise malformed(
+            "@main",
+            f"has {what} of types ({', '.join(map(str, actual))}), "
+            f"and the signature says ({', '.join(map(str, stated))})",
+        )
+
+
+def _require_traceable(routine: Routine) -> None:
+    types = [jax.ShapeDtypeStruct(type_.shape, type_.element.dtype) for type_ in routine.argument_types]
+    try:
+        jax.eval_shape(routine, *types)
+    except ServiceError:
+        raise
+    except Exception as error:
+        place = next(iter(getattr(error, "__notes__", ())), f"in {routine.name}")
+        raise malformed("the program", f"cannot be evaluated {place}: {error}") from error

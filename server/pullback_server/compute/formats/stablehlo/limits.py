@@ -1,0 +1,14 @@
+"""How much of a program the lifter follows. A program within them costs bounded time and stack to read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEEPEST_NESTING: Final = 64
+"""Regions in regions, calls in calls and loop bodies in loop bodies."""
+
+MOST_OPERATIONS: Final = 1_000_000
+"""Operations, those of a function counted again wherever it is called, as XLA compiles them."""
+
+LARGEST_UNROLL: Final = 64
+"""Repetitions of a loop's body that are compiled side by side; more are asked for in vain."""

@@ -1,0 +1,80 @@
+"""Control flow: calls, loops, branches, barriers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import jax
+from jax import lax
+
+from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.syntax import Operation
+
+
+def _call(operation: Operation, scope: Scope) -> Emit:
+    # Compiled by itself, so that JAX traces a function once however often it is called.
+    function = jax.jit(scope.function(operation.attributes["callee"]).__call__)
+    return lambda operands: function(*operands)
+
+
+def _while(operation: Operation, scope: Scope) -> Emit:
+    condition, body = map(scope.body, operation.blocks)
+    count = len(operation.operands)
+
+    def emit(operands: Arrays) -> Arrays:
+        known = dict(zip(operation.captures, operands[count:], strict=True))
+        held, repeated = _captured(condition, known), _captured(body, known)
+        return list(
+            lax.while_loop(
+                lambda state: condition(held, state)[0],
+                lambda state: tuple(body(repeated, state)),
+                tuple(operands[:count]),
+            )
+        )
+
+    return emit
+
+
+def _case(operation: Operation, scope: Scope) -> Emit:
+    branches = tuple(map(scope.body, operation.blocks))
+
+    def emit(operands: Arrays) -> Arrays:
+        index, *captured = operands
+        known = dict(zip(operation.captures, captured, strict=True))
+        choices = [_branch(branch, known) for branch in branches]
+        return list(lax.switch(index, choices))
+
+    return emit
+
+
+def _if(operation: Operation, scope: Scope) -> Emit:
+    on_true, on_false = map(scope.body, operation.blocks)
+
+    def emit(operands: Arrays) -> Arrays:
+        which, *captured = operands
+        known = dict(zip(operation.captures, captured, strict=True))
+        return list(lax.cond(which, _branch(on_true, known), _branch(on_false, known)))
+
+    return emit
+
+
+def _branch(body: Body, known: Mapping[int, jax.Array]) -> Callable[[], tuple[jax.Array, ...]]:
+    return lambda: tuple(body(_captured(body, known), ()))
+
+
+def _captured(body: Body, known: Mapping[int, jax.Array]) -> list[jax.Array]:
+    return [known[number] for number in body.block.captures]
+
+
+def _barrier(_: Operation, __: Scope) -> Emit:
+    return lambda operands: list(lax.optimization_barrier(tuple(operands)))
+
+
+BUILDERS: Final[Mapping[str, Build]] = {
+    "func.call": _call,
+    "stablehlo.while": _while,
+    "stablehlo.case": _case,
+    "stablehlo.if": _if,
+    "stablehlo.optimization_barrier": _barrier,
+}

@@ -1,0 +1,55 @@
+"""Changes of the shape, none of the elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from jax import lax
+
+from pullback_server.compute.formats.stablehlo.building import Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.syntax import Operation
+
+
+def _broadcast_in_dim(operation: Operation, _: Scope) -> Emit:
+    (result,) = operation.result_types
+    axes = operation.attributes["broadcast_dimensions"]
+    if operation.operand_types[0] == result and axes == tuple(range(len(result.shape))):
+        return lambda operands: [operands[0]]
+    return lambda operands: [lax.broadcast_in_dim(operands[0], result.shape, axes)]
+
+
+def _reshape(operation: Operation, _: Scope) -> Emit:
+    shape = operation.result_types[0].shape
+    return lambda operands: [lax.reshape(operands[0], shape)]
+
+
+def _transpose(operation: Operation, _: Scope) -> Emit:
+    permutation = operation.attributes["permutation"]
+    return lambda operands: [lax.transpose(operands[0], permutation)]
+
+
+def _reverse(operation: Operation, _: Scope) -> Emit:
+    axes = operation.attributes["dimensions"]
+    return lambda operands: [lax.rev(operands[0], axes)]
+
+
+def _concatenate(operation: Operation, _: Scope) -> Emit:
+    axis = operation.attributes["dimension"]
+    return lambda operands: [lax.concatenate(list(operands), axis)]
+
+
+def _pad(operation: Operation, _: Scope) -> Emit:
+    names = ("edge_padding_low", "edge_padding_high", "interior_padding")
+    configuration = tuple(zip(*[operation.attributes[name] for name in names], strict=True))
+    return lambda operands: [lax.pad(operands[0], operands[1], configuration)]
+
+
+BUILDERS: Final[Mapping[str, Build]] = {
+    "stablehlo.broadcast_in_dim": _broadcast_in_dim,
+    "stablehlo.reshape": _reshape,
+    "stablehlo.transpose": _transpose,
+    "stablehlo.reverse": _reverse,
+    "stablehlo.concatenate": _concatenate,
+    "stablehlo.pad": _pad,
+}
