@@ -155,7 +155,10 @@ def _receive_exactly(connection: socket.socket, count: int) -> bytearray | None:
     data = bytearray(count)
     rest = memoryview(data)
     while rest:
-        received = connection.recv_into(rest)
+        try:
+            received = connection.recv_into(rest)
+        except ConnectionResetError:  # the front was killed
+            received = 0
         if received == 0:
             return None
         rest = rest[received:]

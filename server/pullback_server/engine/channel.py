@@ -41,6 +41,11 @@ class Channel:
         self._closed = asyncio.Event()
 
     @property
+    def is_open(self) -> bool:
+        """Whether the conversation goes on."""
+        return not self._closed.is_set()
+
+    @property
     def in_flight(self) -> int:
         """How many requests wait for their answers."""
         return len(self._waiting)
@@ -69,7 +74,7 @@ class Channel:
         Raises:
             WorkerGoneError: If the worker goes before it answers.
         """
-        if self._closed.is_set():
+        if not self.is_open:
             raise WorkerGoneError("the worker has gone")
         id_ = next(self._ids)
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()

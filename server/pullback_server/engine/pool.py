@@ -52,9 +52,9 @@ class LocalPool(Engine):
 
     async def stop(self) -> None:
         """Ends all workers; nothing of them is left when this returns."""
-        for life in self._lives:
-            life.cancel()
-        await asyncio.gather(*self._lives, return_exceptions=True)
+        for worker in self._workers:
+            worker.stop()
+        await asyncio.gather(*self._lives)
 
     async def changed(self) -> None:
         """Returns when the state of a worker has changed since this was called."""

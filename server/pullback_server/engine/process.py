@@ -50,6 +50,11 @@ class WorkerProcess:
         """The process id."""
         return self.process.pid
 
+    def hang_up(self) -> None:
+        """Ends the conversation for both sides, without waiting for the process."""
+        with contextlib.suppress(OSError):  # the other side may have been faster
+            self.connection.shutdown(socket.SHUT_RDWR)
+
     async def end(self) -> int:
         """Closes the socket, upon which a worker ends; kills it if it does not.
 

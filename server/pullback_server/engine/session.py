@@ -43,6 +43,11 @@ class Session:
         self._provisions: dict[str, asyncio.Task[object]] = {}
 
     @property
+    def open(self) -> bool:
+        """Whether the worker is still there, as far as is known."""
+        return self._channel.is_open
+
+    @property
     def in_flight(self) -> int:
         """How many requests wait for their answers."""
         return self._channel.in_flight

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, assert_never
 
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.devices import Placement
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 _SETTLED_SECONDS: Final = 10.0
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_SOON_SECONDS: Final = 5.0
+_SOON_SECONDS: Final = 2.0
 
 
 class Worker:
@@ -42,6 +43,7 @@ class Worker:
         self._launch = launch
         self._source = source
         self._changed = changed
+        self._stopping = asyncio.Event()
         self._state = WorkerState.STOPPED
         self._process: WorkerProcess | None = None
         self._session: Session | None = None
@@ -52,14 +54,20 @@ class Worker:
     @property
     def session(self) -> Session | None:
         """What to ask; None while the worker is not ready."""
-        return self._session
+        return self._session if self._session and self._session.open else None
 
     @property
     def expected(self) -> bool:
-        """Whether the worker is not ready now but may be soon."""
-        return self._state is WorkerState.STARTING or (
-            self._state is WorkerState.WAITING and self._pause() <= _SOON_SECONDS
-        )
+        """Whether the worker, if it is not ready now, may be soon."""
+        match self._state:
+            case WorkerState.STARTING | WorkerState.READY:
+                return True
+            case WorkerState.WAITING:
+                return self._pause() <= _SOON_SECONDS
+            case WorkerState.STOPPED:
+                return False
+            case _:
+                assert_never(self._state)
 
     @property
     def status(self) -> WorkerStatus:
@@ -74,16 +82,20 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Keeps a process alive until cancelled; then ends it."""
-        try:
-            while True:
-                self._set(WorkerState.STARTING)
-                await self._live()
-                self._deaths += 1
-                self._set(WorkerState.WAITING)
-                await asyncio.sleep(self._pause())
-        finally:
-            self._set(WorkerState.STOPPED)
+        """Keeps a process alive until `stop` is called; then ends it."""
+        while not self._stopping.is_set():
+            self._set(WorkerState.STARTING)
+            await self._live()
+            self._set(WorkerState.WAITING)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._pause())
+        self._set(WorkerState.STOPPED)
+
+    def stop(self) -> None:
+        """Has `run` end the process and return."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.hang_up()
 
     def _pause(self) -> float:
         if self._young_deaths == 0:
@@ -91,40 +103,43 @@ class Worker:
         return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._young_deaths - 1, 16))
 
     async def _live(self) -> None:
+        """One life of a process."""
         try:
-            self._process = start_process(self._launch, self._placement)
+            process = start_process(self._launch, self._placement)
         except OSError:
             self._young_deaths += 1
             _log.exception("worker %s cannot be started", self._placement.name)
             return
-        channel = Channel(self._process.connection)
-        try:
-            await self._converse(channel)
-        finally:
-            self._session = None
-            await channel.close()
-            process, self._process = self._process, None
-            status = await process.end()
-        _log.error("worker %s (process %d) died: %s", self._placement.name, process.pid, _describe(status))
+        self._process = process
+        channel = Channel(process.connection)
+        settled = await self._converse(channel)
+        self._session = None
+        await channel.close()
+        status = await process.end()
+        self._process = None
+        if not self._stopping.is_set():
+            self._deaths += 1
+            self._young_deaths = 0 if settled else self._young_deaths + 1
+            name = self._placement.name
+            _log.error("worker %s (process %d) died: %s", name, process.pid, _describe(status))
 
-    async def _converse(self, channel: Channel) -> None:
+    async def _converse(self, channel: Channel) -> bool:
+        """Makes the worker available until it goes; says whether it was there for long."""
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._launch.start_seconds):
                 self._description = await channel.open()
         except (WorkerGoneError, TimeoutError) as error:
-            self._young_deaths += 1
-            _log.error(
-                "worker %s did not become ready: %s", self._placement.name, str(error) or "it takes too long"
-            )
-            return
+            if not self._stopping.is_set():
+                why = str(error) or f"it takes longer than {self._launch.start_seconds} s"
+                _log.error("worker %s did not become ready: %s", self._placement.name, why)
+            return False
         self._session = Session(channel, self._source)
         self._set(WorkerState.READY)
         ready = asyncio.get_running_loop().time()
         _log.info("worker %s is ready after %.2f s", self._placement.name, ready - began)
         await channel.closed()
-        settled = asyncio.get_running_loop().time() - ready > _SETTLED_SECONDS
-        self._young_deaths = 0 if settled else self._young_deaths + 1
+        return asyncio.get_running_loop().time() - ready > _SETTLED_SECONDS
 
     def _set(self, state: WorkerState) -> None:
         self._state = state

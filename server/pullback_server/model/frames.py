@@ -88,7 +88,7 @@ def decode() -> Generator[int, Buffer, Frame]:
 def _message(header: memoryview) -> Message:
     try:
         message: Message = _DECODER.decode(header)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise FrameError(f"the header of a frame is no message: {error}") from error
     return message
 

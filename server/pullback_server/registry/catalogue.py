@@ -119,7 +119,7 @@ class Catalogue:
         try:
             entry = _from_bytes(path.read_bytes())
             _check(entry, name)
-        except (OSError, ValueError, json_format.ParseError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError, json_format.ParseError) as error:
             _log.error("the catalogue file %s is damaged, and its function is not served: %s", path, error)
             self._damaged[name] = path
         else:
