@@ -6,8 +6,9 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+import grpc
 import grpc.aio
 
 from pullback._calls import Call, read_answer
@@ -21,6 +22,10 @@ from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
     from pullback.aio import AsyncFunction
+
+# What grpc.aio puts in the place of the server's status where a stream ends while a message is being
+# written: https://github.com/grpc/grpc/issues/36066.
+_STATUS_LOST: Final = "Internal error from Core"
 
 
 class AsyncStream:
@@ -39,39 +44,33 @@ class AsyncStream:
         open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._address = address
         self._places = asyncio.Semaphore(in_flight)
-        self._requests: asyncio.Queue[evaluation_pb2.EvaluateStreamRequest | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Call, asyncio.Future[Any]] | None] = asyncio.Queue()
         self._pending: dict[int, tuple[Call, asyncio.Future[Any]]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._ids = itertools.count(1)
         self._end: PullbackError | None = None
-        self._answers = open_stream(self._take_requests())
+        self._answers = open_stream(self._send())
         self._reader = asyncio.create_task(self._read(), name="pullback-stream")
 
     def function(self, function: AsyncFunction) -> AsyncStreamedFunction:
-        """The same function with the same methods, which give tasks."""
+        """The same function with the same methods, which give futures."""
         return AsyncStreamedFunction(self, function)
 
-    def submit(self, prepare: Callable[[], Call]) -> asyncio.Task[Any]:
-        """Sends a call and gives the task that ends with its answer."""
-        task = asyncio.create_task(self._send(prepare))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def submit(self, call: Call) -> asyncio.Future[Any]:
+        """Sends a call as soon as it has a place, and gives the future of its answer."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._end is not None:
+            future.set_exception(self._end)
+        else:
+            self._waiting.put_nowait((call, future))
+        return future
 
-    async def _send(self, prepare: Callable[[], Call]) -> Any:
-        call = prepare()
-        async with self._places:
-            if self._end is not None:
-                raise self._end
-            number = next(self._ids)
-            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            self._pending[number] = (call, future)
-            await self._requests.put(evaluation_pb2.EvaluateStreamRequest(id=number, request=call.request))
-            return await future
-
-    async def _take_requests(self) -> AsyncIterator[evaluation_pb2.EvaluateStreamRequest]:
-        while (request := await self._requests.get()) is not None:
-            yield request
+    async def _send(self) -> AsyncIterator[evaluation_pb2.EvaluateStreamRequest]:
+        for number in itertools.count(1):
+            waiting = await self._waiting.get()
+            if waiting is None:
+                return
+            await self._places.acquire()
+            self._pending[number] = waiting
+            yield evaluation_pb2.EvaluateStreamRequest(id=number, request=waiting[0].request)
 
     async def _read(self) -> None:
         end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
@@ -80,12 +79,15 @@ class AsyncStream:
                 self._settle(message)
         except grpc.aio.AioRpcError as error:
             end = call_error(error, self._address)
+        except asyncio.CancelledError:
+            end = error_from_call("CANCELLED", "its stream was left", [], self._address)
         finally:
             self._finish(end)
 
     def _settle(self, message: evaluation_pb2.EvaluateStreamResponse) -> None:
         call, future = self._pending.pop(message.id)
-        if future.done():
+        self._places.release()
+        if future.cancelled():
             return
         try:
             future.set_result(read_answer(call, message))
@@ -95,22 +97,24 @@ class AsyncStream:
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
         self._end = end
-        for _, future in self._pending.values():
-            if not future.done():
+        left = [future for _, future in self._pending.values()]
+        while not self._waiting.empty():
+            waiting = self._waiting.get_nowait()
+            left += [waiting[1]] if waiting else []
+        for future in left:
+            if not future.cancelled():
                 future.set_exception(end)
         self._pending.clear()
 
     async def close(self) -> None:
         """Waits until everything is answered, and ends the stream."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._requests.put(None)
+        self._waiting.put_nowait(None)
         await self._reader
 
     async def cancel(self) -> None:
         """Gives up what is not answered, and ends the stream."""
         self._answers.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reader
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,10 +125,10 @@ class AsyncStream:
         await (self.close() if kind is None else self.cancel())
 
 
-class AsyncStreamedFunction(Transformations["asyncio.Task[Any]"]):
-    """A function whose methods send on a stream and give tasks, to be awaited in any order.
+class AsyncStreamedFunction(Transformations["asyncio.Future[Any]"]):
+    """A function whose methods send on a stream and give futures, to be awaited in any order.
 
-    What is wrong with a call raises where its own task is awaited.
+    What is wrong with a call raises where its own future is awaited.
 
     Args:
         stream: The stream.
@@ -142,15 +146,19 @@ class AsyncStreamedFunction(Transformations["asyncio.Task[Any]"]):
         """All that the server says of the function."""
         return self._function.details
 
-    def _run(self, prepare: Callable[[], Call], timeout: float | None) -> asyncio.Task[Any]:
-        def checked() -> Call:
+    def _run(self, prepare: Callable[[], Call], timeout: float | None) -> asyncio.Future[Any]:
+        try:
             refuse_timeout(timeout)
-            return prepare()
-
-        return self._stream.submit(checked)
+            return self._stream.submit(prepare())
+        except (PullbackError, ValueError) as error:
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
 
 
 def call_error(error: grpc.aio.AioRpcError, address: str) -> PullbackError:
     """The error of a failed call of the asynchronous client."""
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == _STATUS_LOST:
+        return UnavailableError(f"{address} ended a stream early; grpc.aio lost why", code="UNAVAILABLE")
     trailing = [(key, value) for key, value in error.trailing_metadata() or ()]
     return error_from_call(error.code().name, error.details() or "", trailing, address)

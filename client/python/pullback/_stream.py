@@ -155,7 +155,7 @@ def refuse_timeout(timeout: float | None) -> None:
     """
     if timeout is not None:
         raise invalid_argument(
-            "MALFORMED_REQUEST", "calls of a stream have no timeout=; wait with one, as in result(timeout=5)"
+            "MALFORMED_REQUEST", "calls of a stream have no timeout=; wait with one instead"
         )
 
 

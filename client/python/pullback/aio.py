@@ -281,7 +281,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
 
     @asynccontextmanager
     async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:
-        """Opens a stream for many evaluations at once: the same methods, which give tasks."""
+        """Opens a stream for many evaluations at once: the same methods, which give futures."""
         async with self._client.stream(in_flight=in_flight) as stream:
             yield stream.function(self)
 
