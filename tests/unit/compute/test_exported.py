@@ -1,7 +1,7 @@
 """From the client's export through the kernel: every quantity equals local JAX.
 
-Functions cross as StableHLO, so that XLA may see its operations in another order than locally: numbers
-are equal but for the last bits, and exactly equal where JAX's own program is the same.
+Functions cross as StableHLO, so that XLA may group operations otherwise than locally: over batches, numbers
+are equal but for the last bits.
 """
 
 from __future__ import annotations
@@ -128,10 +128,11 @@ def planned(asked: Case, want: Any) -> Want:
 
 
 @pytest.mark.parametrize("asked", CASES, ids=str)
-def test_at_a_point(kernel: Kernel, want: Any, close: Any, asked: Case) -> None:
-    """At one point, the quantity is that of local JAX."""
+def test_at_a_point(kernel: Kernel, want: Any, same: Any, close: Any, asked: Case) -> None:
+    """At one point, the quantity is that of local JAX, bit for bit where no complex product is regrouped."""
     expected = jax.jit(asked.local)(*asked.arguments)
-    close(evaluate(kernel, asked, planned(asked, want), asked.arguments, None), expected)
+    agree = close if asked.function is energy else same
+    agree(evaluate(kernel, asked, planned(asked, want), asked.arguments, None), expected)
 
 
 @pytest.mark.parametrize("asked", CASES, ids=str)
