@@ -52,12 +52,17 @@ async def _echo_all(
 def echo() -> Iterator[Callable[[Floats], Floats]]:
     """Starts the server, and gives a call that sends an array and has it back."""
     with Popen([executable, __file__], stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        target = f"127.0.0.1:{process.stdout.readline().strip()}"
-        with grpc.insecure_channel(target, options=UNLIMITED) as channel:
-            unary = channel.unary_unary("/Echo/Unary", BytesValue.SerializeToString, BytesValue.FromString)
-            yield lambda x: np.frombuffer(unary(BytesValue(value=x.tobytes())).value).reshape(x.shape)
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}", UNLIMITED) as channel:
+                yield _caller(channel)
+        finally:
+            process.terminate()
+
+
+def _caller(channel: grpc.Channel) -> Callable[[Floats], Floats]:
+    unary = channel.unary_unary("/Echo/Unary", BytesValue.SerializeToString, BytesValue.FromString)
+    return lambda x: np.frombuffer(unary(BytesValue(value=x.tobytes())).value).reshape(x.shape)
 
 
 if __name__ == "__main__":

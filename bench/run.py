@@ -43,7 +43,7 @@ def _report(rounds: int, budget: float) -> str:
         one, many = points(1)[0], points(BATCH)
         local = _local()
         for answer in (served(many), local(many)):
-            np.testing.assert_allclose(answer, gradient(many), rtol=1e-12)
+            np.testing.assert_allclose(answer, gradient(many), rtol=1e-12, atol=1e-10)
         rows = {
             f"one point, {one.nbytes} B each way": _compare(one, echoed, served, local, rounds, budget),
             f"{BATCH:,} points, {many.nbytes / 1e3:.0f} kB each way": _compare(

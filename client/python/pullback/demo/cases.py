@@ -53,31 +53,31 @@ def cases() -> list[Case]:
     few = Classification(tumours.features[:, :5], tumours.classes)
     return [
         Case("sin_cos", "sin(x) cos(x)", functions.sin_cos, np.float64(1.0), 1.0),
-        Case("rosenbrock", "Rosenbrock, 8 dimensions", functions.rosenbrock, np.zeros(8), 1.0),
+        Case("rosenbrock", "Rosenbrock, n = 8", functions.rosenbrock, np.zeros(8), 1.0),
         Case(
             "logistic_posterior",
-            "logistic regression's log posterior, 569 x 30",
+            "logistic regression, 569 x 30",
             functions.logistic_posterior(tumours),
             np.zeros(31),
             0.3,
         ),
         Case(
             "gaussian_process",
-            "Gaussian process's log marginal likelihood, n = 48",
+            "Gaussian process, n = 48",
             functions.gaussian_process(patients),
             np.array([0.0, 0.0, -0.5]),
             0.2,
         ),
         Case(
             "lotka_volterra_fit",
-            "Lotka-Volterra fit to hares and lynxes",
+            "Lotka-Volterra, fit",
             functions.lotka_volterra_fit,
             np.log([0.55, 0.028, 0.80, 0.024]),
             0.02,
         ),
         Case(
             "lotka_volterra_residuals",
-            "the residuals of that fit, 40 of them",
+            "Lotka-Volterra, residuals",
             functions.lotka_volterra_residuals,
             np.log([0.55, 0.028, 0.80, 0.024]),
             0.02,
@@ -85,7 +85,7 @@ def cases() -> list[Case]:
         ),
         Case(
             "neural_network_loss",
-            "neural network's loss, softplus",
+            "neural network, softplus",
             functions.neural_network_loss(few),
             _network(),
             0.5,

@@ -26,7 +26,7 @@ class Row:
     Attributes:
         case: The case.
         asked: The quantity.
-        shape: The shape of the result for one point; of the first leaf where there are several.
+        shapes: The shapes of the result's leaves for one point.
         distance: The largest distance to local JAX, relative to the largest element.
         bit_equal: Whether every bit is the same.
         seconds: The time of a call once everything is compiled.
@@ -34,7 +34,7 @@ class Row:
 
     case: Case
     asked: Asked
-    shape: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
     distance: float
     bit_equal: bool
     seconds: float
@@ -54,8 +54,8 @@ def main() -> int:
         capabilities = client.capabilities()
         console.print(f"It runs JAX {capabilities.versions['jax']} on {_devices(capabilities.devices)}.")
         _show_first_example(console, client)
-        with console.status("Registering and compiling ..."):
-            rows = list(_rows(client))
+        with console.status("Registering and compiling ...") as status:
+            rows = list(_rows(client, lambda title: status.update(f"Registering and compiling: {title} ...")))
     console.print(_table(rows))
     return _conclude(console, rows)
 
@@ -68,12 +68,14 @@ def _show_first_example(console: Console, client: pullback.Client) -> None:
     formula = client.register(pullback.Formula("sin(x)*cos(x)", x="f64[]"), name="tutorial")
     console.print(
         f"The gradient of sin(x)*cos(x) at 1.0 is {float(formula.grad(1.0)):.16f}, "
-        f"and cos(2) is {np.cos(2.0):.16f}."
+        f"and cos(2) is {np.cos(2.0):.16f}.",
+        soft_wrap=True,
     )
 
 
-def _rows(client: pullback.Client) -> Iterator[Row]:
+def _rows(client: pullback.Client, show: Callable[[str], None]) -> Iterator[Row]:
     for case in cases():
+        show(case.title)
         served = client.register(case.function, case.center, name=case.name, description=case.title)
         for asked in case.asked:
             yield _row(case, asked, _served(served, asked))
@@ -92,7 +94,8 @@ def _row(case: Case, asked: Asked, served: Callable[[Any], Any]) -> Row:
     seconds = time.perf_counter() - began
     distance = max(map(_distance, leaves, expected))
     bit_equal = all(map(np.array_equal, leaves, expected))
-    return Row(case, asked, leaves[0].shape[1:], distance, bit_equal, seconds)
+    shapes = tuple(leaf.shape[1:] for leaf in leaves)
+    return Row(case, asked, shapes, distance, bit_equal, seconds)
 
 
 def _local(case: Case, asked: Asked) -> Callable[[Any], Any]:
@@ -126,7 +129,9 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _shape(row: Row) -> str:
-    return " x ".join(map(str, row.shape)) or "scalar"
+    if len(row.shapes) > 1:
+        return f"{len(row.shapes)} arrays"
+    return " x ".join(map(str, row.shapes[0])) or "scalar"
 
 
 def _nearness(row: Row) -> str:
