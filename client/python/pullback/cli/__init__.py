@@ -18,8 +18,9 @@ def main() -> None:
     try:
         commands = importlib.import_module("pullback.cli.commands")
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
+        package = (error.name or "").partition(".")[0]
+        if package not in _NEEDED:
             raise
-        sys.stderr.write(f"pullback needs the package {error.name}; run pip install 'pullback[cli]'\n")
+        sys.stderr.write(f"pullback needs the package {package}; run pip install 'pullback[cli]'\n")
         raise SystemExit(1) from None
     commands.pullback(prog_name="pullback")
