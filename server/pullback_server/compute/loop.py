@@ -55,7 +55,7 @@ class Loop:
         Raises:
             FrameError: If the other end sends what is no request.
         """
-        self._write(encode(Frame(Ready(self._kernel.describe()))))
+        self._send(encode(Frame(Ready(self._kernel.describe()))))
         while (frame := receive(self._connection)) is not None:
             if not isinstance(frame.message, _REQUESTS):
                 raise FrameError(f"a worker takes no {type(frame.message).__name__}")
@@ -89,16 +89,16 @@ class Loop:
     def _answer(self, id_: int, work: Callable[[], Frame]) -> bool:
         """Answers a request with what comes of the work; says whether it was done."""
         parts, done = _outcome(id_, work)
-        try:
-            self._write(parts)
-        except OSError as error:
-            _log.info("the front has gone, and request %d stays unanswered: %s", id_, error)
+        self._send(parts)
         return done
 
-    def _write(self, parts: list[Buffer]) -> None:
-        with self._writing:
-            for part in parts:
-                self._connection.sendall(part)
+    def _send(self, parts: list[Buffer]) -> None:
+        try:
+            with self._writing:
+                for part in parts:
+                    self._connection.sendall(part)
+        except OSError as error:  # the reader sees it as well, and ends the loop
+            _log.info("the front has gone, and an answer with it: %s", error)
 
 
 def _kind(request: Evaluate) -> Hashable:

@@ -56,7 +56,7 @@ async def test_description_and_state(pool: Pool) -> None:
         assert (description.device.kind, description.versions) == ("tiny", {"tiny": "1"})
 
 
-async def test_large_and_empty_tensors(pool: Pool, evaluation: Make) -> None:
+async def test_large_and_empty_tensors(pool: Pool) -> None:
     """Tensors of 40 MB and of no element come back as they went."""
     large = np.arange(5_000_000, dtype=np.float64)
     empty = Tensor(TensorType(ElementType.F32, (0, 3)), b"")

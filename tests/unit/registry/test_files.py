@@ -30,7 +30,7 @@ def test_write_makes_folders_and_replaces(tmp_path: Path) -> None:
     write_atomically(path, b"one")
     write_atomically(path, b"two")
     assert path.read_bytes() == b"two"
-    assert os.listdir(path.parent) == ["file"]
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
 
 
 def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(OSError, match="taken"):
         write_atomically(tmp_path / "taken", b"x")
-    assert os.listdir(tmp_path) == ["taken"]
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
 
 
 def test_kill_at_any_moment(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_names(name: str) -> None:
 )
 def test_what_is_no_name(name: str) -> None:
     """All else is refused with the form of a name."""
-    with pytest.raises(RequestError, match="functions/{function}") as caught:
+    with pytest.raises(RequestError, match=r"functions/\{function\}") as caught:
         parse_name(name)
     assert caught.value.reason is Reason.MALFORMED_REQUEST
 

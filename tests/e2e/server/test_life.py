@@ -1,0 +1,193 @@
+"""The life of a server: start, restart, drain, stop, and every way to die."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+from e2e.server.running import NOT_SERVING, Running, Start, details, end, formula, request
+
+A = np.full((1500, 1500), 1e-3)
+SLOW = formula("sum(a @ a @ a @ a)", a="f64[1500,1500]")
+
+
+def refused(*flags: str) -> tuple[int, str]:
+    """The exit status and the last line of a server that does not start."""
+    command = [sys.executable, "-m", "pullback_server", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr.strip().splitlines()[-1]
+
+
+def test_restart_keeps_functions(start: Start) -> None:
+    """A function is there after a restart, and its first evaluation there uses the compilation cache."""
+    first = start()
+    before = first.register("f", formula("sum(x**2)", x="f64[3]"), labels={"a": "b"}).function
+    assert first.evaluate("f", "GRADIENT", [1.0, 2.0, 3.0])[0].tolist() == [2, 4, 6]
+    end(first)
+    assert any((first.folder / "compiled").iterdir())
+    second = start(folder=first.folder)
+    assert second.call("FunctionService/ListFunctions").functions == [before]
+    assert second.evaluate("f", "GRADIENT", [1.0, 2.0, 3.0])[0].tolist() == [2, 4, 6]
+
+
+def test_restart_after_kill(start: Start) -> None:
+    """What was registered before a kill -9 is there after it."""
+    first = start()
+    before = first.register("f", formula("sum(x**2)", x="f64[3]")).function
+    first.process.kill()
+    first.process.wait()
+    assert start(folder=first.folder, wait=False).call("FunctionService/ListFunctions").functions == [before]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_everything(start: Start, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT end the server with status 0 and leave no process."""
+    server = start("--devices=cpu:2")
+    workers = server.workers()
+    assert len(workers) == 2
+    server.process.send_signal(number)
+    assert server.process.wait(10) == 0
+    assert not any(worker.is_running() for worker in workers)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_drain_finishes_what_is_in_flight(start: Start) -> None:
+    """A call that runs when SIGTERM comes is answered; meanwhile health says NOT_SERVING."""
+    server = start("--drain-seconds=1")
+    server.register("slow", SLOW)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(server.evaluate, "slow", "GRADIENT", A)
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.health() == NOT_SERVING
+        assert call.result(30)[0].shape == (1500, 1500)
+    assert server.process.wait(10) == 0
+
+
+def test_second_signal_ends_the_grace(start: Start) -> None:
+    """A second SIGTERM ends a server that waits for a call."""
+    server = start("--drain-seconds=60")
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert server.process.poll() is None
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+
+
+def test_killed_front_leaves_no_worker(start: Start) -> None:
+    """After kill -9 of the front its workers end, busy or idle."""
+    server = start("--devices=cpu:2")
+    server.register("slow", SLOW)
+    workers = server.workers()
+    calls = [server.channel.unary_unary("/pullback.v1.EvaluationService/Evaluate") for _ in range(2)]
+    futures = [call.future(request("slow", "GRADIENT", A).SerializeToString()) for call in calls]
+    time.sleep(0.3)
+    server.process.kill()
+    gone, alive = psutil.wait_procs(workers, timeout=5)
+    assert (len(gone), alive) == (2, [])
+    for future in futures:
+        assert future.exception().code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_exit_with_parent(start: Start) -> None:
+    """A server that was asked to ends when its standard input is closed, and leaves no worker."""
+    server = start("--exit-with-parent")
+    workers = server.workers()
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    assert server.process.wait(10) == 0
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_ends_although_the_input_is_null() -> None:
+    """With an empty standard input a server that watches it ends at once; one that does not goes on."""
+    command = [sys.executable, "-m", "pullback_server", "--listen=127.0.0.1:0", "--devices=cpu"]
+    with subprocess.Popen(
+        [*command, "--exit-with-parent", "--data-dir=/tmp/pullback-null-input"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.wait(20) == 0
+
+
+def test_address_in_use(start: Start, tmp_path: Path) -> None:
+    """A second server on the same port does not start and says why."""
+    server = start(wait=False)
+    status, line = refused(f"--listen={server.address}", f"--data-dir={tmp_path}")
+    assert status == 1
+    assert f"cannot listen on {server.address}" in line
+
+
+def test_directory_in_use(start: Start) -> None:
+    """A second server on the same directory does not start and says which process has it."""
+    server = start(wait=False)
+    status, line = refused("--listen=127.0.0.1:0", f"--data-dir={server.folder}")
+    assert status == 1
+    assert str(server.process.pid) in line
+    assert "--data-dir" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        (["--devices=gpu"], 1, '"cpu:N"'),
+        (["--data-dir=/proc/nowhere"], 1, "/proc"),
+        (["--max-batch=0"], 2, "max_batch cannot be '0'"),
+        (["--config=/nowhere.toml"], 2, "/nowhere.toml"),
+        (["--bogus"], 2, "--bogus"),
+    ],
+)
+def test_settings_that_cannot_be(flags: list[str], status: int, words: str, tmp_path: Path) -> None:
+    """A server with impossible settings does not start and says why in a line."""
+    actual, line = refused("--listen=127.0.0.1:0", f"--data-dir={tmp_path}", *flags)
+    assert (actual, words in line) == (status, True), line
+
+
+def test_socket_file(start: Start, tmp_path: Path) -> None:
+    """A server can listen on a Unix socket."""
+    server = start(f"--listen=unix:{tmp_path}/socket")
+    assert server.address == f"unix:{tmp_path}/socket"
+    assert server.call("CapabilitiesService/GetCapabilities").limits.batch == 1 << 20
+
+
+def test_json_log(start: Start) -> None:
+    """With --log-format=json front and worker write one object a line."""
+    server = start("--log-format=json")
+    server.workers()[0].kill()
+    time.sleep(0.5)
+    end(server)
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert any("killed by signal 9" in line["message"] for line in lines)
+
+
+def test_calls_while_starting(start: Start) -> None:
+    """A call that comes before the worker is ready waits for it; lists are answered at once."""
+    server = start(wait=False)
+    assert list(server.call("FunctionService/ListFunctions", timeout=1).functions) == []
+    assert server.register("f", formula("sum(x)", x="f64[3]")).created
+
+
+def test_worker_that_cannot_start(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where workers cannot start, health says NOT_SERVING and calls fail with NOT_READY and a delay."""
+    monkeypatch.setenv("JAX_ENABLE_X64", "maybe")
+    server: Running = start(wait=False)
+    time.sleep(6)
+    assert server.health() == NOT_SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        server.register("f", formula("sum(x)", x="f64[3]"))
+    status, info = details(caught.value)
+    assert (caught.value.code(), info.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_READY")
+    assert len(status.details) == 2
+    assert dict(caught.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
