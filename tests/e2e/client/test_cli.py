@@ -120,3 +120,10 @@ def test_capabilities(run: Run) -> None:
     """As a table, and as JSON."""
     assert "cpu:0" in run("capabilities").output
     assert json.loads(run("capabilities", "--json").output)["server_version"]
+
+
+def test_health_is_an_exit_status(run: Run) -> None:
+    """0 where the server serves, 1 where nothing listens."""
+    served = run("health")
+    assert (served.exit_code, served.output) == (0, "SERVING\n")
+    assert run("health", "--server", "127.0.0.1:1", "--timeout", "0.5").exit_code == 1

@@ -7,7 +7,7 @@ import click
 import pullback as package
 from pullback.cli.evaluation import evaluate
 from pullback.cli.functions import delete, list_functions, register, show
-from pullback.cli.servers import capabilities, demo, serve
+from pullback.cli.servers import capabilities, demo, health, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,5 +16,5 @@ def pullback() -> None:
     """Gradients, Jacobians and Hessians of any function, over gRPC."""
 
 
-for _command in (serve, register, list_functions, show, evaluate, delete, capabilities, demo):
+for _command in (serve, register, list_functions, show, evaluate, delete, health, capabilities, demo):
     pullback.add_command(_command)

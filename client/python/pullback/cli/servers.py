@@ -1,4 +1,4 @@
-"""Commands on servers: serve, capabilities, demo."""
+"""Commands on servers: serve, health, capabilities, demo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 import click
 
+from pullback._descriptions import Health
 from pullback.cli.connection import connected, json_option, readable_errors, server_option
 from pullback.cli.display import as_pairs, console
 
@@ -23,6 +24,17 @@ def serve(options: tuple[str, ...]) -> None:
     """Run a server; `pullback serve --help` lists its settings."""
     _require("pullback_server", "server")
     os.execv(sys.executable, [sys.executable, "-m", "pullback_server", *options])  # noqa: S606 -- no shell is wanted
+
+
+@click.command()
+@click.option("--timeout", default=3.0, show_default=True, help="How many seconds the answer may take.")
+@server_option
+def health(timeout: float, server: str) -> None:
+    """Say whether a server serves, by the exit status too: 0 if it does."""
+    with connected(server) as client:
+        found = client.health(timeout=timeout)
+    click.echo(found.value)
+    raise SystemExit(found is not Health.SERVING)
 
 
 @click.command()
