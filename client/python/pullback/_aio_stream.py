@@ -68,8 +68,11 @@ class AsyncStream:
             waiting = await self._waiting.get()
             if waiting is None:
                 return
-            await self._places.acquire()
+            # Before it has a place, so that it fails with the others if the stream ends meanwhile.
             self._pending[number] = waiting
+            await self._places.acquire()
+            if self._end is not None:
+                return
             yield evaluation_pb2.EvaluateStreamRequest(id=number, request=waiting[0].request)
 
     async def _read(self) -> None:
@@ -97,6 +100,7 @@ class AsyncStream:
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
         self._end = end
+        self._places.release()
         left = [future for _, future in self._pending.values()]
         while not self._waiting.empty():
             waiting = self._waiting.get_nowait()
@@ -104,7 +108,10 @@ class AsyncStream:
         for future in left:
             if not future.cancelled():
                 future.set_exception(end)
+                # Seen: who has left the stream need not be told by asyncio's log as well.
+                future.exception()
         self._pending.clear()
+        self._waiting.put_nowait(None)
 
     async def close(self) -> None:
         """Waits until everything is answered, and ends the stream."""
