@@ -86,7 +86,6 @@ class Worker:
         while not self._stopping.is_set():
             self._set(WorkerState.STARTING)
             await self._live()
-            self._set(WorkerState.WAITING)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._pause())
         self._set(WorkerState.STOPPED)
@@ -108,18 +107,20 @@ class Worker:
             process = start_process(self._launch, self._placement)
         except OSError:
             self._young_deaths += 1
+            self._set(WorkerState.WAITING)
             _log.exception("worker %s cannot be started", self._placement.name)
             return
         self._process = process
         channel = Channel(process.connection)
         settled = await self._converse(channel)
         self._session = None
+        self._deaths += 1
+        self._young_deaths = 0 if settled else self._young_deaths + 1
+        self._set(WorkerState.WAITING)
         await channel.close()
         status = await process.end()
         self._process = None
         if not self._stopping.is_set():
-            self._deaths += 1
-            self._young_deaths = 0 if settled else self._young_deaths + 1
             name = self._placement.name
             _log.error("worker %s (process %d) died: %s", name, process.pid, _describe(status))
 

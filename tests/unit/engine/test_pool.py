@@ -207,8 +207,9 @@ async def test_worker_that_stays_silent(pool: Pool) -> None:
     """A worker that does not get ready in time is ended and started again."""
     async with pool(first="silence", seconds=1.0, wait=False) as engine:
         before = worker_of(engine)
-        while engine.workers[0].deaths < 1:
+        while engine.workers[0].process in (before.pid, None):
             await asyncio.wait_for(engine.changed(), 20)
+        assert engine.workers[0].deaths == 1
         assert not before.is_running()
 
 
