@@ -103,7 +103,7 @@ class EmbeddedServer:
         """The error of a server that does not serve, with its last words."""
         words = "\n".join(self._last_lines) or "(it wrote nothing to its standard error)"
         return _start_error(
-            f"the server of pullback.local() did not start in {self._startup_timeout:g} s; "
+            f"the server of pullback.local() did not start within {self._startup_timeout:g} s, or ended; "
             f"its last words:\n{words}"
         )
 

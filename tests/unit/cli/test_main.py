@@ -22,6 +22,7 @@ def test_the_commands() -> None:
         "delete",
         "demo",
         "eval",
+        "health",
         "list",
         "register",
         "serve",
@@ -36,7 +37,7 @@ def test_the_version() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["show", "f"], ["eval", "f", "--arg", "1"], ["delete", "f"], ["capabilities"]],
+    [["list"], ["show", "f"], ["eval", "f", "--arg", "1"], ["delete", "f"], ["capabilities"], ["health"]],
     ids=lambda arguments: arguments[0],
 )
 def test_no_server(arguments: list[str]) -> None:
