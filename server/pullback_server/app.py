@@ -21,6 +21,7 @@ from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.binding import bind
+from pullback_server.services.calls import OpenCalls
 from pullback_server.services.capabilities import Capabilities
 from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
@@ -88,7 +89,8 @@ class Server:
         with open_registry(folder) as registry:
             engine = _engine(self._settings, folder, registry)
             health = Health(engine, _NAMES)
-            server = _grpc_server(self._settings, registry, engine, health)
+            calls = OpenCalls()
+            server = _grpc_server(self._settings, registry, engine, health, calls)
             self._address = _listen(server, self._settings.listen)
             await engine.start()
             await server.start()
@@ -98,19 +100,20 @@ class Server:
             finally:
                 following.cancel()
                 await health.drain()
-                await self._drain(server)
+                await self._drain(server, calls)
                 await engine.stop()
 
-    async def _drain(self, server: grpc.aio.Server) -> None:
+    async def _drain(self, server: grpc.aio.Server, calls: OpenCalls) -> None:
+        """Takes no more calls, and waits for those that are open while there is grace and no hurry."""
         _log.info("draining")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurrying.wait(), self._settings.drain_seconds)
         stopping = asyncio.create_task(server.stop(self._settings.grace_seconds))
-        hurrying = asyncio.create_task(self._hurrying.wait())
-        await asyncio.wait((stopping, hurrying), return_when=asyncio.FIRST_COMPLETED)
-        hurrying.cancel()
-        if not stopping.done():
-            await server.stop(0)
+        ends = [asyncio.create_task(end) for end in (calls.none(), self._hurrying.wait())]
+        await asyncio.wait((stopping, *ends), return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        await server.stop(None)
         await stopping
 
 
@@ -129,7 +132,9 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
     return LocalPool(placements(settings.devices), source, launch)
 
 
-def _grpc_server(settings: Settings, registry: Registry, engine: Engine, health: Health) -> grpc.aio.Server:
+def _grpc_server(
+    settings: Settings, registry: Registry, engine: Engine, health: Health, calls: OpenCalls
+) -> grpc.aio.Server:
     limits = _limits(settings)
     scheduler = Scheduler(engine, Admission(limits.in_flight))
     servicers = (
@@ -138,7 +143,9 @@ def _grpc_server(settings: Settings, registry: Registry, engine: Engine, health:
         Capabilities(engine, limits),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
-    server.add_generic_rpc_handlers(tuple(map(bind, _SERVICES, servicers)))
+    server.add_generic_rpc_handlers(
+        tuple(bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))
+    )
     health.add_to(server)
     add_reflection(server, _NAMES)
     return server

@@ -27,7 +27,9 @@ def main() -> None:
     """Serves until the front closes its end, then ends at once, whatever still computes."""
     options = _options()
     _end_with(options.parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the front stops workers
+    # Ctrl-C and service managers signal the whole group; the front drains first and then ends its workers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     set_up_logging(options.log_level, LogFormat(options.log_format))
     status = 1
     try:

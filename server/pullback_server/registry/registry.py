@@ -168,14 +168,14 @@ class Registry:
         """
         blobs = [revision.blob for revision in self._catalogue.revisions() if revision.digest == digest]
         uploaded = self._uploads.find(digest)
-        candidates = sorted({*blobs, *([uploaded] if uploaded else [])}, key=self._blobs.sound)
-        if not candidates:
+        *others, last = sorted({*blobs, *([uploaded] if uploaded else [])}) or [""]
+        if not last:
             raise service_error(
                 Reason.PROGRAM_NOT_FOUND,
                 f"no program with the digest {digest} is here; upload it again, then register it",
                 digest=digest,
             )
-        return self._blobs.read(candidates[-1])
+        return self._blobs.read(next(filter(self._blobs.sound, others), last))
 
     def _sweep(self) -> None:
         """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -18,10 +19,12 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from pullback_server.errors import Reason, service_error
+from pullback_server.services.calls import OpenCalls
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
 from pullback_server.telemetry.requests import accept_request_id, request_id
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Answering = Callable[[Context], AbstractAsyncContextManager[None]]
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -38,27 +41,31 @@ class Codec:
     encode: Callable[[Any], bytes]
 
 
-def bind(service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc.GenericRpcHandler:
     """The handler of a service.
 
     Args:
         service: The descriptor, from a generated module.
         servicer: Has a method for each of the service's, named in snake case, that takes a request or an
             asynchronous iterator of them, and gives a response or an asynchronous iterator of them.
+        calls: Where the calls are counted while they are open.
     """
+    answering = partial(_answering, calls)
     handlers = {
-        method.name: _handler(method, getattr(servicer, _WORD.sub("_", method.name).lower()))
+        method.name: _handler(method, getattr(servicer, _WORD.sub("_", method.name).lower()), answering)
         for method in service.methods
     }
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(method: MethodDescriptor, behaviour: Callable[[Any], Any]) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(
+    method: MethodDescriptor, behaviour: Callable[[Any], Any], answering: Answering
+) -> grpc.RpcMethodHandler[Any, Any]:
     request, response = map(GetMessageClass, (method.input_type, method.output_type))
     codec = Codec(request.FromString, response.SerializeToString)
     read = _read_stream if method.client_streaming else _read
     make, answer = _MAKERS[method.client_streaming, method.server_streaming]
-    return make(answer(lambda raw: behaviour(read(codec, raw)), codec))
+    return make(answer(lambda raw: behaviour(read(codec, raw)), codec, answering))
 
 
 def _read(codec: Codec, raw: bytes) -> Any:
@@ -73,18 +80,18 @@ async def _read_stream(codec: Codec, raws: AsyncIterator[bytes]) -> AsyncIterato
         yield _read(codec, raw)
 
 
-def _one(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], Any]:
+def _one(call: Callable[[Any], Any], codec: Codec, answering: Answering) -> Callable[[Any, Context], Any]:
     async def answer(raw: Any, context: Context) -> bytes:
-        async with _answering(context):
+        async with answering(context):
             return codec.encode(await call(raw))
-        raise AssertionError  # _answering ends the call with a status
+        raise AssertionError  # answering ends the call with a status
 
     return answer
 
 
-def _many(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], Any]:
+def _many(call: Callable[[Any], Any], codec: Codec, answering: Answering) -> Callable[[Any, Context], Any]:
     async def answer(raw: Any, context: Context) -> AsyncIterator[bytes]:
-        async with _answering(context), aclosing(call(raw)) as responses:
+        async with answering(context), aclosing(call(raw)) as responses:
             async for response in responses:
                 yield codec.encode(response)
 
@@ -92,8 +99,9 @@ def _many(call: Callable[[Any], Any], codec: Codec) -> Callable[[Any, Context], 
 
 
 @asynccontextmanager
-async def _answering(context: Context) -> AsyncIterator[None]:
-    """Gives the call its request id, and ends it with a status if it fails."""
+async def _answering(calls: OpenCalls, context: Context) -> AsyncIterator[None]:
+    """Counts the call, gives it its request id, and ends it with a status if it fails."""
+    calls.add(context)
     request_id.set(accept_request_id(_offered(context)))
     context.set_trailing_metadata(((REQUEST_ID_KEY, request_id.get()),))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from pullback.program.signature import Signature
@@ -27,7 +27,7 @@ _MOST_WANTS: Final = 32
 
 
 def check_wants(
-    messages: Iterable[evaluation_pb2.Want], signature: Signature, highest_order: int
+    messages: Sequence[evaluation_pb2.Want], signature: Signature, highest_order: int
 ) -> tuple[Want, ...]:
     """The wants of a request.
 
@@ -39,9 +39,9 @@ def check_wants(
     Raises:
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.
     """
+    if not 0 < len(messages) <= _MOST_WANTS:
+        raise _malformed(f"{len(messages)} quantities are wanted; ask for 1 to {_MOST_WANTS}", "wants")
     wants = tuple(_want(message, signature, highest_order) for message in messages)
-    if not 0 < len(wants) <= _MOST_WANTS:
-        raise _malformed(f"{len(wants)} quantities are wanted; ask for 1 to {_MOST_WANTS}", "wants")
     if len({want.argnums for want in wants if want.quantity in _ALONG_TANGENTS}) > 1:
         raise service_error(
             Reason.INVALID_ARGNUMS,

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,8 @@ import grpc
 import numpy as np
 import psutil
 import pytest
-from e2e.server.running import NOT_SERVING, Running, Start, details, end, formula, request
+from e2e.server.running import NOT_SERVING, SERVING, Running, Start, details, end, formula, request
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 A = np.full((1500, 1500), 1e-3)
 SLOW = formula("sum(a @ a @ a @ a)", a="f64[1500,1500]")
@@ -75,6 +77,32 @@ def test_drain_finishes_what_is_in_flight(start: Start) -> None:
     assert server.process.wait(10) == 0
 
 
+def test_watchers_of_health_hold_up_nothing(start: Start) -> None:
+    """A watcher of health is told NOT_SERVING and does not keep the server from stopping."""
+    server = start("--grace-seconds=60")
+    stub = health_pb2_grpc.HealthStub(server.channel)
+    states = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+    assert next(states).status == SERVING
+    server.process.send_signal(signal.SIGTERM)
+    assert next(states).status == NOT_SERVING
+    assert server.process.wait(10) == 0
+
+
+def test_grace_has_an_end(start: Start) -> None:
+    """A stream that its client leaves open is cut when the grace is over."""
+    server = start("--grace-seconds=1")
+    open_ended = threading.Event()
+    answers = server.call("EvaluationService/EvaluateStream", (_ for _ in iter(open_ended.wait, True)))
+    time.sleep(0.2)
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.4)
+    assert server.process.poll() is None
+    assert server.process.wait(10) == 0
+    with pytest.raises(grpc.RpcError):
+        next(answers)
+    open_ended.set()
+
+
 def test_second_signal_ends_the_grace(start: Start) -> None:
     """A second SIGTERM ends a server that waits for a call."""
     server = start("--drain-seconds=60")
@@ -110,11 +138,11 @@ def test_exit_with_parent(start: Start) -> None:
     assert not any(worker.is_running() for worker in workers)
 
 
-def test_ends_although_the_input_is_null() -> None:
-    """With an empty standard input a server that watches it ends at once; one that does not goes on."""
+def test_ends_although_the_input_is_null(tmp_path: Path) -> None:
+    """With an empty standard input a server that watches it ends at once."""
     command = [sys.executable, "-m", "pullback_server", "--listen=127.0.0.1:0", "--devices=cpu"]
     with subprocess.Popen(
-        [*command, "--exit-with-parent", "--data-dir=/tmp/pullback-null-input"],
+        [*command, "--exit-with-parent", f"--data-dir={tmp_path}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,35 @@
+"""The calls that are open, so that a server that stops knows when the last one has ended.
+
+gRPC's own count has health watchers in it, which never end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+
+
+class OpenCalls:
+    """Counts calls from their beginning until their status is sent."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def add(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        """Counts a call until it ends."""
+        self._count += 1
+        self._none.clear()
+        context.add_done_callback(lambda _: self._ended())
+
+    async def none(self) -> None:
+        """Returns when no call is open."""
+        await self._none.wait()
+
+    def _ended(self) -> None:
+        self._count -= 1
+        if self._count == 0:
+            self._none.set()
