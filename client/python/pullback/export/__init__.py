@@ -5,6 +5,7 @@ from pullback.export.errors import (
     CustomNodeError,
     ExampleError,
     ExportError,
+    RuleClosureError,
     TracingError,
     UnsupportedOperationError,
 )
@@ -13,6 +14,7 @@ __all__ = [
     "CustomNodeError",
     "ExampleError",
     "ExportError",
+    "RuleClosureError",
     "TracingError",
     "UnsupportedOperationError",
     "export",

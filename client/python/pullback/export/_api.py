@@ -10,13 +10,13 @@ from typing import Any, Final
 import jax
 
 from pullback.export import _library, _structures
-from pullback.export._examples import names_of, needs_wide_types, read_examples
+from pullback.export._examples import Examples, names_of, needs_wide_types, read_examples
 from pullback.export._refusals import refuse_unservable
 from pullback.export._rewriting import Rewriting
-from pullback.export._tracing import trace
-from pullback.export.errors import ExampleError
+from pullback.export._tracing import trace, trace_with_constants
+from pullback.export.errors import ExampleError, RuleClosureError
 from pullback.program.container import Producer, Program, StableHlo
-from pullback.program.signature import Signature
+from pullback.program.signature import Result, Signature
 
 _HANDLERS: Final = {**_library.HANDLERS, **_structures.HANDLERS}
 
@@ -46,16 +46,25 @@ def export(
     keep_wide = jax.enable_x64(True) if needs_wide_types(examples) else contextlib.nullcontext()
     with keep_wide:
         read = read_examples(examples, names)
-        traced = trace(function, examples, read)
-        refuse_unservable(traced.jaxpr)
-        rewriting = Rewriting(_HANDLERS)
-        entry = rewriting.artifact(traced.jaxpr)
+        body, result = _body(function, examples, read)
     dependencies = {package: version(package) for package in ("jax", "jaxlib")}
     return Program(
-        StableHlo(entry, rewriting.modules),
-        Signature(read.arguments, traced.result),
+        body,
+        Signature(read.arguments, result),
         Producer("pullback-python", _own_version(), dependencies),
     )
+
+
+def _body(function: Callable[..., Any], values: Sequence[Any], read: Examples) -> tuple[StableHlo, Result]:
+    try:
+        traced = trace(function, values, read)
+        refuse_unservable(traced.jaxpr)
+        return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
+    except RuleClosureError:
+        # A rule uses an array that was traced with the function. If it depends on no argument, then
+        # it can be computed beforehand; that makes larger programs, and so is not the first choice.
+        traced = trace_with_constants(function, values, read)
+        return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
 
 
 def _own_version() -> str:

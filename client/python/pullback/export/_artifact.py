@@ -23,7 +23,9 @@ OLDEST_TARGET: Final = "1.0.0"
 
 
 def artifact_of(function: Callable[..., Sequence[Any]], types: Sequence[jax.ShapeDtypeStruct]) -> bytes:
-    """Lowers a function of arrays and serializes it, without locations, so that equal functions are equal bytes.
+    """Lowers a function of arrays and serializes it.
+
+    Locations in the source are left out, so that equal functions give equal bytes.
 
     Args:
         function: Takes one array per type and gives a sequence of arrays.
@@ -46,20 +48,21 @@ def _lower(function: Callable[..., Sequence[Any]], types: Sequence[jax.ShapeDtyp
     refusals = []
     for platform in PLATFORMS:
         try:
-            return traced.lower(lowering_platforms=(platform,)).compiler_ir("stablehlo")
+            module: ir.Module = traced.lower(lowering_platforms=(platform,)).compiler_ir("stablehlo")
         except NotImplementedError as error:
             refusals.append(str(error))
+        else:
+            return module
     raise UnsupportedOperationError(
         f"an operation has no StableHLO form: {refusals[-1]}; express the function without it"
     )
 
 
 def _serialize(module: ir.Module) -> bytes:
-    newest = stablehlo.get_version_from_compatibility_requirement(
-        stablehlo.StablehloCompatibilityRequirement.WEEK_12
-    )
     try:
         return bytes(mlir.serialize_portable_artifact(module, OLDEST_TARGET))
-    except ValueError:
-        # An operation is younger than 1.0.0.
-        return bytes(mlir.serialize_portable_artifact(module, newest))
+    except jax.errors.JaxRuntimeError:
+        # It uses what is younger than 1.0.0.
+        recent = stablehlo.StablehloCompatibilityRequirement.WEEK_12
+        target = stablehlo.get_version_from_compatibility_requirement(recent)
+        return bytes(mlir.serialize_portable_artifact(module, target))

@@ -11,6 +11,8 @@ from jax.extend import core
 
 JVP_CALL = "custom_jvp_call"
 VJP_CALL = "custom_vjp_call"
+HI_CALL = "call_hi_primitive"
+_HI_PRIMITIVE = "_prim"
 
 
 def close(jaxpr: Any) -> core.ClosedJaxpr:
@@ -21,7 +23,13 @@ def close(jaxpr: Any) -> core.ClosedJaxpr:
 def types_of(variables: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
     """The types of variables or of abstract values, without JAX's weak typing."""
     avals = [getattr(variable, "aval", variable) for variable in variables]
-    return [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
+    return [type_of(aval.shape, aval.dtype) for aval in avals]
+
+
+def type_of(shape: Any, dtype: Any, *, weak: bool = False) -> jax.ShapeDtypeStruct:
+    """A type as JAX traces it."""
+    make: Callable[..., jax.ShapeDtypeStruct] = jax.ShapeDtypeStruct
+    return make(shape, dtype, weak_type=weak)
 
 
 def is_differentiable(value: Any) -> bool:
@@ -31,10 +39,34 @@ def is_differentiable(value: Any) -> bool:
 
 def bind(equation: core.JaxprEqn, inputs: Sequence[Any], **changes: Any) -> list[Any]:
     """Applies an equation's primitive to other inputs, with some parameters changed."""
-    primitive = equation.primitive
+    primitive: Any = equation.primitive
     parameters = primitive.get_bind_params({**equation.params, **changes})
     outputs = primitive.bind(*inputs, **parameters)
     return list(outputs) if primitive.multiple_results else [outputs]
+
+
+def has_rules(equation: core.JaxprEqn) -> bool:
+    """Whether an equation's derivative is a rule of its own."""
+    return equation.primitive.name in (JVP_CALL, VJP_CALL) or is_root(equation)
+
+
+def is_root(equation: core.JaxprEqn) -> bool:
+    """Whether an equation is `jax.lax.custom_root` as newer JAX versions have it."""
+    return (
+        equation.primitive.name == HI_CALL and type(equation.params[_HI_PRIMITIVE]).__name__ == "CustomRoot"
+    )
+
+
+def primal_of(equation: core.JaxprEqn) -> core.ClosedJaxpr:
+    """What an equation with custom derivatives, or a "hi primitive" (`jax.experimental.hijax`), computes."""
+    if equation.primitive.name != HI_CALL:
+        return close(equation.params["call_jaxpr"])
+    primitive = equation.params[_HI_PRIMITIVE]
+
+    def expanded(*inputs: Any) -> list[Any]:
+        return jax.tree.leaves(primitive.expand(*jax.tree.unflatten(primitive.in_tree, inputs)))
+
+    return jax.make_jaxpr(expanded)(*types_of(equation.invars))
 
 
 def nested_jaxprs(equation: core.JaxprEqn) -> list[core.ClosedJaxpr]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from pullback.export._equations import type_of
 from pullback.export.errors import CustomNodeError, ExampleError
 from pullback.program.elements import element_of
 from pullback.program.errors import ProgramError
@@ -95,13 +97,13 @@ def tensor_type_of(leaf: Any) -> TensorType:
 
 def _type_of(name: str, leaf: Any) -> jax.ShapeDtypeStruct:
     if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
             raise ExampleError(
                 f"{name} has a leaf of element type {leaf.dtype}; "
                 "pass jax.random.key_data(key) and wrap it inside the function with jax.random.wrap_key_data"
             )
         weak = bool(getattr(leaf, "weak_type", False))
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=weak)
+        return type_of(leaf.shape, leaf.dtype, weak=weak)
     try:
         aval = jax.typeof(leaf)
     except TypeError as error:
@@ -109,7 +111,7 @@ def _type_of(name: str, leaf: Any) -> jax.ShapeDtypeStruct:
             f"{name} has a leaf of type {type(leaf).__name__}, which is no array; "
             "give arrays, numbers or jax.ShapeDtypeStruct"
         ) from error
-    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=bool(aval.weak_type))
+    return type_of(aval.shape, aval.dtype, weak=bool(aval.weak_type))
 
 
 def names_of(function: Callable[..., Any], count: int) -> tuple[str, ...]:

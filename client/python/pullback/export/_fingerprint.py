@@ -11,17 +11,21 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jax.extend import core
 
-from pullback.export._equations import JVP_CALL, VJP_CALL, close, is_jaxpr
+from pullback.export._equations import HI_CALL, close, has_rules, is_jaxpr, primal_of
 
 Rules = Callable[[core.JaxprEqn], Sequence[core.ClosedJaxpr]]
 _Describe = Callable[[core.JaxprEqn], str]
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# Rules that differ only in rules nested deeper than this are taken for equal. There are functions whose
+# rules go on without end, each with another one in it.
+_DEEPEST: Final = 4
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 
 
 def fingerprint(jaxpr: core.ClosedJaxpr, rules: Rules) -> str:
@@ -35,16 +39,18 @@ def fingerprint(jaxpr: core.ClosedJaxpr, rules: Rules) -> str:
 
 
 def _deep(equation: core.JaxprEqn, rules: Rules, path: tuple[str, ...]) -> str:
-    parts = [close(equation.params["call_jaxpr"]), *rules(equation)]
+    parts = [primal_of(equation), *(rules(equation) if has_rules(equation) else ())]
     own = "|".join(_digest(part, _shallow) for part in parts)
     if own in path:
         return f"^{path[::-1].index(own)}"
+    if len(path) == _DEEPEST:
+        return own
     describe = partial(_deep, rules=rules, path=(*path, own))
     return "|".join(_digest(part, describe) for part in parts)
 
 
 def _shallow(equation: core.JaxprEqn) -> str:
-    return _digest(close(equation.params["call_jaxpr"]), _shallow)
+    return _digest(primal_of(equation), _shallow)
 
 
 def _digest(jaxpr: core.ClosedJaxpr, describe: _Describe) -> str:
@@ -60,8 +66,8 @@ def _parts(jaxpr: core.ClosedJaxpr, describe: _Describe) -> Iterator[str]:
 
     def name(atom: Any) -> str:
         if isinstance(atom, core.Literal):
-            return _value(atom.val, describe) + str(atom.aval.dtype)
-        return f"%{numbers.setdefault(atom, len(numbers))}:{atom.aval.shape}{atom.aval.dtype}"
+            return _value(atom.val, describe) + f":{atom.aval}"
+        return f"%{numbers.setdefault(atom, len(numbers))}:{atom.aval}"
 
     yield from map(name, inner.constvars)
     yield from (_value(constant, describe) for constant in jaxpr.consts)
@@ -76,8 +82,8 @@ def _parts(jaxpr: core.ClosedJaxpr, describe: _Describe) -> Iterator[str]:
 
 def _parameters(equation: core.JaxprEqn, describe: _Describe) -> str:
     parameters = equation.params
-    if equation.primitive.name in (JVP_CALL, VJP_CALL):
-        return f"{parameters['num_consts']} {describe(equation)}"
+    if has_rules(equation) or equation.primitive.name == HI_CALL:
+        return f"{parameters.get('num_consts', 0)} {describe(equation)}"
     return ";".join(f"{key}={_value(parameters[key], describe)}" for key in sorted(parameters))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.extend import core
 
 from pullback.export._composites import emit_composite
-from pullback.export._equations import bind
+from pullback.export._equations import bind, types_of
 from pullback.export._rewriting import Handler, Rewriting
 from pullback.export.errors import UnsupportedOperationError
 from pullback.program.composites import LIBRARY
@@ -22,7 +22,10 @@ _FIXED: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
     ("schur", "select_callable"): (None,),
 }
 _IMMATERIAL: Final = frozenset(
-    {"accuracy", "sharding", "out_sharding", "use_magma", "algorithm", "implementation", "input_dtype"}
+    {
+        *("accuracy", "algorithm", "implementation", "input_dtype", "is_stable", "out_sharding", "sharding"),
+        *("unroll", "use_magma"),
+    }
 )
 
 
@@ -50,8 +53,8 @@ def _require_known(name: str, parameters: dict[str, Any], schema: set[str]) -> N
 
 
 def _emit_power(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    """A power with a floating-point exponent is one operation of StableHLO; that with an integer one is not."""
-    if np.issubdtype(equation.invars[1].aval.dtype, np.integer):
+    """A power with an integer exponent; with one of floating point, it is an operation of StableHLO."""
+    if np.issubdtype(types_of(equation.invars)[1].dtype, np.integer):
         return _emit(rewriting, equation, inputs)
     return bind(equation, inputs)
 

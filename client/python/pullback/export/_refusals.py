@@ -39,14 +39,16 @@ def refuse_unservable(jaxpr: core.ClosedJaxpr) -> None:
     Raises:
         UnsupportedOperationError: Names the operation and says what to do instead.
     """
-    for equation in all_equations(jaxpr):
-        name = equation.primitive.name
+    equations = list(all_equations(jaxpr))
+    for name in (equation.primitive.name for equation in equations):
         if name in _ADVICE:
             raise UnsupportedOperationError(
                 f"the function uses {name}, which cannot be served: {_ADVICE[name]}"
             )
+    for equation in equations:
         if equation.effects:
             effects = ", ".join(sorted(type(effect).__name__ for effect in equation.effects))
             raise UnsupportedOperationError(
-                f"the function uses {name}, which has side effects ({effects}); served functions are pure"
+                f"the function uses {equation.primitive.name}, which has side effects ({effects}); "
+                "served functions are pure"
             )

@@ -13,9 +13,11 @@ import jax
 from jax.extend import core
 
 from pullback.export._artifact import artifact_of
-from pullback.export._equations import JVP_CALL, bind, close, function_of, is_jaxpr, types_of
+from pullback.export._equations import VJP_CALL, bind, close, function_of, is_jaxpr, types_of
 from pullback.export._fingerprint import fingerprint
 from pullback.export._rules import jvp_rule, vjp_rules
+from pullback.program.composites import DEEPEST_RULES
+from pullback.program.container import StableHlo
 
 Handler = Callable[["Rewriting", core.JaxprEqn, Sequence[Any]], list[Any]]
 
@@ -30,36 +32,62 @@ class Rewriting:
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
         self._modules: list[bytes] = []
+        self._waiting: list[tuple[int, core.ClosedJaxpr]] = []
+        self._level = 0
         self._indices: dict[str, int] = {}
         # Keyed by identity, so that a jaxpr that is used twice is lowered to one function; the
         # originals are kept, lest an address is used again.
         self._rewritten: dict[int, tuple[Any, core.ClosedJaxpr]] = {}
         self._rules: dict[int, tuple[core.JaxprEqn, tuple[core.ClosedJaxpr, ...]]] = {}
 
-    @property
-    def modules(self) -> tuple[bytes, ...]:
-        """The modules that composites refer to, in the order of their indices."""
-        return tuple(self._modules)
+    def export(self, jaxpr: core.ClosedJaxpr) -> StableHlo:
+        """The jaxpr, rewritten, and all modules that it refers to.
 
-    def artifact(self, jaxpr: core.ClosedJaxpr) -> bytes:
-        """The jaxpr, rewritten, as a portable artifact."""
+        Derivative rules are made level by level, so that each is as near to the function as it can be.
+        """
+        entry = self._artifact(jaxpr)
+        while self._waiting:
+            self._level += 1
+            level, self._waiting = self._waiting, []
+            for index, rule in level:
+                self._modules[index] = self._artifact(rule)
+        return StableHlo(entry, tuple(self._modules))
+
+    def body(self, jaxpr: core.ClosedJaxpr) -> int:
+        """The index of the module that holds the body of a loop or a part of a solver."""
+        index, is_new = self._index(jaxpr)
+        if is_new:
+            self._modules[index] = self._artifact(jaxpr)
+        return index
+
+    def rule_indices(self, equation: core.JaxprEqn) -> tuple[int | None, ...]:
+        """The indices of the modules that hold an equation's rules, or None where they lie too far away."""
+        rules = self._rules_of(equation)
+        if self._level == DEEPEST_RULES:
+            return (None,) * len(rules)
+        return tuple(map(self._rule_index, rules))
+
+    def _rule_index(self, rule: core.ClosedJaxpr) -> int:
+        index, is_new = self._index(rule)
+        if is_new:
+            self._waiting.append((index, rule))
+        return index
+
+    def _index(self, jaxpr: core.ClosedJaxpr) -> tuple[int, bool]:
+        key = fingerprint(jaxpr, self._rules_of)
+        is_new = key not in self._indices
+        if is_new:
+            self._indices[key] = len(self._modules)
+            self._modules.append(b"")
+        return self._indices[key], is_new
+
+    def _artifact(self, jaxpr: core.ClosedJaxpr) -> bytes:
         return artifact_of(function_of(self.rewrite(jaxpr), "main"), types_of(jaxpr.in_avals))
 
-    def module(self, jaxpr: core.ClosedJaxpr) -> int:
-        """The index of the module that holds this jaxpr, made if it is not there yet."""
-        key = fingerprint(jaxpr, self.rules)
-        if key not in self._indices:
-            index = self._indices[key] = len(self._modules)
-            # Reserved first: the module may refer to itself.
-            self._modules.append(b"")
-            self._modules[index] = self.artifact(jaxpr)
-        return self._indices[key]
-
-    def rules(self, equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, ...]:
-        """The rules of an equation with custom derivatives: one JVP, or forward and backward."""
+    def _rules_of(self, equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, ...]:
         if id(equation) not in self._rules:
-            custom_jvp = equation.primitive.name == JVP_CALL
-            rules = (jvp_rule(equation),) if custom_jvp else vjp_rules(equation)
+            reverse_only = equation.primitive.name == VJP_CALL
+            rules = vjp_rules(equation) if reverse_only else (jvp_rule(equation),)
             self._rules[id(equation)] = (equation, rules)
         return self._rules[id(equation)][1]
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import jax
 import numpy as np
 from jax.extend import core
 
 from pullback.export._equations import bind, is_differentiable, types_of
+from pullback.export.errors import RuleClosureError
+
+_ADVICE: Final = (
+    "a derivative rule uses a traced value that is not among its arguments; pass the value to the "
+    "custom_jvp or custom_vjp function as an argument"
+)
+
+
+def _traced(rule: Callable[..., list[Any]], types: Sequence[jax.ShapeDtypeStruct]) -> core.ClosedJaxpr:
+    try:
+        jaxpr = jax.make_jaxpr(rule)(*types)
+    except jax.errors.UnexpectedTracerError as error:
+        raise RuleClosureError(_ADVICE) from error
+    if any(isinstance(constant, jax.core.Tracer) for constant in jaxpr.consts):
+        raise RuleClosureError(_ADVICE)
+    return jaxpr
 
 
 def jvp_rule(equation: core.JaxprEqn) -> core.ClosedJaxpr:
@@ -32,7 +48,7 @@ def jvp_rule(equation: core.JaxprEqn) -> core.ClosedJaxpr:
         )
         return [*outs, *_differentiable_only(outs, changes)]
 
-    return jax.make_jaxpr(rule)(*constants, *primals, *tangents)
+    return _traced(rule, [*constants, *primals, *tangents])
 
 
 def vjp_rules(equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, core.ClosedJaxpr]:
@@ -52,7 +68,7 @@ def vjp_rules(equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, core.ClosedJax
         residuals, structure = jax.tree.flatten(pullback)
         return [*outs, *residuals]
 
-    traced = jax.make_jaxpr(forward)(*constants, *primals)
+    traced = _traced(forward, [*constants, *primals])
     results, residuals = _split(types_of(traced.out_avals), len(equation.outvars))
 
     def backward(*flat: Any) -> list[Any]:
@@ -61,13 +77,13 @@ def vjp_rules(equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, core.ClosedJax
         return _differentiable_only(primals, pullback(_filled(results, cotangents)))
 
     cotangents = list(filter(is_differentiable, results))
-    return traced, jax.make_jaxpr(backward)(*residuals, *cotangents)
+    return traced, _traced(backward, [*residuals, *cotangents])
 
 
 def _operands(
     equation: core.JaxprEqn,
 ) -> tuple[list[jax.ShapeDtypeStruct], list[jax.ShapeDtypeStruct]]:
-    return _split(types_of(equation.invars), equation.params["num_consts"])
+    return _split(types_of(equation.invars), equation.params.get("num_consts", 0))
 
 
 def _split(values: Sequence[Any], count: int) -> tuple[list[Any], list[Any]]:

@@ -9,7 +9,7 @@ import jax
 from jax.extend import core
 
 from pullback.export._composites import emit_composite
-from pullback.export._equations import bind, close, function_of
+from pullback.export._equations import HI_CALL, bind, close, function_of, is_root, primal_of
 from pullback.export._rewriting import Handler, Rewriting
 from pullback.program.composites import STRUCTURED
 
@@ -25,19 +25,24 @@ _POLICIES: Final[dict[Callable[..., Any], str]] = {
 
 
 def _custom_jvp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    (rule,) = rewriting.rules(equation)
-    parameters = {"constants": equation.params["num_consts"], "rule": rewriting.module(rule)}
+    (rule,) = rewriting.rule_indices(equation)
+    parameters = {"constants": equation.params["num_consts"], "rule": rule}
     return _emit("custom_jvp", _body(rewriting, equation, "call_jaxpr"), inputs, parameters)
 
 
 def _custom_vjp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    forward, backward = rewriting.rules(equation)
-    parameters = {
-        "constants": equation.params["num_consts"],
-        "forward": rewriting.module(forward),
-        "backward": rewriting.module(backward),
-    }
+    forward, backward = rewriting.rule_indices(equation)
+    parameters = {"constants": equation.params["num_consts"], "forward": forward, "backward": backward}
     return _emit("custom_vjp", _body(rewriting, equation, "call_jaxpr"), inputs, parameters)
+
+
+def _hi_primitive(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """What it stands for, in its place; a root that is sought keeps its rule."""
+    function = function_of(rewriting.rewrite(primal_of(equation)), "hi_primitive")
+    if not is_root(equation):
+        return function(*inputs)
+    (rule,) = rewriting.rule_indices(equation)
+    return _emit("custom_jvp", function, inputs, {"constants": 0, "rule": rule})
 
 
 def _checkpoint(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
@@ -54,7 +59,7 @@ def _scan(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) 
     body = close(equation.params["jaxpr"])
     carries, constants = _scan_layout(equation, body)
     parameters = {
-        "body": rewriting.module(body),
+        "body": rewriting.body(body),
         "constants": constants,
         "carries": carries,
         **{name: equation.params[name] for name in ("length", "reverse", "unroll")},
@@ -81,9 +86,9 @@ def _linear_solve(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequenc
     transposed = jaxprs.transpose_solve
     parameters = {
         "constants": tuple(lengths),
-        "matvec": rewriting.module(jaxprs.matvec),
-        "solve": rewriting.module(jaxprs.solve),
-        "transpose_solve": None if transposed is None else rewriting.module(transposed),
+        "matvec": rewriting.body(jaxprs.matvec),
+        "solve": rewriting.body(jaxprs.solve),
+        "transpose_solve": None if transposed is None else rewriting.body(transposed),
         "symmetric": jaxprs.vecmat is jaxprs.matvec,
     }
     rewritten = type(jaxprs)(*[None if jaxpr is None else rewriting.rewrite(jaxpr) for jaxpr in jaxprs])
@@ -117,6 +122,7 @@ def _decomposition(_: Rewriting, equation: core.JaxprEqn, **changes: Any) -> Cal
 HANDLERS: Final[dict[str, Handler]] = {
     "custom_jvp_call": _custom_jvp,
     "custom_vjp_call": _custom_vjp,
+    HI_CALL: _hi_primitive,
     "remat2": _checkpoint,
     "checkpoint": _checkpoint,
     "scan": _scan,

@@ -60,10 +60,24 @@ def trace(function: Callable[..., Any], values: Sequence[Any], examples: Example
     return Traced(jaxpr, Result(structure[0], types))
 
 
+def trace_with_constants(function: Callable[..., Any], values: Sequence[Any], examples: Examples) -> Traced:
+    """Traces a function with all that depends on no argument computed at once.
+
+    `jax.jit` around the function is taken off, since it would trace constants as well.
+    """
+    inner = getattr(function, "__wrapped__", function)
+
+    def evaluated(*arguments: Any) -> Any:
+        with jax.ensure_compile_time_eval():
+            return inner(*arguments)
+
+    return trace(evaluated, values, examples)
+
+
 def _like(values: Sequence[Any], leaves: Sequence[Any]) -> Any:
     """The leaves in the containers of the examples; the two orders of leaves differ for ordered dicts."""
     template = jax.tree.structure(tuple(values))
-    numbered = jax.tree.unflatten(template, range(template.num_leaves))
-    _, order = take_apart("the arguments", numbered)
+    numbers = range(len(leaves))
+    _, order = take_apart("the arguments", jax.tree.unflatten(template, numbers))
     placed = dict(zip(order, leaves, strict=True))
-    return jax.tree.unflatten(template, [placed[index] for index in range(template.num_leaves)])
+    return jax.tree.unflatten(template, [placed[number] for number in numbers])

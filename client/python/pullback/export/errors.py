@@ -4,6 +4,7 @@ ExportError                    (a ValueError)
 ├── ExampleError               an example does not say what type an argument has
 │   └── CustomNodeError        a value is of a container type that only the client knows
 ├── TracingError               JAX could not trace the function
+│   └── RuleClosureError       a derivative rule uses a traced value that is not among its arguments
 └── UnsupportedOperationError  the function does what cannot be served: effects, callbacks, collectives
 """
 
@@ -24,6 +25,10 @@ class CustomNodeError(ExampleError):
 
 class TracingError(ExportError):
     """JAX could not trace the function."""
+
+
+class RuleClosureError(TracingError):
+    """A derivative rule uses a traced value that is not among its arguments."""
 
 
 class UnsupportedOperationError(ExportError):

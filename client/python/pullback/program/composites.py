@@ -1,7 +1,7 @@
-"""The names and parameters of Pullback's composites (docs/stablehlo.md): what an exporter writes, a server reads.
+"""The names and parameters of Pullback's composites (docs/stablehlo.md).
 
 A composite of the namespace stands for an operation whose derivative would be lost in its plain
-StableHLO. Knows neither JAX nor MLIR: parameters are plain data.
+StableHLO: an exporter writes it, a server reads it. Knows neither JAX nor MLIR: parameters are plain data.
 """
 
 from __future__ import annotations
@@ -53,12 +53,13 @@ _INTEGERS: Final = Parameter(Kind.INTEGERS)
 _FLAG: Final = Parameter(Kind.FLAG)
 _ELEMENT: Final = Parameter(Kind.ELEMENT)
 _MODULE: Final = Parameter(Kind.MODULE)
+_OPTIONAL_MODULE: Final = Parameter(Kind.MODULE, optional=True)
 _CUMULATIVE: Final = {"axis": _INTEGER, "reverse": _FLAG}
 _EXTREME: Final = {"axes": _INTEGERS, "index_dtype": _ELEMENT}
 
 _ELEMENTWISE: Final = (
     *("acos", "acosh", "asin", "asinh", "atan", "atanh", "cosh", "sinh", "tan"),
-    *("exp2", "log2", "logistic", "square", "one_minus_square", "conj", "pow", "nextafter"),
+    *("exp2", "log2", "logistic", "square", "one_minus_square", "polynomial", "conj", "pow", "nextafter"),
     *("bessel_i0e", "bessel_i1e", "digamma", "erf", "erf_inv", "erfc", "lgamma", "polygamma", "zeta"),
     *("igamma", "igamma_grad_a", "igammac", "regularized_incomplete_beta"),
 )
@@ -85,7 +86,11 @@ LIBRARY: Final[Mapping[str, Parameters]] = MappingProxyType(
         "lu": {},
         "qr": {"pivoting": _FLAG, "full_matrices": _FLAG},
         "eigh": {"lower": _FLAG, "sort_eigenvalues": _FLAG},
-        "eig": {"compute_left_eigenvectors": _FLAG, "compute_right_eigenvectors": _FLAG},
+        "eig": {
+            "compute_left_eigenvectors": _FLAG,
+            "compute_right_eigenvectors": _FLAG,
+            "enable_eigvec_derivs": _FLAG,
+        },
         "svd": {"full_matrices": _FLAG, "compute_uv": _FLAG},
         "triangular_solve": {
             "left_side": _FLAG,
@@ -106,8 +111,8 @@ LIBRARY: Final[Mapping[str, Parameters]] = MappingProxyType(
 
 STRUCTURED: Final[Mapping[str, Parameters]] = MappingProxyType(
     {
-        "custom_jvp": {"constants": _INTEGER, "rule": _MODULE},
-        "custom_vjp": {"constants": _INTEGER, "forward": _MODULE, "backward": _MODULE},
+        "custom_jvp": {"constants": _INTEGER, "rule": _OPTIONAL_MODULE},
+        "custom_vjp": {"constants": _INTEGER, "forward": _OPTIONAL_MODULE, "backward": _OPTIONAL_MODULE},
         "scan": {
             "body": _MODULE,
             "constants": _INTEGER,
@@ -120,13 +125,18 @@ STRUCTURED: Final[Mapping[str, Parameters]] = MappingProxyType(
             "constants": _INTEGERS,
             "matvec": _MODULE,
             "solve": _MODULE,
-            "transpose_solve": Parameter(Kind.MODULE, optional=True),
+            "transpose_solve": _OPTIONAL_MODULE,
             "symmetric": _FLAG,
         },
         "checkpoint": {"prevent_cse": _FLAG, "policy": Parameter(Kind.TEXT, optional=True)},
     }
 )
 """Operations made of other functions: derivative rules, loops, solvers, rematerialization."""
+
+
+DEEPEST_RULES: Final = 8
+"""How many rules are followed where each uses yet another one, as those of a series expansion do. A
+composite beyond has no rule: it has values, and no derivative."""
 
 
 def composite_name(operation: str) -> str:

@@ -219,7 +219,11 @@ class Scope:
         if build is None:
             raise unsupported(operation.name, f"in {self._where} is not served")
         self._count(1)
-        return build(operation, self)
+        try:
+            return build(operation, self)
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Attributes that MLIR lets pass and that mean nothing.
+            raise malformed(operation.name, f"in {self._where} cannot be read: {error!r}") from error
 
     def _counted(self, routine: Routine) -> Routine:
         self._count(routine.size)

@@ -14,6 +14,19 @@ def _one_minus_square(x: jax.Array) -> jax.Array:
     return lax.mul(lax.sub(lax.full_like(x, 1), x), lax.add(lax.full_like(x, 1), x))
 
 
+def _polynomial(x: jax.Array, *coefficients: jax.Array) -> jax.Array:
+    """Horner's scheme, from the coefficient of the lowest degree to that of the highest."""
+    *others, value = (jnp.broadcast_to(coefficient, x.shape) for coefficient in coefficients)
+    for coefficient in reversed(others):
+        value = lax.add(lax.mul(value, x), coefficient)
+    return value
+
+
+def _new_polynomial(x: jax.Array, *coefficients: jax.Array) -> jax.Array:
+    evaluate: Callable[..., jax.Array] = getattr(lax, "polynomial")  # noqa: B009 -- newer JAX only
+    return evaluate(x, coefficients)
+
+
 ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "acos": lax.acos,
     "acosh": lax.acosh,
@@ -40,6 +53,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "logistic": lax.logistic,
     "nextafter": lax.nextafter,
     "polygamma": lax.polygamma,
+    "polynomial": _new_polynomial if hasattr(lax, "polynomial") else _polynomial,
     "pow": lax.pow,
     "regularized_incomplete_beta": lax.betainc,
     "sinh": lax.sinh,

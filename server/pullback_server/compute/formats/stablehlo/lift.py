@@ -60,9 +60,9 @@ def _require_equal(what: str, actual: Types, stated: Types) -> None:
 
 
 def _require_traceable(routine: Routine) -> None:
-    types = [jax.ShapeDtypeStruct(type_.shape, type_.element.dtype) for type_ in routine.argument_types]
+    make: Callable[..., jax.ShapeDtypeStruct] = jax.ShapeDtypeStruct
     try:
-        jax.eval_shape(routine, *types)
+        jax.eval_shape(routine, *[make(type_.shape, type_.element.dtype) for type_ in routine.argument_types])
     except ServiceError:
         raise
     except Exception as error:

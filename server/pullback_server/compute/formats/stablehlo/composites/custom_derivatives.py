@@ -7,12 +7,13 @@ respect to them, as in JAX.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 
-from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Scope
+from pullback.program.composites import DEEPEST_RULES
+from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Routine, Scope
 from pullback_server.compute.formats.stablehlo.composites.parameters import (
     Values,
     differentiable,
@@ -22,6 +23,7 @@ from pullback_server.compute.formats.stablehlo.composites.parameters import (
 )
 from pullback_server.compute.formats.stablehlo.failures import malformed
 from pullback_server.compute.formats.stablehlo.syntax import Operation, Types
+from pullback_server.errors import Reason, service_error
 
 
 def build_custom_jvp(operation: Operation, scope: Scope, values: Values) -> Emit:
@@ -30,6 +32,8 @@ def build_custom_jvp(operation: Operation, scope: Scope, values: Values) -> Emit
     primals, results = operation.operand_types[constants:], operation.result_types
     primal = scope.function(operation.attributes["decomposition"])
     require_signature(operation, primal, operation.operand_types, results)
+    if values["rule"] is None:
+        return _without_rule(primal)
     rule = scope.rule(values["rule"])
     require_signature(
         operation,
@@ -61,6 +65,8 @@ def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit
     primals, results = operation.operand_types[constants:], operation.result_types
     primal = scope.function(operation.attributes["decomposition"])
     require_signature(operation, primal, operation.operand_types, results)
+    if values["forward"] is None or values["backward"] is None:
+        return _without_rule(primal)
     forward, backward = scope.rule(values["forward"]), scope.rule(values["backward"])
     residuals = forward.result_types[len(results) :]
     if len(forward.result_types) < len(results):
@@ -86,6 +92,25 @@ def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit
         return list(function(*operands[constants:]))
 
     return emit
+
+
+def _without_rule(primal: Routine) -> Emit:
+    """A function whose rule lies too far from the program's own function to have been exported."""
+
+    @jax.custom_jvp
+    def function(*points: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(primal(*points))
+
+    @function.defjvp
+    def jvp(_: Arrays, __: Arrays) -> NoReturn:
+        raise service_error(
+            Reason.DERIVATIVE_UNDEFINED,
+            f"the program has no rule for a derivative of this order: its rules go on without end, and "
+            f"{DEEPEST_RULES} were exported; ask for a derivative of lower order",
+            limit=str(DEEPEST_RULES),
+        )
+
+    return lambda operands: list(function(*operands))
 
 
 def _chosen(types: Types, directions: Sequence[Any]) -> Iterator[Any]:

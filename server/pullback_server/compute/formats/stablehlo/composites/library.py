@@ -20,7 +20,8 @@ from pullback_server.compute.formats.stablehlo.syntax import Operation
 def _extreme(function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(x: jax.Array, axes: Sequence[int], index_dtype: str) -> jax.Array:
         (axis,) = axes
-        return function(x, axis, ElementType(index_dtype).dtype)
+        index: jax.Array = function(x, axis, ElementType(index_dtype).dtype)
+        return index
 
     return apply
 
@@ -30,13 +31,16 @@ def _eigh(x: jax.Array, lower: bool, sort_eigenvalues: bool) -> Sequence[jax.Arr
 
 
 def _svd(x: jax.Array, full_matrices: bool, compute_uv: bool) -> Sequence[jax.Array]:
-    out = lax.linalg.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
+    if not compute_uv:
+        return [lax.linalg.svd(x, full_matrices=full_matrices, compute_uv=False)]
+    left, values, right = lax.linalg.svd(x, full_matrices=full_matrices, compute_uv=True)
     # The primitive gives singular values first.
-    return (out[1], out[0], out[2]) if compute_uv else (out,)
+    return values, left, right
 
 
 def _schur(x: jax.Array, compute_schur_vectors: bool, sort_eig_vals: bool) -> Sequence[jax.Array]:
-    out = lax.linalg.schur(x, compute_schur_vectors=compute_schur_vectors, sort_eig_vals=sort_eig_vals)
+    schur: Callable[..., Sequence[jax.Array]] = lax.linalg.schur
+    out = schur(x, compute_schur_vectors=compute_schur_vectors, sort_eig_vals=sort_eig_vals)
     return out if compute_schur_vectors else out[:1]
 
 

@@ -35,31 +35,28 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
     right = operation.operand_types[starts[-1] :]
     spans = {name: slice(starts[i], starts[i + 1]) for i, name in enumerate(_FUNCTIONS)}
 
-    def routine(name: str) -> Routine | None:
-        if values[name] is None:
-            return None
+    def routine(name: str) -> Routine:
         found = scope.main(values[name])
         require_signature(operation, found, (*operation.operand_types[spans[name]], *right), right)
         return found
 
-    matvec, solve, transpose_solve = map(routine, ("matvec", "solve", "transpose_solve"))
+    matvec, solve = routine("matvec"), routine("solve")
+    transpose_solve = None if values["transpose_solve"] is None else routine("transpose_solve")
 
     def emit(operands: Arrays) -> Arrays:
-        def applied(found: Routine | None, name: str) -> Callable[..., Any] | None:
-            if found is None:
-                return None
+        def applied(found: Routine, name: str) -> Callable[[Arrays], Arrays]:
             captured = operands[spans[name]]
             return lambda vector: found(*captured, *vector)
 
-        def solver(found: Routine | None, name: str) -> Callable[..., Any] | None:
+        def solver(found: Routine, name: str) -> Callable[[Any, Arrays], Arrays]:
             function = applied(found, name)
-            return None if function is None else lambda _, vector: function(vector)
+            return lambda _, vector: function(vector)
 
         out = lax.custom_linear_solve(
             applied(matvec, "matvec"),
             list(operands[starts[-1] :]),
             solver(solve, "solve"),
-            solver(transpose_solve, "transpose_solve"),
+            None if transpose_solve is None else solver(transpose_solve, "transpose_solve"),
             symmetric=values["symmetric"],
         )
         return list(out)

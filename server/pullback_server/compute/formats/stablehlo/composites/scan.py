@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 from jax import lax
 
 from pullback.program.tensors import TensorType
@@ -37,7 +38,7 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
     def emit(operands: Arrays) -> Arrays:
         captured = operands[:constants]
 
-        def step(state: Arrays, element: Arrays) -> tuple[Arrays, Arrays]:
+        def step(state: list[jax.Array], element: list[jax.Array]) -> tuple[list[jax.Array], Arrays]:
             outs = body(*captured, *state, *element)
             return outs[:carries], outs[carries:]
 

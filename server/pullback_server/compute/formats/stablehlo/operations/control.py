@@ -25,13 +25,14 @@ def _while(operation: Operation, scope: Scope) -> Emit:
     def emit(operands: Arrays) -> Arrays:
         known = dict(zip(operation.captures, operands[count:], strict=True))
         held, repeated = _captured(condition, known), _captured(body, known)
-        return list(
-            lax.while_loop(
-                lambda state: condition(held, state)[0],
-                lambda state: tuple(body(repeated, state)),
-                tuple(operands[:count]),
-            )
-        )
+
+        def goes_on(state: list[jax.Array]) -> jax.Array:
+            return condition(held, state)[0]
+
+        def step(state: list[jax.Array]) -> list[jax.Array]:
+            return body(repeated, state)
+
+        return lax.while_loop(goes_on, step, list(operands[:count]))
 
     return emit
 
@@ -68,7 +69,8 @@ def _captured(body: Body, known: Mapping[int, jax.Array]) -> list[jax.Array]:
 
 
 def _barrier(_: Operation, __: Scope) -> Emit:
-    return lambda operands: list(lax.optimization_barrier(tuple(operands)))
+    barrier: Callable[..., Arrays] = lax.optimization_barrier
+    return lambda operands: list(barrier(tuple(operands)))
 
 
 BUILDERS: Final[Mapping[str, Build]] = {

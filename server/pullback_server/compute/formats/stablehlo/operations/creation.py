@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from jax import lax
 
-from pullback_server.compute.formats.stablehlo.building import Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.syntax import Operation, Splat
 
@@ -19,26 +19,27 @@ _ALGORITHMS: Final = {
 
 
 def _constant(operation: Operation, _: Scope) -> Emit:
-    value, (tensor_type,) = operation.attributes["value"], operation.result_types
+    value, (result,) = operation.attributes["value"], operation.result_types
     if not isinstance(value, Splat):
         return lambda _: [value]
-    if not tensor_type.shape:
+    if not result.shape:
         scalar = value.element.reshape(())
         return lambda _: [scalar]
     # Broadcast where it is used: a few bytes of program may say a large array.
-    return lambda _: [lax.full(tensor_type.shape, value.element, tensor_type.element.dtype)]
+    return lambda _: [lax.full(result.shape, value.element, result.element.dtype)]
 
 
 def _iota(operation: Operation, _: Scope) -> Emit:
-    (tensor_type,) = operation.result_types
+    (result,) = operation.result_types
     axis = operation.attributes["iota_dimension"]
-    return lambda _: [lax.broadcasted_iota(tensor_type.element.dtype, tensor_type.shape, axis)]
+    return lambda _: [lax.broadcasted_iota(result.element.dtype, result.shape, axis)]
 
 
 def _random_bits(operation: Operation, _: Scope) -> Emit:
-    _, bits = operation.result_types
+    bits = operation.result_types[1]
     algorithm = _ALGORITHMS[operation.attributes["rng_algorithm"]]
-    return lambda operands: lax.rng_bit_generator(operands[0], bits.shape, bits.element.dtype, algorithm)
+    draw: Callable[..., Arrays] = lax.rng_bit_generator
+    return lambda operands: draw(operands[0], bits.shape, bits.element.dtype, algorithm)
 
 
 def _random(operation: Operation, _: Scope) -> Emit:

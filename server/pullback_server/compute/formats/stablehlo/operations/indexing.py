@@ -97,7 +97,7 @@ _SCATTERS: Final[Mapping[str, Callable[..., jax.Array]]] = {
 def _scatter(operation: Operation, _: Scope) -> Emit:
     (block,) = operation.blocks
     combine = "return" if block.returns == block.arguments[1:] else binary_operation(block)
-    if combine not in _SCATTERS:
+    if combine is None or combine not in _SCATTERS:
         raise unsupported(
             operation.name,
             "combines values by something else than add, multiply, minimum, maximum or replacing",

@@ -63,7 +63,7 @@ def _reduce(operation: Operation, scope: Scope) -> Emit:
     (block,) = operation.blocks
     axes = operation.attributes["dimensions"]
     combiner = binary_operation(block)
-    if combiner not in _REDUCERS:
+    if combiner is None or combiner not in _REDUCERS:
         return _general(operation, scope)
     reducer, combine = _REDUCERS[combiner], COMBINERS[combiner]
 
@@ -97,11 +97,7 @@ def _general(operation: Operation, scope: Scope) -> Emit:
     return emit
 
 
-_DESCENDING: Final = {"stablehlo.compare": {"LT": False, "GT": True}}
-
-
 def _sort(operation: Operation, _: Scope) -> Emit:
-    (block,) = operation.blocks
     axis, stable = operation.attributes["dimension"], bool(operation.attributes.get("is_stable", False))
     key, descending = _sort_key(operation)
 

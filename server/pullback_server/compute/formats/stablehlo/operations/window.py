@@ -45,7 +45,7 @@ def _reduce_window(operation: Operation, scope: Scope) -> Emit:
 
     def emit(operands: Arrays) -> Arrays:
         arrays, starts, captured = operands[:count], operands[count : 2 * count], operands[2 * count :]
-        if combiner in COMBINERS and is_identity(combiner, starts[0]):
+        if combiner is not None and combiner in COMBINERS and is_identity(combiner, starts[0]):
             return [lax.reduce_window(arrays[0], starts[0], COMBINERS[combiner], **windows)]
 
         def combine(left: Any, right: Any) -> Any:

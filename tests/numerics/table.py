@@ -1,0 +1,173 @@
+"""The rows of the table, and how each is computed: locally by JAX, and from the lifted program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numerics.cases import Case
+from numerics.catalogue import algebra, control, elementary, indexing
+
+from pullback.export import export
+from pullback_server.compute.formats.stablehlo.lift import lift
+
+CASES: Final = {
+    case.name: case for case in (*elementary.CASES, *indexing.CASES, *algebra.CASES, *control.CASES)
+}
+DTYPES: Final = ("float64", "float32")
+BATCHES: Final = (None, 1, 3)
+
+Function = Callable[..., Any]
+
+
+def _scalar(function: Function) -> Function:
+    """The results weighted and summed: what gradients are taken of."""
+
+    def scalar(*arguments: Any) -> Any:
+        out = function(*arguments)
+        return jnp.sum(out * jnp.cos(jnp.arange(out.size, dtype=out.dtype)).reshape(out.shape))
+
+    return scalar
+
+
+def _every(arguments: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(range(len(arguments)))
+
+
+def _directions(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(jnp.sin(1.0 + jnp.arange(v.size, dtype=v.dtype)).reshape(v.shape) for v in values)
+
+
+def _value(f: Function, *x: Any) -> Any:
+    return f(*x)
+
+
+def _grad(f: Function, *x: Any) -> Any:
+    return jax.grad(_scalar(f), _every(x))(*x)
+
+
+def _jacfwd(f: Function, *x: Any) -> Any:
+    return jax.jacfwd(f, _every(x))(*x)
+
+
+def _jacrev(f: Function, *x: Any) -> Any:
+    return jax.jacrev(f, _every(x))(*x)
+
+
+def _hessian(f: Function, *x: Any) -> Any:
+    return jax.hessian(_scalar(f), _every(x))(*x)
+
+
+def _jvp(f: Function, *x: Any) -> Any:
+    return jax.jvp(f, x, _directions(x))
+
+
+def _vjp(f: Function, *x: Any) -> Any:
+    out, pullback = jax.vjp(f, *x)
+    return pullback(_directions([out])[0])
+
+
+def _third(f: Function, *x: Any) -> Any:
+    return jax.jacfwd(jax.hessian(_scalar(f)))(*x)
+
+
+DERIVATIVES: Final[dict[str, Function]] = {
+    "value": _value,
+    "grad": _grad,
+    "jacfwd": _jacfwd,
+    "jacrev": _jacrev,
+    "hessian": _hessian,
+    "jvp": _jvp,
+    "vjp": _vjp,
+    "third": _third,
+}
+_REVERSE: Final = frozenset({"grad", "jacrev", "hessian", "vjp", "third"})
+_FORWARD: Final = frozenset({"jacfwd", "hessian", "jvp", "third"})
+
+
+def derivatives_of(case: Case) -> list[str]:
+    """The derivatives of a case that JAX has."""
+    return [
+        name
+        for name in DERIVATIVES
+        if not (name in _REVERSE and not case.reverse)
+        and not (name in _FORWARD and not case.forward)
+        and not (name == "third" and not case.third)
+    ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a derivative of a function, in a precision, at a point or at a batch of points."""
+
+    case: str
+    derivative: str
+    dtype: str
+    batch: int | None
+
+    @property
+    def id(self) -> str:
+        """The row's name."""
+        where = "point" if self.batch is None else f"batch{self.batch}"
+        return f"{self.case}-{self.derivative}-{self.dtype}-{where}"
+
+
+ROWS: Final = [
+    Row(case.name, derivative, dtype, batch)
+    for case in CASES.values()
+    for dtype in DTYPES
+    for batch in BATCHES
+    for derivative in derivatives_of(case)
+]
+
+
+def arguments_of(case: Case, dtype: str, batch: int | None) -> tuple[np.ndarray[Any, Any], ...]:
+    """The point, or a batch of points near it."""
+    point = tuple(part.astype(dtype) for part in case.point)
+    if batch is None:
+        return point
+    return tuple(np.stack([part * (1 + 0.01 * i) for i in range(batch)]).astype(dtype) for part in point)
+
+
+@cache
+def lifted(name: str, dtype: str) -> Function:
+    """The function, exported and lifted again."""
+    case = CASES[name]
+    program = export(case.function, *arguments_of(case, dtype, None))
+    flat = lift(program.body, program.signature)
+    return lambda *arguments: flat(arguments)[0]
+
+
+def both(row: Row) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
+    """A row's leaves, locally and from the lifted program.
+
+    All derivatives of a function at one kind of point are compiled together: compiling takes the time.
+    """
+    local, remote = _all_of(row.case, row.dtype, row.batch)
+    return local[row.derivative], remote[row.derivative]
+
+
+@cache
+def _all_of(name: str, dtype: str, batch: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    case = CASES[name]
+    arguments = arguments_of(case, dtype, batch)
+    return tuple(  # type: ignore[return-value]
+        _evaluate(function, derivatives_of(case), arguments, batch)
+        for function in (case.function, lifted(name, dtype))
+    )
+
+
+def _evaluate(
+    function: Function, names: list[str], arguments: Sequence[Any], batch: int | None
+) -> dict[str, Any]:
+    def everything(*x: Any) -> dict[str, list[Any]]:
+        return {name: jax.tree.leaves(DERIVATIVES[name](function, *x)) for name in names}
+
+    transformed = everything if batch is None else jax.vmap(everything)
+    out: dict[str, Any] = jax.tree.map(np.asarray, jax.jit(transformed)(*arguments))
+    return out

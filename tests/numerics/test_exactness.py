@@ -1,0 +1,37 @@
+"""Derivatives of lifted programs equal those that JAX computes where the function lives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numerics.table import CASES, ROWS, Row, both
+
+_SINGLE = 1e-5
+
+
+def _marks(row: Row) -> list[pytest.MarkDecorator]:
+    """Points in double precision and batches of three in single are the fast half."""
+    fast = (row.dtype, row.batch) in (("float64", None), ("float32", 3))
+    return [] if fast else [pytest.mark.slow]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=_marks(row)) for row in ROWS])
+def test_lifted_equals_local(row: Row, tally: dict[str, Any]) -> None:
+    """A derivative of the lifted program equals the local one, to the last bit or nearly."""
+    local, remote = both(row)
+    assert [leaf.dtype for leaf in remote] == [leaf.dtype for leaf in local]
+    assert [leaf.shape for leaf in remote] == [leaf.shape for leaf in local]
+    error = max((_relative_error(a, b) for a, b in zip(local, remote, strict=True)), default=0.0)
+    bit_equal = all(a.tobytes() == b.tobytes() for a, b in zip(local, remote, strict=True))
+    tally[row.dtype].add(row.id, bit_equal, error)
+    assert error <= (CASES[row.case].tolerance if row.dtype == "float64" else _SINGLE)
+
+
+def _relative_error(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> float:
+    np.testing.assert_array_equal(np.isfinite(actual), np.isfinite(expected))
+    finite = np.isfinite(expected)
+    scale = np.max(np.abs(expected[finite]), initial=0.0)
+    difference = np.max(np.abs(actual[finite] - expected[finite]), initial=0.0)
+    return float(difference / scale) if scale else float(difference)
