@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
@@ -44,7 +45,9 @@ def _case(operation: Operation, scope: Scope) -> Emit:
         index, *captured = operands
         known = dict(zip(operation.captures, captured, strict=True))
         choices = [_branch(branch, known) for branch in branches]
-        return list(lax.switch(index, choices))
+        # What is out of range takes the last branch; JAX would take the first for what is below zero.
+        unsigned = lax.convert_element_type(index, jnp.uint32)
+        return list(lax.switch(lax.min(unsigned, jnp.uint32(len(branches) - 1)), choices))
 
     return emit
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import jax
 from jax import lax
+from jax.extend.core import primitives
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.failures import unsupported
@@ -26,16 +27,15 @@ def _dynamic_slice(operation: Operation, _: Scope) -> Emit:
 
     def emit(operands: Arrays) -> Arrays:
         operand, *starts = operands
-        # In StableHLO an index below zero is clamped, not counted from the end.
-        return [lax.dynamic_slice(operand, starts, sizes, allow_negative_indices=False)]
+        # Not the public function: in StableHLO an index below zero is clamped, not counted from the end.
+        return [primitives.dynamic_slice_p.bind(operand, *starts, slice_sizes=sizes)]
 
     return emit
 
 
 def _dynamic_update_slice(_: Operation, __: Scope) -> Emit:
     def emit(operands: Arrays) -> Arrays:
-        operand, update, *starts = operands
-        return [lax.dynamic_update_slice(operand, update, starts, allow_negative_indices=False)]
+        return [primitives.dynamic_update_slice_p.bind(*operands)]
 
     return emit
 
