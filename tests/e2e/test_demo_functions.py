@@ -29,6 +29,7 @@ NAMES: Final = [
     "neural_network_loss",
 ]
 VECTOR_VALUED: Final = {"lotka_volterra_residuals"}
+COTANGENT: Final = 0.75
 SMALL: Final = {"sin_cos", "gaussian_process", "lotka_volterra_fit"}
 
 
@@ -55,7 +56,7 @@ def _pulled_back(function: Transformed) -> Transformed:
     def pull(x: Any, v: Any) -> Any:
         del v
         value, vjp = jax.vjp(function, x)
-        return value, vjp(jnp.cos(value))
+        return value, vjp(jnp.full_like(value, COTANGENT))
 
     return pull
 
@@ -63,7 +64,7 @@ def _pulled_back(function: Transformed) -> Transformed:
 def _serve_vjp(function: pullback.Function, x: Any, v: Any) -> Any:
     del v
     value = function(x)
-    return function.vjp((x,), np.asarray(np.cos(value), value.dtype))
+    return function.vjp((x,), np.full_like(value, COTANGENT))
 
 
 def _third(function: Transformed) -> Transformed:

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from pullback.lapack import prevent_deadlock
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def main() -> None:
 
 
 def _serve(connection: socket.socket, cache: Path | None) -> None:
+    prevent_deadlock()
     jax = importlib.import_module("jax")
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache))

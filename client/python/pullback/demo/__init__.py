@@ -3,3 +3,7 @@
 Runs in a process of its own and imports JAX, which the light client never does; so it is loaded only
 by the command line.
 """
+
+from pullback.lapack import prevent_deadlock
+
+prevent_deadlock()

@@ -1,0 +1,7 @@
+"""For all tests: whoever compares with local JAX runs JAX in the tests' own process."""
+
+from __future__ import annotations
+
+from pullback.lapack import prevent_deadlock
+
+prevent_deadlock()
