@@ -15,6 +15,7 @@ from pullback_server.errors import Reason, ServiceError, service_error
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SHOWN: Final = 100
 _BEFORE: Final = 70
+_LONGEST_SENTENCE: Final = 400
 _LONGEST_GUESS: Final = 40
 _CLOSE: Final = 0.66
 
@@ -43,9 +44,10 @@ def report(error: FormulaError, source: str) -> ServiceError:
     """The error that a caller gets: FORMULA_ERROR with `line` and `column`, both from 1, as metadata."""
     line, column, text = _locate(source, error.position or 0)
     shown, caret = _window(text, column)
-    rows = [f"line {line}, column {column}: {error.what}", f"    {shown}", f"    {' ' * caret}^"]
-    message = "\n".join([*rows, error.advice] if error.advice else rows)
-    return service_error(Reason.FORMULA_ERROR, printable(message), line=str(line), column=str(column))
+    what, advice = brief(error.what, _LONGEST_SENTENCE), brief(error.advice, _LONGEST_SENTENCE)
+    rows = [f"line {line}, column {column}: {what}", f"    {shown}", f"    {' ' * caret}^", advice]
+    message = printable("\n".join(rows).rstrip())
+    return service_error(Reason.FORMULA_ERROR, message, line=str(line), column=str(column))
 
 
 def printable(text: str) -> str:

@@ -6,9 +6,9 @@ Runs while JAX traces. Whatever a node is refused for becomes a FormulaError at 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 import jax
 
@@ -50,6 +50,7 @@ from pullback_server.compute.formats.formula.values import (
     as_operand,
     is_number,
     is_weak,
+    require_range,
     require_size,
     weakly_typed,
 )
@@ -57,6 +58,7 @@ from pullback_server.compute.formats.formula.values import (
 CONSTANTS: Final[Mapping[str, float]] = MappingProxyType(
     {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 )
+Result = TypeVar("Result", bound=Value)
 _MOST_NAMES: Final = 20
 
 
@@ -83,23 +85,25 @@ class _Walk:
 
     def step(self, node: Node) -> None:
         """Adds the value of the next node."""
+        self._values.append(self._checked(node, lambda: self._value(node)))
+
+    def result(self, syntax: Syntax) -> jax.Array:
+        """The last statement's value, as an array of a definite type."""
+        value = self._values[syntax.result]
+        array = self._checked(syntax.nodes[syntax.result], lambda: as_array(value))
+        return jax.lax.convert_element_type(array, array.dtype)
+
+    def _checked(self, node: Node, rule: Callable[[], Result]) -> Result:
+        """What the rule gives for a node; whatever it is refused for is the node's error."""
         try:
-            value = self._value(node)
+            value = rule()
             if isinstance(value, jax.Array):
                 require_size(value.shape, self._limit)
         except FormulaError as error:
             raise error.at(node.position) from error.__cause__
-        except Exception as error:  # JAX refuses with many types; each is about this node
+        except Exception as error:  # JAX refuses with many types
             raise self._refusal(node, error).at(node.position) from error
-        self._values.append(value)
-
-    def result(self, syntax: Syntax) -> jax.Array:
-        """The last statement's value, as an array of a definite type."""
-        try:
-            array = as_array(self._values[syntax.result])
-        except FormulaError as error:
-            raise error.at(syntax.nodes[syntax.result].position) from error
-        return jax.lax.convert_element_type(array, array.dtype)
+        return value
 
     def _value(self, node: Node) -> Value:
         return self._operation(node) if isinstance(node, Operation) else self._term(node)
@@ -195,6 +199,7 @@ def _operate(operator: operators.Operator, values: Sequence[Value]) -> Value:
     numbers = [operand for operand in operands if is_number(operand)]
     if operator.numbers is not None and len(numbers) == len(operands):
         return scalars.calculate(operator.numbers, *numbers)
+    require_range(operands)
     return _constant(operator.arrays(*operands), operands)
 
 

@@ -7,7 +7,7 @@ The same holds for arrays made of nothing but such numbers, see `weakly_typed`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import EllipsisType
 from typing import Any, Final, TypeGuard, cast
 
@@ -56,7 +56,10 @@ def as_operand(value: Value) -> Operand:
 def as_array(value: Value) -> jax.Array:
     """As `as_operand`, with a number as an array of rank 0."""
     operand = as_operand(value)
-    return operand if isinstance(operand, jax.Array) else jnp.asarray(operand)
+    if isinstance(operand, jax.Array):
+        return operand
+    _require_i64([operand])
+    return jnp.asarray(operand)
 
 
 def shape_of(operand: Operand) -> tuple[int, ...]:
@@ -79,6 +82,23 @@ def weakly_typed(array: jax.Array) -> jax.Array:
     if array.weak_type or kind is None or array.dtype != jnp.result_type(kind):
         return array
     return jax.lax.full(array.shape, kind(0)).at[...].set(array)
+
+
+def require_range(operands: Sequence[Operand]) -> None:
+    """Checks that integers fit the integer arrays that they meet: JAX would cut them off without a word.
+
+    Raises:
+        FormulaError: If one does not.
+    """
+    arrays = [operand for operand in operands if isinstance(operand, jax.Array)]
+    if not arrays or not all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays):
+        return
+    dtype = jnp.result_type(*arrays)
+    info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]
+    for operand in operands:
+        if isinstance(operand, int) and not info.min <= operand <= info.max:
+            what = f"the integer {operand} is out of the range of {element_of(np.dtype(dtype))}"
+            raise FormulaError(what, f"Use {info.min} to {info.max}, or declare a wider type.")
 
 
 def require_size(shape: Iterable[int], limit: int) -> None:
@@ -131,7 +151,17 @@ def _array_literal(parts: list[Any]) -> jax.Array:
         raise FormulaError(
             what, "Give all parts one shape; concatenate([a, b]) joins parts of different length."
         )
-    return jnp.stack(cast("list[jax.Array]", operands))
+    return _stacked(operands)
+
+
+def _stacked(operands: list[Operand]) -> jax.Array:
+    _require_i64(operand for operand in operands if is_number(operand))
+    try:
+        return jnp.stack(cast("list[jax.Array]", operands))
+    except (TypeError, ValueError) as error:
+        found = " and ".join(sorted({describe(operand) for operand in operands}))
+        what = f"the parts of an array literal have no common type: {found}"
+        raise FormulaError(what, "Declare the arguments with types that JAX promotes.") from error
 
 
 def _numbers(parts: list[Any]) -> np.ndarray[Any, Any] | None:
@@ -146,7 +176,12 @@ def _numbers(parts: list[Any]) -> np.ndarray[Any, Any] | None:
 
 
 def _row(numbers: list[Number]) -> np.ndarray[Any, Any]:
-    if any(isinstance(number, int) and number > _LARGEST_I64 for number in numbers):
-        what = "the array literal has an integer of more than 63 bits"
-        raise FormulaError(what, "Write it with a point or an exponent, such as 1e19.")
+    _require_i64(numbers)
     return np.array(numbers)
+
+
+def _require_i64(numbers: Iterable[Number]) -> None:
+    for number in numbers:
+        if isinstance(number, int) and number > _LARGEST_I64:
+            what = f"an array cannot hold the integer {number}: it is beyond i64"
+            raise FormulaError(what, "Write it with a point or an exponent, such as 1e19.")

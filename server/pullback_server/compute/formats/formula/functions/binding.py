@@ -7,7 +7,8 @@ from typing import Any
 
 from pullback_server.compute.formats.formula.diagnostics import FormulaError, suggestion
 from pullback_server.compute.formats.formula.functions.entry import Function, Parameter
-from pullback_server.compute.formats.formula.values import Value
+from pullback_server.compute.formats.formula.functions.kinds import ARRAY
+from pullback_server.compute.formats.formula.values import Value, require_range
 
 Given = Mapping[str, Value]
 
@@ -32,8 +33,10 @@ def call(function: Function, arguments: Sequence[Value], keywords: Given) -> Any
     missing = [p.name for p in function.parameters if p.required and p.name not in values]
     if missing:
         raise FormulaError(f"{function.name} lacks the argument {missing[0]}", _usage(function))
-    positional = [_read(p, values[p.name]) for p in function.parameters if p.required]
+    required = [p for p in function.parameters if p.required]
+    positional = [_read(p, values[p.name]) for p in required]
     optional = {p.name: _read(p, values[p.name]) for p in function.parameters if _is_option(p, values)}
+    require_range([value for p, value in zip(required, positional, strict=True) if p.kind is ARRAY])
     return function.rule(*positional, *further, **optional)
 
 

@@ -15,9 +15,17 @@ SPECIAL: Final = (
     unary("gamma", special.gamma, "jax.scipy.special.gamma", "gamma function"),
     unary("lgamma", special.gammaln, "jax.scipy.special.gammaln", "log(abs(gamma(x)))", "gammaln"),
     unary("digamma", special.digamma, "jax.scipy.special.digamma", "derivative of lgamma"),
-    binary("gammainc", special.gammainc, "jax.scipy.special.gammainc", "lower incomplete gamma, regularized"),
     binary(
-        "gammaincc", special.gammaincc, "jax.scipy.special.gammaincc", "upper incomplete gamma, regularized"
+        "gammainc",
+        special.gammainc,
+        "jax.scipy.special.gammainc",
+        "lower incomplete gamma, regularized; no second derivative in a",
+    ),
+    binary(
+        "gammaincc",
+        special.gammaincc,
+        "jax.scipy.special.gammaincc",
+        "upper incomplete gamma, regularized; no second derivative in a",
     ),
     binary("betaln", special.betaln, "jax.scipy.special.betaln", "log of the beta function"),
     binary("xlogy", special.xlogy, "jax.scipy.special.xlogy", "a * log(b), 0 where a is 0"),
