@@ -47,8 +47,11 @@ def main() -> int:
         The exit status: 0 if every result is within 1e-12 of local JAX, else 1.
     """
     # The server always computes in the dtype of the program; only the comparison needs this switch.
-    jax.config.update("jax_enable_x64", True)
-    console = Console()
+    with jax.enable_x64(True):
+        return _run(Console())
+
+
+def _run(console: Console) -> int:
     console.print("Starting an embedded Pullback server ...")
     with pullback.local() as client:
         capabilities = client.capabilities()
