@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1 << 20
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     grace_seconds: NonNegativeFloat = 30.0
     """How long requests in flight may take to finish when the server stops."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     """The lowest level of messages in the log, which goes to standard error."""
 
     log_format: Literal["text", "json"] = "text"

@@ -125,3 +125,8 @@ def test_every_setting_is_described() -> None:
 def test_reference_is_up_to_date() -> None:
     """docs/configuration.md is what the code says; `./dev generate` renews it."""
     assert PAGE.read_text() == reference()
+
+
+def test_log_levels_in_small_letters() -> None:
+    """`--log-level debug` is understood."""
+    assert load_settings(["--log-level", "debug"]).log_level == "DEBUG"
