@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pullback_server.compute.formats.formula.reference import embed
 from pullback_server.configuration.reference import reference
 
-ROOT = Path(__file__).resolve().parent.parent
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "configuration.md").write_text(reference())
+    (DOCS / "configuration.md").write_text(reference())
+    formula = DOCS / "formula.md"
+    formula.write_text(embed(formula.read_text()))
