@@ -33,10 +33,8 @@ ELEMENTWISE = {
 }
 BINARY = {jnp: _BINARY.split(), special: ["betaln", "xlogy"]}
 EXAMPLES: dict[str, Callable[..., Any]] = {
-    **{
-        f"{name}(v)": getattr(module, name) for module, names in ELEMENTWISE.items() for name in names.split()
-    },
-    **{f"{name}(v, w)": getattr(module, name) for module, names in BINARY.items() for name in names.split()},
+    **{f"{name}(v)": getattr(module, name) for module, names in ELEMENTWISE.items() for name in names},
+    **{f"{name}(v, w)": getattr(module, name) for module, names in BINARY.items() for name in names},
     # JAX has no second derivative in the first argument.
     "gammainc(0.5, v) * w": lambda v, w: special.gammainc(0.5, v) * w,
     "gammaincc(2, v) * w": lambda v, w: special.gammaincc(2, v) * w,
