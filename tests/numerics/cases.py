@@ -20,6 +20,7 @@ class Case:
         forward: Whether JAX has its forward mode.
         reverse: Whether JAX has its reverse mode.
         third: Whether the table has its third derivative.
+        heavy: Whether its derivatives take long to compile.
         tolerance: The largest relative error in float64 that is no more than rounding.
     """
 
@@ -29,6 +30,7 @@ class Case:
     forward: bool = True
     reverse: bool = True
     third: bool = True
+    heavy: bool = False
     tolerance: float = 1e-12
 
 

@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numerics.table import CASES, ROWS, Row, both
+from numerics.table import CASES, ROWS, Row, both, is_fast
 
 _SINGLE = 1e-5
 
 
-def _marks(row: Row) -> list[pytest.MarkDecorator]:
-    """Points in double precision and batches of three in single are the fast half."""
-    fast = (row.dtype, row.batch) in (("float64", None), ("float32", 3))
-    return [] if fast else [pytest.mark.slow]
+def _param(row: Row) -> Any:
+    return pytest.param(row, id=row.id, marks=[] if is_fast(row) else [pytest.mark.slow])
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=_marks(row)) for row in ROWS])
+@pytest.mark.parametrize("row", list(map(_param, ROWS)))
 def test_lifted_equals_local(row: Row, tally: dict[str, Any]) -> None:
     """A derivative of the lifted program equals the local one, to the last bit or nearly."""
     local, remote = both(row)

@@ -40,14 +40,27 @@ CASES = [
     case("tensordot", lambda a: jnp.tensordot(a, a, [[0], [1]]) ** 2, _A, third=False),
     case("highest_precision", lambda a, b: jnp.dot(a, b, precision=lax.Precision.HIGHEST) ** 2, _A, _B),
     case("solve", lambda a, b: jnp.linalg.solve(a, b) ** 2, _A, _B, third=False),
-    case("solve_many", lambda a: jnp.linalg.solve(a, a.T + 1.0), _A, third=False),
-    case("inverse", lambda a: jnp.linalg.inv(a) ** 2, _A, third=False),
+    case("solve_many", lambda a: jnp.linalg.solve(a, a.T + 1.0), _A, third=False, heavy=True),
+    case("inverse", lambda a: jnp.linalg.inv(a) ** 2, _A, third=False, heavy=True),
     case("determinant", jnp.linalg.det, _A),
-    case("determinant_4", lambda a: jnp.linalg.det(jnp.pad(a, (0, 1)) + jnp.eye(4)), _A, third=False),
-    case("slogdet", lambda a: jnp.linalg.slogdet(a)[1] ** 2, _A, third=False),
+    case(
+        "determinant_4",
+        lambda a: jnp.linalg.det(jnp.pad(a, (0, 1)) + jnp.eye(4)),
+        _A,
+        third=False,
+        heavy=True,
+    ),
+    case("slogdet", lambda a: jnp.linalg.slogdet(a)[1] ** 2, _A, third=False, heavy=True),
     case("matrix_norm", lambda a: jnp.linalg.norm(a) + jnp.trace(a) ** 2, _A, third=False),
-    case("cholesky", lambda a: jnp.linalg.cholesky(_spd(a)) ** 2, _A, third=False),
-    case("cho_solve", lambda a, b: linalg.cho_solve(linalg.cho_factor(_spd(a)), b), _A, _B, third=False),
+    case("cholesky", lambda a: jnp.linalg.cholesky(_spd(a)) ** 2, _A, third=False, heavy=True),
+    case(
+        "cho_solve",
+        lambda a, b: linalg.cho_solve(linalg.cho_factor(_spd(a)), b),
+        _A,
+        _B,
+        third=False,
+        heavy=True,
+    ),
     case(
         "triangular_solve",
         lambda a, b: linalg.solve_triangular(a, b, lower=True, trans=1) ** 2,
@@ -55,21 +68,28 @@ CASES = [
         _B,
         third=False,
     ),
-    case("lu", lambda a: linalg.lu(a)[2] ** 2 + linalg.lu(a)[1], _A, third=False),
+    case("lu", lambda a: linalg.lu(a)[2] ** 2 + linalg.lu(a)[1], _A, third=False, heavy=True),
     case("qr", lambda a: jnp.linalg.qr(a)[1] ** 2, _TALL, third=False, tolerance=1e-11),
-    case("eigh", lambda a: jnp.linalg.eigh(_spd(a))[0] ** 2, _A, third=False, tolerance=1e-10),
+    case("eigh", lambda a: jnp.linalg.eigh(_spd(a))[0] ** 2, _A, third=False, tolerance=1e-10, heavy=True),
     case("eigvalsh", lambda a: jnp.sum(jnp.linalg.eigvalsh(a + a.T) ** 3), _A, third=False, tolerance=1e-10),
     case(
         "svd_values", lambda a: jnp.linalg.svd(a, compute_uv=False) ** 2, _TALL, third=False, tolerance=1e-10
     ),
     case(
-        "svd", lambda a: jnp.linalg.svd(a, full_matrices=False)[0] ** 2, _TALL, third=False, tolerance=1e-10
+        "svd",
+        lambda a: jnp.linalg.svd(a, full_matrices=False)[0] ** 2,
+        _TALL,
+        third=False,
+        tolerance=1e-10,
+        heavy=True,
     ),
     case("nuclear_norm", lambda a: jnp.linalg.norm(a, "nuc"), _TALL, third=False, tolerance=1e-10),
     case("pinv", lambda a: jnp.linalg.pinv(a) ** 2, _TALL, third=False, tolerance=1e-10),
-    case("lstsq", lambda a, b: jnp.linalg.lstsq(a, b)[0], _TALL, _B, third=False, tolerance=1e-10),
-    case("matrix_power", lambda a: jnp.linalg.matrix_power(a, 5), _A, third=False),
-    case("expm", lambda a: linalg.expm(0.3 * a), _A, third=False, tolerance=1e-11),
+    case(
+        "lstsq", lambda a, b: jnp.linalg.lstsq(a, b)[0], _TALL, _B, third=False, tolerance=1e-10, heavy=True
+    ),
+    case("matrix_power", lambda a: jnp.linalg.matrix_power(a, 5), _A, third=False, heavy=True),
+    case("expm", lambda a: linalg.expm(0.3 * a), _A, third=False, tolerance=1e-11, heavy=True),
     case(
         "tridiagonal", lambda b: lax.linalg.tridiagonal_solve(b, b + 3.0, b**2, b[:, None]), _B, third=False
     ),
@@ -80,6 +100,11 @@ CASES = [
     case("fft", lambda b: jnp.abs(jnp.fft.fft(b)) ** 2, [0.7, -1.1, 0.9], third=False),
     case("rfft_irfft", lambda b: jnp.fft.irfft(jnp.fft.rfft(b) * 2.0, 3) ** 2, [0.7, -1.1, 0.9], third=False),
     case("complex_arithmetic", lambda b: jnp.abs(jnp.exp(1j * b) + b**2) ** 2, _B),
-    case("complex_functions", lambda b: jnp.real(jnp.log(b + 2j) * jnp.sqrt(1j + b) / jnp.conj(b - 1j)), _B),
+    case(
+        "complex_functions",
+        lambda b: jnp.real(jnp.log(b + 2j) * jnp.sqrt(1j + b) / jnp.conj(b - 1j)),
+        _B,
+        heavy=True,
+    ),
     case("complex_angle", lambda b: jnp.angle(b + 0.5j) * jnp.imag((b + 1j) ** 3), _B),
 ]

@@ -144,7 +144,7 @@ CASES = [
     case("rosenbrock", _rosenbrock, [0.9, -0.4, 1.3, 0.7]),
     case("logistic_regression", _log_posterior, [0.4, -0.8, 0.3]),
     case("gaussian_process", _marginal_likelihood, [0.2, -0.3, -1.0], third=False, tolerance=1e-11),
-    case("ode_runge_kutta", _runge_kutta, _RATES),
+    case("ode_runge_kutta", _runge_kutta, _RATES, heavy=True),
     case("neural_network", _network, _WEIGHTS),
     case("scan", lambda x: lax.scan(lambda c, e: (c * jnp.cos(e), c + e), x[0], x)[1], _X),
     case("scan_reversed", lambda x: lax.scan(lambda c, e: (jnp.sin(c) + e, c), x[0], x, reverse=True)[0], _X),

@@ -41,7 +41,7 @@ CASES = [
     case("erf_family", lambda x: special.erf(x) + special.erfc(0.3 * x) + special.erfinv(0.4 * x), _X),
     case("gamma_family", lambda x: special.gammaln(x) + special.digamma(x), _POSITIVE),
     case("polygamma", lambda x: special.polygamma(1, x), _POSITIVE, third=False),
-    case("bessel", lambda x: special.i0(x) + special.i1(x) + special.i0e(x), _POSITIVE),
+    case("bessel", lambda x: special.i0(x) + special.i1(x) + special.i0e(x), _POSITIVE, heavy=True),
     case("normal_cdf", lambda x: special.ndtr(x) + special.log_ndtr(x), _X, third=False),
     case("entropy", lambda x: special.entr(x) + special.xlogy(x, x) + special.logit(x), _UNIT),
     case("igamma", lambda x: special.gammainc(2.5, x) + special.gammaincc(1.5, x), _POSITIVE, third=False),

@@ -14,7 +14,7 @@ from pullback.export._examples import Examples, names_of, needs_wide_types, read
 from pullback.export._refusals import refuse_unservable
 from pullback.export._rewriting import Rewriting
 from pullback.export._tracing import trace, trace_with_constants
-from pullback.export.errors import ExampleError, RuleClosureError
+from pullback.export.errors import ExampleError, RuleClosureError, TracingError
 from pullback.program.container import Producer, Program, StableHlo
 from pullback.program.signature import Result, Signature
 
@@ -60,10 +60,13 @@ def _body(function: Callable[..., Any], values: Sequence[Any], read: Examples) -
         traced = trace(function, values, read)
         refuse_unservable(traced.jaxpr)
         return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
-    except RuleClosureError:
+    except RuleClosureError as error:
         # A rule uses an array that was traced with the function. If it depends on no argument, then
         # it can be computed beforehand; that makes larger programs, and so is not the first choice.
-        traced = trace_with_constants(function, values, read)
+        try:
+            traced = trace_with_constants(function, values, read)
+        except TracingError:
+            raise error from error.__cause__
         return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
 
 

@@ -22,7 +22,7 @@ from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.operations import chlo
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
-_TABLE: Final[Mapping[str, BuildComposite]] = MappingProxyType(
+TABLE: Final[Mapping[str, BuildComposite]] = MappingProxyType(
     {
         **library.BUILDERS,
         "checkpoint": checkpoint.build,
@@ -44,13 +44,13 @@ def _composite(operation: Operation, scope: Scope) -> Emit:
         function = jax.jit(scope.function(operation.attributes["decomposition"]).__call__)
         return lambda operands: function(*operands)
     version = operation.attributes.get("version", 0)
-    if own not in _TABLE or version != VERSION:
+    if own not in TABLE or version != VERSION:
         raise unsupported(
             f"the composite {name} version {version}",
             "is unknown to this server",
             "upgrade the server, or export with an older pullback",
         )
-    return _TABLE[own](operation, scope, decode(operation, _SCHEMAS[own]))
+    return TABLE[own](operation, scope, decode(operation, _SCHEMAS[own]))
 
 
 BUILDERS: Final[Mapping[str, Build]] = {"stablehlo.composite": _composite}
