@@ -4,6 +4,6 @@ Runs in a process of its own and imports JAX, which the light client never does;
 by the command line.
 """
 
-from pullback.lapack import prevent_deadlock
+from pullback.precautions import take_precautions
 
-prevent_deadlock()
+take_precautions()
