@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pullback.lapack import prevent_deadlock
+from pullback.precautions import take_precautions
 
-prevent_deadlock()
+take_precautions()

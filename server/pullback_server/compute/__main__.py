@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pullback.lapack import prevent_deadlock
+from pullback.precautions import take_precautions
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _serve(connection: socket.socket, cache: Path | None) -> None:
-    prevent_deadlock()
+    take_precautions()
     jax = importlib.import_module("jax")
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
