@@ -104,7 +104,9 @@ def _rows() -> Iterator[Any]:
                         and points != "batch of 1000"
                         and kind in {"value", "grad", "hessian"}
                     )
-                    yield pytest.param(name, kind, points, dtype, marks=() if quick else pytest.mark.slow)
+                    # A function is registered and its data are made once in each process.
+                    marks = [pytest.mark.xdist_group(name), *([] if quick else [pytest.mark.slow])]
+                    yield pytest.param(name, kind, points, dtype, marks=marks)
 
 
 @contextmanager

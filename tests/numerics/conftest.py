@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 import jax
 import pytest
-
-
-@dataclass
-class Tally:
-    """What the rows of the table came to."""
-
-    rows: int = 0
-    equal: int = 0
-    worst: float = 0.0
-    worst_row: str = ""
-
-    def add(self, row: str, bit_equal: bool, error: float) -> None:
-        """Counts a row."""
-        self.rows += 1
-        self.equal += bit_equal
-        if error > self.worst:
-            self.worst, self.worst_row = error, row
-
-
-_TALLIES = {"float64": Tally(), "float32": Tally()}
-
-
-@pytest.fixture
-def tally() -> dict[str, Tally]:
-    """The tallies by element type."""
-    return _TALLIES
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -43,10 +17,19 @@ def _wide_types() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the totals."""
-    for dtype, tally in _TALLIES.items():
-        if tally.rows:
-            terminalreporter.write_line(
-                f"exactness {dtype}: {tally.rows} rows, {100 * tally.equal / tally.rows:.1f}% bit-equal, "
-                f"largest relative error {tally.worst:.1e} ({tally.worst_row or 'none'})"
-            )
+    """Prints the totals of the rows, also of those that ran in other processes."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    rows = [dict(report.user_properties) for report in reports if report.when == "call"]
+    for dtype in ("float64", "float32"):
+        of_dtype = [row for row in rows if row.get("dtype") == dtype]
+        if of_dtype:
+            terminalreporter.write_line(_summary(dtype, of_dtype))
+
+
+def _summary(dtype: str, rows: list[dict[str, Any]]) -> str:
+    equal = sum(row["bit_equal"] for row in rows)
+    worst = max(rows, key=lambda row: row["error"])
+    return (
+        f"exactness {dtype}: {len(rows)} rows, {100 * equal / len(rows):.1f}% bit-equal, "
+        f"largest relative error {worst['error']:.1e} ({worst['row']})"
+    )

@@ -134,6 +134,11 @@ def is_fast(row: Row) -> bool:
     return row.derivative in _FAST.get((row.dtype, row.batch), ())
 
 
+def is_slow(row: Row) -> bool:
+    """Whether a row that is not fast belongs to the part that takes minutes: all derivatives of a batch."""
+    return (row.dtype, row.batch) == ("float64", 3) and not CASES[row.case].heavy
+
+
 def arguments_of(case: Case, dtype: str, batch: int | None) -> tuple[np.ndarray[Any, Any], ...]:
     """The point, or a batch of points near it."""
     point = tuple(part.astype(dtype) for part in case.point)
