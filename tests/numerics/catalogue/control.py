@@ -113,7 +113,7 @@ def _closed_over(x: jax.Array) -> jax.Array:
 
 
 def _newton(x: jax.Array) -> jax.Array:
-    return lax.while_loop(lambda s: jnp.abs(s**2 - x[0]) > 1e-9, lambda s: 0.5 * (s + x[0] / s), x[0] + x[1])
+    return lax.while_loop(lambda s: jnp.abs(s**2 - x[0]) > 1e-4, lambda s: 0.5 * (s + x[0] / s), x[0] + x[1])
 
 
 def _counted_while(x: jax.Array) -> jax.Array:
