@@ -146,7 +146,7 @@ def test_every_function_has_an_example() -> None:
     assert [name for group in GROUPS.values() for f in group if f"{(name := f.name)}(" not in called] == []
 
 
-@pytest.mark.parametrize("alias", [alias for f in set(FUNCTIONS.values()) for alias in f.aliases])
+@pytest.mark.parametrize("alias", sorted({alias for f in FUNCTIONS.values() for alias in f.aliases}))
 def test_aliases(alias: str) -> None:
     """An alias is the same entry as the name that it stands for."""
     assert FUNCTIONS[alias] is FUNCTIONS[FUNCTIONS[alias].name]
