@@ -10,9 +10,9 @@ from pullback.program.container import StableHlo
 from pullback.program.signature import Signature
 from pullback_server.compute.formats.stablehlo.building import ENTRY, Program, Routine
 from pullback_server.compute.formats.stablehlo.failures import malformed
-from pullback_server.compute.formats.stablehlo.operations import TABLE
 from pullback_server.compute.formats.stablehlo.reading import Module
 from pullback_server.compute.formats.stablehlo.syntax import Types
+from pullback_server.compute.formats.stablehlo.table import TABLE
 from pullback_server.errors import ServiceError
 
 

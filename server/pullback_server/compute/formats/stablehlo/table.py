@@ -1,0 +1,43 @@
+"""All operations that are served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pullback_server.compute.formats.stablehlo import composites
+from pullback_server.compute.formats.stablehlo.building import Build
+from pullback_server.compute.formats.stablehlo.operations import (
+    chlo,
+    contraction,
+    control,
+    conversion,
+    creation,
+    custom_call,
+    elementwise,
+    indexing,
+    linear_algebra,
+    reduction,
+    shape,
+    window,
+)
+
+TABLE: Final[Mapping[str, Build]] = MappingProxyType(
+    {
+        **chlo.BUILDERS,
+        **composites.BUILDERS,
+        **contraction.BUILDERS,
+        **control.BUILDERS,
+        **conversion.BUILDERS,
+        **creation.BUILDERS,
+        **custom_call.BUILDERS,
+        **elementwise.BUILDERS,
+        **indexing.BUILDERS,
+        **linear_algebra.BUILDERS,
+        **reduction.BUILDERS,
+        **shape.BUILDERS,
+        **window.BUILDERS,
+    }
+)
+"""What builds each operation, by its name with its dialect."""
