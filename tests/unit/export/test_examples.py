@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,14 @@ import pytest
 
 from pullback.export import CustomNodeError, ExampleError, export
 from pullback.program.trees import DictNode, Empty, ListNode, NamedTupleNode, TupleNode
+
+
+@pytest.fixture(autouse=True)
+def _narrow_types() -> Iterator[None]:
+    """JAX as it is when nobody has asked for 64-bit types, whatever ran in this process before."""
+    with jax.enable_x64(False):
+        yield
+
 
 Pair = namedtuple("Pair", ["left", "right"])  # noqa: PYI024 -- what a user may well have
 
