@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+from numerics.summary import print_totals
+
 from pullback.precautions import take_precautions
 
 take_precautions()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the totals of the exactness table.
+
+    It stands here since the process that only distributes tests reads no other conftest.
+    """
+    print_totals(terminalreporter)
