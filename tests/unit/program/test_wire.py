@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from contextlib import suppress
 
 import pytest
@@ -26,7 +27,7 @@ from pullback.program.trees import (
 from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes, program_to_wire
 from pullback.v1 import tree_pb2
 
-names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
+names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 
 
 def _dict(children: dict[str, Tree]) -> Tree:
