@@ -115,7 +115,7 @@ def _tensors(checked: Iterable[Checked]) -> tuple[Tensor, ...]:
 
 def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | None, limits: Limits) -> None:
     if points is not None and points > limits.batch:
-        advice = "send the points in several requests, as a client's map does"
+        advice = "send the points in several requests"
         raise exceeded(f"the batch has {points} points", points, limits.batch, "max_batch", advice)
     size = result_bytes(wants, signature, points)
     if size > limits.message_bytes:
