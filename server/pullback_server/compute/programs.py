@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 from jax.extend.core import jaxpr_as_fun
@@ -16,9 +17,10 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes
 from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.failures import failing_as
+from pullback_server.compute.formats.lifted import Lifted, Traceable
 from pullback_server.errors import Reason, service_error
 
-Read = Callable[[Program], Callable[[Sequence[jax.Array]], list[jax.Array]]]
+Read = Callable[[Program], Lifted]
 Function = Callable[..., Sequence[jax.Array]]
 
 
@@ -39,13 +41,17 @@ class LoadedProgram:
     """A program that was read and traced.
 
     Attributes:
-        function: Takes the leaves of all arguments and gives those of the result; traceable by JAX.
+        function: Takes the leaves of all arguments and gives those of the result; traceable by JAX. For
+            passes in which nothing is reversed.
+        reversible: Gives the same function for passes with reverse mode directly around it; traces it when
+            it is first asked for, unless it is `function` itself.
         signature: What goes in and what comes out.
         results: The types of the result's leaves.
         nbytes: The size of the serialized program.
     """
 
     function: Function
+    reversible: Callable[[], Function]
     signature: Signature
     results: tuple[TensorType, ...]
     nbytes: int
@@ -54,7 +60,8 @@ class LoadedProgram:
 def load_program(digest: str, data: bytes, read: Read) -> LoadedProgram:
     """Reads and traces a serialized program.
 
-    It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again.
+    It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again. Where
+    its format has another function for reverse mode, that is traced once, too, when it is first needed.
 
     Args:
         digest: The digest that the program should have.
@@ -84,13 +91,24 @@ def _parse(data: bytes) -> Program:
 
 
 def _trace(program: Program, read: Read, nbytes: int) -> LoadedProgram:
-    leaves = [abstract(leaf) for leaf in program.signature.leaves]
     with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be traced"):
-        function = read(program)
-        jaxpr, shapes = jax.make_jaxpr(lambda *given: list(function(given)), return_shape=True)(*leaves)
-        results = tuple(map(tensor_type_of, shapes))
+        lifted = read(program)
+        function, results = _traced(lifted.forward, program.signature)
     _require_results(program.signature, results)
-    return LoadedProgram(jaxpr_as_fun(jaxpr), program.signature, results, nbytes)
+
+    @cache
+    def reversible() -> Function:
+        if lifted.reverse is lifted.forward:
+            return function
+        return _traced(lifted.reverse, program.signature)[0]
+
+    return LoadedProgram(function, reversible, program.signature, results, nbytes)
+
+
+def _traced(function: Traceable, signature: Signature) -> tuple[Function, tuple[TensorType, ...]]:
+    leaves = [abstract(leaf) for leaf in signature.leaves]
+    jaxpr, shapes = jax.make_jaxpr(lambda *given: list(function(given)), return_shape=True)(*leaves)
+    return jaxpr_as_fun(jaxpr), tuple(map(tensor_type_of, shapes))
 
 
 def _require_results(signature: Signature, results: tuple[TensorType, ...]) -> None:

@@ -20,6 +20,7 @@ from pullback.program.trees import flatten, structure_of, unflatten
 from pullback.program.wire import program_to_bytes
 from pullback_server.compute.compiler.arrays import to_array, to_tensor
 from pullback_server.compute.compiler.tiles import Tiling
+from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.kernel import Kernel
 from pullback_server.model.evaluation import Evaluation, Outcome
 from pullback_server.model.quantities import Mode, Quantity, Want
@@ -55,7 +56,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.kernel = Kernel(read=self.read, tiling=self.tiling, **self.options)
 
-    def read(self, program: Program) -> Callable[[Sequence[jax.Array]], list[jax.Array]]:
+    def read(self, program: Program) -> Lifted:
         """Reads a program by looking its function up."""
         assert isinstance(program.body, Formula)
         function = self.functions[program.body.source]
@@ -67,7 +68,7 @@ class Bench:
             result = function(*[unflatten(argument.tree, part) for argument, part in pairs])
             return flatten(structure_of(result)[0], result)
 
-        return flat
+        return Lifted.alike(flat)
 
     def program(self, function: Callable[..., Any], *examples: Any) -> tuple[str, bytes]:
         """The digest and the bytes of a program that stands for a function."""

@@ -112,7 +112,7 @@ class Plan:
     def _run(
         self, asked: Pass, arguments: Sequence[jax.Array], tangents: Leaves, cotangents: Leaves
     ) -> Derivatives:
-        primal = _primal(self.program, arguments, asked.leaves)
+        primal = _primal(self.program, arguments, asked)
         inputs = tuple(arguments[i] for i in asked.leaves)
         return differentiate(primal, inputs, asked.needs, tangents, cotangents)
 
@@ -141,14 +141,15 @@ def _leaf_numbers(signature: Signature, argnums: Iterable[int]) -> list[int]:
     return [number for argnum in argnums for number in signature.leaf_range(argnum)]
 
 
-def _primal(program: LoadedProgram, arguments: Sequence[jax.Array], moving: tuple[int, ...]) -> Primal:
+def _primal(program: LoadedProgram, arguments: Sequence[jax.Array], asked: Pass) -> Primal:
     """The function of the moving leaves alone; gives the outputs with a derivative, and the whole result."""
+    function = program.reversible() if asked.needs.reverse else program.function
 
     def primal(*inputs: jax.Array) -> tuple[Leaves, Leaves]:
         leaves = list(arguments)
-        for number, value in zip(moving, inputs, strict=True):
+        for number, value in zip(asked.leaves, inputs, strict=True):
             leaves[number] = value
-        result = tuple(program.function(*leaves))
+        result = tuple(function(*leaves))
         pairs = zip(result, program.results, strict=True)
         return tuple(leaf for leaf, kind in pairs if kind.element.differentiable), result
 

@@ -8,6 +8,7 @@ import jax
 
 from pullback.program.container import StableHlo
 from pullback.program.signature import Signature
+from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.formats.stablehlo.building import ENTRY, Program, Routine
 from pullback_server.compute.formats.stablehlo.failures import malformed
 from pullback_server.compute.formats.stablehlo.reading import Module
@@ -16,7 +17,7 @@ from pullback_server.compute.formats.stablehlo.table import TABLE
 from pullback_server.errors import ServiceError
 
 
-def lift(body: StableHlo, signature: Signature) -> Callable[[Sequence[jax.Array]], list[jax.Array]]:
+def lift(body: StableHlo, signature: Signature) -> Lifted:
     """Lifts StableHLO into JAX.
 
     Args:
@@ -24,8 +25,8 @@ def lift(body: StableHlo, signature: Signature) -> Callable[[Sequence[jax.Array]
         signature: What the function should take and give.
 
     Returns:
-        A function from the leaves of the arguments to the leaves of the result, which JAX can
-        differentiate, batch and compile in any nesting. 64-bit types need `jax_enable_x64`.
+        Functions from the leaves of the arguments to the leaves of the result, which JAX can
+        differentiate, batch and compile. 64-bit types need `jax_enable_x64`.
 
     Raises:
         ServiceError: MALFORMED_PROGRAM if the program cannot be read or contradicts itself or the
@@ -41,7 +42,7 @@ def lift(body: StableHlo, signature: Signature) -> Callable[[Sequence[jax.Array]
     def function(leaves: Sequence[jax.Array]) -> list[jax.Array]:
         return entry(*leaves)
 
-    return function
+    return Lifted.alike(function)
 
 
 def _require_signature(entry: Routine, signature: Signature) -> None:
