@@ -155,6 +155,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         message_bytes=settings.max_message_bytes,
         program_bytes=settings.max_program_bytes,
+        constant_bytes=settings.max_constant_bytes,
         derivative_order=settings.max_derivative_order,
         batch=settings.max_batch,
         in_flight=settings.max_in_flight,

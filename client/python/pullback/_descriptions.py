@@ -94,6 +94,7 @@ class Limits:
     Attributes:
         message_bytes: The largest message in bytes, in either direction.
         program_bytes: The largest serialized program in bytes.
+        constant_bytes: The largest constant of a program in bytes.
         derivative_order: The highest order of a derivative.
         batch: The most points in one request.
         in_flight: The most requests in flight in the whole server.
@@ -101,6 +102,7 @@ class Limits:
 
     message_bytes: int
     program_bytes: int
+    constant_bytes: int
     derivative_order: int
     batch: int
     in_flight: int
@@ -173,6 +175,7 @@ def capabilities_from_wire(message: capabilities_pb2.GetCapabilitiesResponse) ->
         limits=Limits(
             limits.message_bytes,
             limits.program_bytes,
+            limits.constant_bytes,
             limits.derivative_order,
             limits.batch,
             limits.in_flight,

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     max_program_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0, le=_LARGEST_MESSAGE)
     """The largest serialized program, in bytes or such as "64MiB"."""
 
+    max_constant_bytes: ByteSize = Field(default=ByteSize(2048 * _MIB), gt=0)
+    """The largest constant of a program, such as the weights of a layer, in bytes or such as "2GiB"."""
+
     max_batch: PositiveInt = 1 << 20
     """The most points in one request."""
 

@@ -18,12 +18,14 @@ class Revision:
         blob: The digest of the stored bytes.
         format: The name of the program's format.
         created: When it was registered, in seconds since 1970 (UTC).
+        constants: The digests of its constants, which are blobs as well.
     """
 
     digest: str
     blob: str
     format: str
     created: float
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,43 @@ import hashlib
 from pathlib import Path
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.registry.files import remove, write_atomically
+from pullback_server.registry.files import Incoming, remove, write_atomically
+
+
+class Arriving:
+    """Bytes that come in parts, to be kept once they are whole.
+
+    Args:
+        folder: A directory of the same file system.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._incoming = Incoming(folder)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
+        self._incoming.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has come."""
+        return self._hash.hexdigest()
+
+    def keep(self, path: Path) -> None:
+        """Makes a file of what has come."""
+        self._incoming.keep(path)
+
+    def drop(self) -> None:
+        """Forgets what has come, unless it was kept."""
+        self._incoming.drop()
 
 
 class DirectoryBlobs:
@@ -29,6 +65,21 @@ class DirectoryBlobs:
         if not self.sound(digest):
             write_atomically(self.path(digest), data)
         return digest
+
+    def arrive(self) -> Arriving:
+        """Begins to take bytes that come in parts."""
+        return Arriving(self._folder)
+
+    def keep_arrived(self, arrived: Arriving) -> str:
+        """Keeps bytes that came in parts, and gives their digest."""
+        digest = arrived.digest
+        if not self.has(digest):
+            arrived.keep(self.path(digest))
+        return digest
+
+    def has(self, digest: str) -> bool:
+        """Whether there are bytes of a digest; whether they are sound shows when they are read."""
+        return self.path(digest).exists()
 
     def read(self, digest: str) -> bytes:
         """The bytes of a digest.

@@ -34,6 +34,46 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+class Incoming:
+    """A file that comes in parts and gets its name once it is whole.
+
+    Args:
+        folder: The directory that it will stand in or below.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=folder)
+        self._file = os.fdopen(descriptor, "wb")
+        self._path = Path(name)
+
+    def write(self, data: bytes) -> None:
+        """Writes the next part.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
+        self._file.write(data)
+
+    def keep(self, path: Path) -> None:
+        """Gives the file its name.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
+        make_folder(path.parent)
+        with self._file as file:
+            file.flush()
+            os.fsync(file.fileno())
+        self._path.replace(path)
+        sync_folder(path.parent)
+
+    def drop(self) -> None:
+        """Removes the file, unless it was kept."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
 def make_folder(folder: Path) -> None:
     """Makes a folder and those above it, so that they survive a loss of power."""
     if not folder.is_dir():

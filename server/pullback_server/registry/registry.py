@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from pullback.program.digest import digest as digest_of
 from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Function, Registered, Revision
-from pullback_server.registry.blobs import DirectoryBlobs
+from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.files import locked, remove_temporaries
 from pullback_server.registry.names import ResourceName, function_name
@@ -124,17 +124,22 @@ class Registry:
         """Stores a program as the current revision of a function, which it makes if need be.
 
         Raises:
+            RequestError: CONSTANT_NOT_FOUND if a constant of the program is missing.
             StoredDataError: If the function's catalogue file is damaged.
             OSError: If the disk refuses.
         """
         digest = digest_of(registration.program)
         with self._changing:
             before = self._catalogue.find(registration.name)
+            constants = registration.program.constants
+            for constant in self.missing_constants(constants):
+                raise _constant_not_found(constant)
             blob = self._blobs.keep(program_to_bytes(registration.program))
-            revision = Revision(digest, blob, registration.program.format, time.time())
+            revision = Revision(digest, blob, registration.program.format, time.time(), constants)
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
-            self._uploads.forget(digest)
+            for uploaded in (digest, *constants):
+                self._uploads.forget(uploaded)
         return _registered(entry, entry.function.current_revision)
 
     def delete(self, function: str) -> None:
@@ -153,10 +158,35 @@ class Registry:
         with self._changing:
             self._uploads.put(digest, self._blobs.keep(program))
 
-    def discard_upload(self, digest: str) -> None:
-        """Forgets an uploaded program that was refused."""
+    def missing_constants(self, digests: Iterable[str]) -> tuple[str, ...]:
+        """Those of the constants that are not here, each once."""
+        return tuple(digest for digest in dict.fromkeys(digests) if not self._blobs.has(digest))
+
+    def arrive(self) -> Arriving:
+        """Begins to take a constant that comes in parts; whoever calls it drops it in the end."""
+        return self._blobs.arrive()
+
+    def upload_constant(self, arrived: Arriving) -> None:
+        """Stores a constant that has come, for programs that will be registered later."""
         with self._changing:
-            self._uploads.forget(digest)
+            self._uploads.put(arrived.digest, self._blobs.keep_arrived(arrived))
+
+    def constant(self, digest: str) -> bytes:
+        """The bytes of a constant.
+
+        Raises:
+            RequestError: CONSTANT_NOT_FOUND if it is not here.
+            StoredDataError: If its blob is damaged.
+        """
+        if not self._blobs.has(digest):
+            raise _constant_not_found(digest)
+        return self._blobs.read(digest)
+
+    def discard_upload(self, digest: str, constants: Iterable[str] = ()) -> None:
+        """Forgets an uploaded program that was refused, and its constants."""
+        with self._changing:
+            for uploaded in (digest, *constants):
+                self._uploads.forget(uploaded)
             self._sweep()
 
     def program(self, digest: str) -> bytes:
@@ -180,8 +210,9 @@ class Registry:
     def _sweep(self) -> None:
         """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""
         if not self._catalogue.damaged:
-            used = {revision.blob for revision in self._catalogue.revisions()} | self._uploads.blobs()
-            for blob in self._blobs.digests() - used:
+            revisions = list(self._catalogue.revisions())
+            used = {blob for revision in revisions for blob in (revision.blob, *revision.constants)}
+            for blob in self._blobs.digests() - used - self._uploads.blobs():
                 self._blobs.remove(blob)
 
     def _not_found(self, function: str) -> ServiceError:
@@ -190,6 +221,14 @@ class Registry:
         return service_error(
             Reason.FUNCTION_NOT_FOUND, f"no function has the name {function!r}; {hint}", function=function
         )
+
+
+def _constant_not_found(digest: str) -> ServiceError:
+    return service_error(
+        Reason.CONSTANT_NOT_FOUND,
+        f"no constant with the digest {digest} is here; upload it again, then register the program",
+        digest=digest,
+    )
 
 
 def _registered(entry: Entry, revision: Revision) -> Registered:
@@ -243,6 +282,8 @@ def _added(revisions: tuple[Revision, ...], new: Revision) -> tuple[Revision, ..
     if all(revision.digest != new.digest for revision in revisions):
         return (*revisions, new)
     return tuple(
-        replace(revision, blob=new.blob) if revision.digest == new.digest else revision
+        replace(revision, blob=new.blob, constants=new.constants)
+        if revision.digest == new.digest
+        else revision
         for revision in revisions
     )

@@ -1,4 +1,4 @@
-"""Uploaded programs that wait to be registered: a small file each, with the digest of the blob."""
+"""Uploads that wait to be registered, programs and constants: a small file each, with the digest of the blob."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pullback_server.registry.files import remove, write_atomically
 
 
 class Uploads:
-    """Remembers the blob of each uploaded program.
+    """Remembers the blob of each uploaded program and constant.
 
     Args:
         folder: The directory.
@@ -19,11 +19,11 @@ class Uploads:
         self._folder = folder
 
     def put(self, digest: str, blob: str) -> None:
-        """Remembers that the program `digest` has the bytes `blob`."""
+        """Remembers that the program or constant `digest` has the bytes `blob`."""
         write_atomically(self._folder / digest, blob.encode())
 
     def find(self, digest: str) -> str | None:
-        """The blob of a program; None if it was not uploaded."""
+        """The blob of an upload; None if there was none."""
         path = self._folder / digest
         return path.read_text() if path.exists() else None
 
@@ -32,12 +32,12 @@ class Uploads:
         return frozenset(path.read_text() for path in self._folder.glob("*"))
 
     def forget(self, digest: str) -> None:
-        """Forgets a program, if it is there."""
+        """Forgets an upload, if it is there."""
         if (self._folder / digest).exists():
             remove(self._folder / digest)
 
     def forget_older_than(self, seconds: float) -> None:
-        """Forgets programs that were uploaded longer ago."""
+        """Forgets what was uploaded longer ago."""
         for path in self._folder.glob("*"):
             if path.stat().st_mtime < time.time() - seconds:
                 remove(path)

@@ -42,6 +42,7 @@ class Capabilities:
             limits=pb.Limits(
                 message_bytes=self._limits.message_bytes,
                 program_bytes=self._limits.program_bytes,
+                constant_bytes=self._limits.constant_bytes,
                 derivative_order=self._limits.derivative_order,
                 batch=self._limits.batch,
                 in_flight=self._limits.in_flight,

@@ -20,6 +20,7 @@ from pullback_server.registry.names import is_digest, parse_function_name, parse
 from pullback_server.registry.pages import decode_token, page_size
 from pullback_server.registry.registry import Registration, Registry
 from pullback_server.scheduling.scheduler import Scheduler
+from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.limits import Limits, exceeded
 
@@ -41,6 +42,7 @@ class Functions:
         self._registry = registry
         self._scheduler = scheduler
         self._limits = limits
+        self._constants = Constants(registry, limits)
 
     async def upload_program(
         self, requests: AsyncIterator[pb.UploadProgramRequest]
@@ -57,6 +59,18 @@ class Functions:
             )
         await asyncio.to_thread(self._registry.upload, digest, data)
         return pb.UploadProgramResponse(digest=digest)
+
+    async def list_missing_constants(
+        self, request: pb.ListMissingConstantsRequest
+    ) -> pb.ListMissingConstantsResponse:
+        """Gives those of the constants that have to be uploaded."""
+        return await self._constants.missing(request)
+
+    async def upload_constant(
+        self, requests: AsyncIterator[pb.UploadConstantRequest]
+    ) -> pb.UploadConstantResponse:
+        """Stores a constant that comes in chunks, if it is whole and has its digest."""
+        return await self._constants.upload(requests)
 
     async def register_function(self, request: pb.RegisterFunctionRequest) -> pb.RegisterFunctionResponse:
         """Registers a program that a worker can read and trace; one that it cannot leaves no trace."""
@@ -127,7 +141,7 @@ class Functions:
         try:
             leaves = await self._scheduler.load(digest, program_to_bytes(program))
         except RequestError:
-            await asyncio.to_thread(self._registry.discard_upload, digest)
+            await asyncio.to_thread(self._registry.discard_upload, digest, program.constants)
             raise
         return _with_result(program, leaves)
 

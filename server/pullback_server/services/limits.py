@@ -14,6 +14,7 @@ class Limits:
     Attributes:
         message_bytes: The largest message in bytes, in either direction.
         program_bytes: The largest serialized program in bytes.
+        constant_bytes: The largest constant of a program in bytes.
         derivative_order: The highest order of a derivative.
         batch: The most points in one request.
         in_flight: The most requests in flight in the whole server.
@@ -22,6 +23,7 @@ class Limits:
 
     message_bytes: int
     program_bytes: int
+    constant_bytes: int
     derivative_order: int
     batch: int
     in_flight: int

@@ -27,6 +27,7 @@ def limits() -> Limits:
     return Limits(
         message_bytes=10_000,
         program_bytes=1000,
+        constant_bytes=1000,
         derivative_order=3,
         batch=20,
         in_flight=4,

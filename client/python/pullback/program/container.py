@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
 
 FORMAT_VERSION: Final = 1
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array that is part of a function and too large to stand in its modules.
+
+    Attributes:
+        type: Its type.
+        digest: The SHA-256 of its little-endian, row-major bytes: 64 hexadecimal digits.
+    """
+
+    type: TensorType
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +34,12 @@ class StableHlo:
     Attributes:
         entry: The module whose public function `main` is the function.
         modules: Modules that composites refer to by index: derivative rules, bodies of loops.
+        constants: Arrays that `main` takes behind the leaves of the arguments.
     """
 
     entry: bytes
     modules: tuple[bytes, ...] = ()
+    constants: tuple[Constant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +79,21 @@ class Program:
         body: The function, in one of the formats.
         signature: What goes in and what comes out.
         producer: Who made it; no part of its identity.
+        attachments: The bytes of constants by their digests, where the program was made; they travel
+            apart from it.
     """
 
     body: Body
     signature: Signature
     producer: Producer = field(default_factory=Producer)
+    attachments: Mapping[str, Buffer] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The digests of its constants, each once."""
+        if not isinstance(self.body, StableHlo):
+            return ()
+        return tuple(dict.fromkeys(constant.digest for constant in self.body.constants))
 
     @property
     def format(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import assert_never
 
-from pullback.program.container import FORMAT_VERSION, Formula, Program, StableHlo
+from pullback.program.container import FORMAT_VERSION, Constant, Formula, Program, StableHlo
 from pullback.program.signature import Argument, Result
 from pullback.program.tensors import TensorType
 from pullback.program.trees import DictNode, Empty, Leaf, ListNode, NamedTupleNode, Tree, TupleNode
@@ -45,15 +45,26 @@ def canonical_bytes(value: Canonical) -> bytes:
 
 def _program(program: Program) -> Canonical:
     arguments = tuple(map(_argument, program.signature.arguments))
+    body: Canonical
     match program.body:
-        case StableHlo(entry=entry, modules=modules):
-            result = program.signature.result
-            body: Canonical = ("stablehlo", entry, modules, _result(result) if result else ())
+        case StableHlo() as found:
+            body = _stable_hlo(found, program.signature.result)
         case Formula(source=source):
             body = ("formula", source)
         case _:
             assert_never(program.body)
     return ("pullback.program", FORMAT_VERSION, arguments, body)
+
+
+def _stable_hlo(body: StableHlo, result: Result | None) -> Canonical:
+    parts: tuple[Canonical, ...] = ("stablehlo", body.entry, body.modules, _result(result) if result else ())
+    # Left out where there are none: programs without them are older than constants.
+    constants: tuple[Canonical, ...] = tuple(map(_constant, body.constants))
+    return (*parts, ("constants", constants)) if constants else parts
+
+
+def _constant(constant: Constant) -> Canonical:
+    return (_tensor_type(constant.type), constant.digest)
 
 
 def _argument(argument: Argument) -> Canonical:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import keyword
+import re
 from typing import Final, assert_never, cast
 
 from google.protobuf.message import DecodeError
 
-from pullback.program.container import FORMAT_VERSION, Body, Formula, Producer, Program, StableHlo
+from pullback.program.container import FORMAT_VERSION, Body, Constant, Formula, Producer, Program, StableHlo
 from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError
 from pullback.program.signature import Argument, Result, Signature
@@ -32,6 +33,7 @@ _TO_ENUM: Final[dict[ElementType, tensor_pb2.ElementType]] = {
 }
 _FROM_ENUM: Final[dict[int, ElementType]] = {number: element for element, number in _TO_ENUM.items()}
 _DEEPEST_TREE: Final = 32
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 def element_to_wire(element: ElementType) -> tensor_pb2.ElementType:
@@ -198,8 +200,8 @@ def program_to_wire(program: Program) -> program_pb2.Program:
         producer=producer_to_wire(program.producer),
     )
     match program.body:
-        case StableHlo(entry=entry, modules=modules):
-            message.stable_hlo.CopyFrom(program_pb2.StableHlo(entry=entry, modules=modules))
+        case StableHlo() as body:
+            message.stable_hlo.CopyFrom(_stable_hlo_to_wire(body))
         case Formula(source=source):
             message.formula.CopyFrom(program_pb2.Formula(source=source))
         case _:
@@ -224,11 +226,30 @@ def program_from_wire(message: program_pb2.Program) -> Program:
 def _body(message: program_pb2.Program) -> Body:
     match message.WhichOneof("body"):
         case "stable_hlo":
-            return StableHlo(message.stable_hlo.entry, tuple(message.stable_hlo.modules))
+            return _stable_hlo_from_wire(message.stable_hlo)
         case "formula":
             return Formula(message.formula.source)
         case _:
             raise MalformedProgramError("the program has no body in a format that this version reads")
+
+
+def _stable_hlo_to_wire(body: StableHlo) -> program_pb2.StableHlo:
+    constants = [
+        program_pb2.Constant(type=tensor_type_to_wire(constant.type), digest=constant.digest)
+        for constant in body.constants
+    ]
+    return program_pb2.StableHlo(entry=body.entry, modules=body.modules, constants=constants)
+
+
+def _stable_hlo_from_wire(message: program_pb2.StableHlo) -> StableHlo:
+    constants = tuple(map(_constant_from_wire, message.constants))
+    return StableHlo(message.entry, tuple(message.modules), constants)
+
+
+def _constant_from_wire(message: program_pb2.Constant) -> Constant:
+    if _DIGEST.fullmatch(message.digest) is None:
+        raise MalformedProgramError(f"{message.digest[:100]!r} is no digest of 64 hexadecimal digits")
+    return Constant(tensor_type_from_wire(message.type), message.digest)
 
 
 def program_to_bytes(program: Program) -> bytes:

@@ -50,15 +50,17 @@ class Device(_message.Message):
     def __init__(self, platform: _Optional[str] = ..., kind: _Optional[str] = ..., ordinal: _Optional[int] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "program_bytes", "derivative_order", "batch", "in_flight")
+    __slots__ = ("message_bytes", "program_bytes", "derivative_order", "batch", "in_flight", "constant_bytes")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_BYTES_FIELD_NUMBER: _ClassVar[int]
     DERIVATIVE_ORDER_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    CONSTANT_BYTES_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     program_bytes: int
     derivative_order: int
     batch: int
     in_flight: int
-    def __init__(self, message_bytes: _Optional[int] = ..., program_bytes: _Optional[int] = ..., derivative_order: _Optional[int] = ..., batch: _Optional[int] = ..., in_flight: _Optional[int] = ...) -> None: ...
+    constant_bytes: int
+    def __init__(self, message_bytes: _Optional[int] = ..., program_bytes: _Optional[int] = ..., derivative_order: _Optional[int] = ..., batch: _Optional[int] = ..., in_flight: _Optional[int] = ..., constant_bytes: _Optional[int] = ...) -> None: ...

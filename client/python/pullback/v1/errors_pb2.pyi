@@ -34,6 +34,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_EXECUTION_FAILED: _ClassVar[Reason]
     REASON_INTERNAL: _ClassVar[Reason]
     REASON_CONCURRENT_REGISTRATION: _ClassVar[Reason]
+    REASON_CONSTANT_NOT_FOUND: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_MALFORMED_REQUEST: Reason
 REASON_SHAPE_MISMATCH: Reason
@@ -57,6 +58,7 @@ REASON_COMPILATION_FAILED: Reason
 REASON_EXECUTION_FAILED: Reason
 REASON_INTERNAL: Reason
 REASON_CONCURRENT_REGISTRATION: Reason
+REASON_CONSTANT_NOT_FOUND: Reason
 
 class Status(_message.Message):
     __slots__ = ("code", "message", "details")

@@ -63,6 +63,34 @@ class UploadProgramResponse(_message.Message):
     digest: str
     def __init__(self, digest: _Optional[str] = ...) -> None: ...
 
+class ListMissingConstantsRequest(_message.Message):
+    __slots__ = ("digests",)
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, digests: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListMissingConstantsResponse(_message.Message):
+    __slots__ = ("missing_digests",)
+    MISSING_DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    missing_digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, missing_digests: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class UploadConstantRequest(_message.Message):
+    __slots__ = ("digest", "size_bytes", "chunk")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    size_bytes: int
+    chunk: bytes
+    def __init__(self, digest: _Optional[str] = ..., size_bytes: _Optional[int] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class UploadConstantResponse(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
 class RegisterFunctionRequest(_message.Message):
     __slots__ = ("name", "program", "program_digest", "labels", "description")
     class LabelsEntry(_message.Message):

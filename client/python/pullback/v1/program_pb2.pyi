@@ -23,12 +23,22 @@ class Program(_message.Message):
     def __init__(self, format_version: _Optional[int] = ..., stable_hlo: _Optional[_Union[StableHlo, _Mapping]] = ..., formula: _Optional[_Union[Formula, _Mapping]] = ..., signature: _Optional[_Union[Signature, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ...) -> None: ...
 
 class StableHlo(_message.Message):
-    __slots__ = ("entry", "modules")
+    __slots__ = ("entry", "modules", "constants")
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     MODULES_FIELD_NUMBER: _ClassVar[int]
+    CONSTANTS_FIELD_NUMBER: _ClassVar[int]
     entry: bytes
     modules: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, entry: _Optional[bytes] = ..., modules: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    constants: _containers.RepeatedCompositeFieldContainer[Constant]
+    def __init__(self, entry: _Optional[bytes] = ..., modules: _Optional[_Iterable[bytes]] = ..., constants: _Optional[_Iterable[_Union[Constant, _Mapping]]] = ...) -> None: ...
+
+class Constant(_message.Message):
+    __slots__ = ("type", "digest")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    type: _tensor_pb2.TensorType
+    digest: str
+    def __init__(self, type: _Optional[_Union[_tensor_pb2.TensorType, _Mapping]] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class Formula(_message.Message):
     __slots__ = ("source",)

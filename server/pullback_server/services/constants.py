@@ -1,0 +1,84 @@
+"""Constants of programs: which are missing, and their upload in chunks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from pullback.v1 import functions_pb2 as pb
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.registry.blobs import Arriving
+from pullback_server.registry.names import is_digest
+from pullback_server.registry.registry import Registry
+from pullback_server.services.limits import Limits, exceeded
+
+
+class Constants:
+    """Answers the methods of FunctionService that are about constants.
+
+    Args:
+        registry: Where constants are kept.
+        limits: The server's limits.
+    """
+
+    def __init__(self, registry: Registry, limits: Limits) -> None:
+        self._registry = registry
+        self._limits = limits
+
+    async def missing(self, request: pb.ListMissingConstantsRequest) -> pb.ListMissingConstantsResponse:
+        """Gives those of the constants that have to be uploaded."""
+        for digest in request.digests:
+            if not is_digest(digest):
+                raise _malformed(f"{digest[:100]!r} is no digest of 64 hexadecimal digits")
+        missing = await asyncio.to_thread(self._registry.missing_constants, request.digests)
+        return pb.ListMissingConstantsResponse(missing_digests=missing)
+
+    async def upload(self, requests: AsyncIterator[pb.UploadConstantRequest]) -> pb.UploadConstantResponse:
+        """Stores a constant that comes in chunks, if it is whole and has its digest."""
+        first = await anext(requests, None)
+        if first is None or not is_digest(first.digest) or first.size_bytes < 0:
+            raise _malformed(
+                "an upload begins with the constant's digest (64 hexadecimal digits) and size_bytes"
+            )
+        self._check_size(first.size_bytes)
+        arriving = await asyncio.to_thread(self._registry.arrive)
+        try:
+            await self._receive(first, requests, arriving)
+            await asyncio.to_thread(self._registry.upload_constant, arriving)
+        finally:
+            await asyncio.to_thread(arriving.drop)
+        return pb.UploadConstantResponse(digest=first.digest)
+
+    async def _receive(
+        self,
+        first: pb.UploadConstantRequest,
+        requests: AsyncIterator[pb.UploadConstantRequest],
+        arriving: Arriving,
+    ) -> None:
+        await asyncio.to_thread(arriving.add, first.chunk)
+        async for request in requests:
+            await asyncio.to_thread(arriving.add, request.chunk)
+            if arriving.size > first.size_bytes:
+                break
+        if arriving.size != first.size_bytes:
+            raise _malformed(
+                f"size_bytes announced {first.size_bytes} bytes, but {arriving.size} came; upload it again"
+            )
+        if arriving.digest != first.digest:
+            raise service_error(
+                Reason.DIGEST_MISMATCH,
+                f"the constant that came has the digest {arriving.digest}, but {first.digest} was announced; "
+                "upload it again",
+                expected=first.digest,
+                actual=arriving.digest,
+            )
+
+    def _check_size(self, size: int) -> None:
+        limit = self._limits.constant_bytes
+        if size > limit:
+            advice = "pass the array as an argument, or split it"
+            raise exceeded(f"the constant has {size} bytes", size, limit, "max_constant_bytes", advice)
+
+
+def _malformed(message: str) -> ServiceError:
+    return service_error(Reason.MALFORMED_REQUEST, message)
