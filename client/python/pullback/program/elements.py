@@ -20,11 +20,13 @@ class ElementType(StrEnum):
     """
 
     I1 = "i1"
+    I2 = "i2"
     I4 = "i4"
     I8 = "i8"
     I16 = "i16"
     I32 = "i32"
     I64 = "i64"
+    UI2 = "ui2"
     UI4 = "ui4"
     UI8 = "ui8"
     UI16 = "ui16"
@@ -41,6 +43,10 @@ class ElementType(StrEnum):
     F8E4M3B11FNUZ = "f8e4m3b11fnuz"
     F8E4M3FNUZ = "f8e4m3fnuz"
     F8E5M2FNUZ = "f8e5m2fnuz"
+    F8E3M4 = "f8e3m4"
+    F8E4M3 = "f8e4m3"
+    F8E8M0FNU = "f8e8m0fnu"
+    F4E2M1FN = "f4e2m1fn"
 
     @property
     def itemsize(self) -> int:
@@ -70,11 +76,13 @@ class ElementType(StrEnum):
 
 _DTYPE_NAMES: Final = {
     ElementType.I1: "bool",
+    ElementType.I2: "int2",
     ElementType.I4: "int4",
     ElementType.I8: "int8",
     ElementType.I16: "int16",
     ElementType.I32: "int32",
     ElementType.I64: "int64",
+    ElementType.UI2: "uint2",
     ElementType.UI4: "uint4",
     ElementType.UI8: "uint8",
     ElementType.UI16: "uint16",
@@ -91,12 +99,16 @@ _DTYPE_NAMES: Final = {
     ElementType.F8E4M3B11FNUZ: "float8_e4m3b11fnuz",
     ElementType.F8E4M3FNUZ: "float8_e4m3fnuz",
     ElementType.F8E5M2FNUZ: "float8_e5m2fnuz",
+    ElementType.F8E3M4: "float8_e3m4",
+    ElementType.F8E4M3: "float8_e4m3",
+    ElementType.F8E8M0FNU: "float8_e8m0fnu",
+    ElementType.F4E2M1FN: "float4_e2m1fn",
 }
 _ELEMENTS: Final = {name: element for element, name in _DTYPE_NAMES.items()}
 _BEYOND_NUMPY: Final = frozenset(
     element
     for element, name in _DTYPE_NAMES.items()
-    if name.startswith(("bf", "float8")) or name.endswith("int4")
+    if name.startswith(("bf", "float8", "float4")) or name.endswith(("int2", "int4"))
 )
 _TWO_BYTES: Final = 2
 _ITEMSIZES: Final = {
@@ -108,7 +120,7 @@ _ITEMSIZES: Final = {
 _ALIASES: Final = {
     "bool": ElementType.I1,
     **_ELEMENTS,
-    **{f"u{n}": ElementType(f"ui{n}") for n in (4, 8, 16, 32, 64)},
+    **{f"u{n}": ElementType(f"ui{n}") for n in (2, 4, 8, 16, 32, 64)},
 }
 
 

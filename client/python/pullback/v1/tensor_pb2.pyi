@@ -32,6 +32,12 @@ class ElementType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ELEMENT_TYPE_F8E4M3B11FNUZ: _ClassVar[ElementType]
     ELEMENT_TYPE_F8E4M3FNUZ: _ClassVar[ElementType]
     ELEMENT_TYPE_F8E5M2FNUZ: _ClassVar[ElementType]
+    ELEMENT_TYPE_I2: _ClassVar[ElementType]
+    ELEMENT_TYPE_UI2: _ClassVar[ElementType]
+    ELEMENT_TYPE_F8E3M4: _ClassVar[ElementType]
+    ELEMENT_TYPE_F8E4M3: _ClassVar[ElementType]
+    ELEMENT_TYPE_F8E8M0FNU: _ClassVar[ElementType]
+    ELEMENT_TYPE_F4E2M1FN: _ClassVar[ElementType]
 ELEMENT_TYPE_UNSPECIFIED: ElementType
 ELEMENT_TYPE_I1: ElementType
 ELEMENT_TYPE_I4: ElementType
@@ -55,14 +61,22 @@ ELEMENT_TYPE_F8E5M2: ElementType
 ELEMENT_TYPE_F8E4M3B11FNUZ: ElementType
 ELEMENT_TYPE_F8E4M3FNUZ: ElementType
 ELEMENT_TYPE_F8E5M2FNUZ: ElementType
+ELEMENT_TYPE_I2: ElementType
+ELEMENT_TYPE_UI2: ElementType
+ELEMENT_TYPE_F8E3M4: ElementType
+ELEMENT_TYPE_F8E4M3: ElementType
+ELEMENT_TYPE_F8E8M0FNU: ElementType
+ELEMENT_TYPE_F4E2M1FN: ElementType
 
 class TensorType(_message.Message):
-    __slots__ = ("element_type", "shape")
+    __slots__ = ("element_type", "shape", "symbols")
     ELEMENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
+    SYMBOLS_FIELD_NUMBER: _ClassVar[int]
     element_type: ElementType
     shape: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, element_type: _Optional[_Union[ElementType, str]] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
+    symbols: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, element_type: _Optional[_Union[ElementType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., symbols: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tensor(_message.Message):
     __slots__ = ("element_type", "shape", "data")

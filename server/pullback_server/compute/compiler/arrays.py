@@ -17,6 +17,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # Types of which a byte can hold values that are none; as what to read the byte, and what it may hold.
 _NARROW: Final = {
     ElementType.I1: (np.uint8, 0, 1),
+    ElementType.I2: (np.int8, -2, 1),
+    ElementType.UI2: (np.uint8, 0, 3),
     ElementType.I4: (np.int8, -8, 7),
     ElementType.UI4: (np.uint8, 0, 15),
 }
