@@ -14,7 +14,7 @@ import grpc
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.devices import placements
-from pullback_server.engine.interface import Engine
+from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.registry.registry import Registry, open_registry
@@ -120,8 +120,11 @@ class Server:
 def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
     cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
 
-    async def source(digest: str) -> bytes:
+    async def program(digest: str) -> bytes:
         return await asyncio.to_thread(registry.program, digest)
+
+    async def constant(digest: str) -> bytes:
+        return await asyncio.to_thread(registry.constant, digest)
 
     options = (
         f"--compilation-cache-dir={cache}",
@@ -129,7 +132,7 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
         f"--log-format={settings.log_format}",
     )
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
-    return LocalPool(placements(settings.devices), source, launch)
+    return LocalPool(placements(settings.devices), Source(program, constant), launch)
 
 
 def _grpc_server(

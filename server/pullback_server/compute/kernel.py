@@ -11,21 +11,22 @@ from typing import Final
 
 import jax
 import numpy as np
-from jax.stages import Compiled
 
 from pullback.program.tensors import TensorType
 from pullback_server.compute.cache import Cache
 from pullback_server.compute.compiler.arrays import Array, to_array, to_tensor
 from pullback_server.compute.compiler.compiler import Compiler
+from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched, layout_ahead, layout_of
 from pullback_server.compute.compiler.run import run_batch, run_point
 from pullback_server.compute.compiler.tiles import Tile, Tiling
 from pullback_server.compute.compiler.trace import Traced
+from pullback_server.compute.constants import Constants
 from pullback_server.compute.formats.reader import read as read_any_format
 from pullback_server.compute.programs import LoadedProgram, ProgramMissingError, Read, load_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import Compilation, Evaluation, Outcome, Tensor, Timing
+from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Outcome, Tensor, Timing
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
@@ -41,7 +42,7 @@ class Prepared:
         cached: Whether everything was there already.
     """
 
-    executables: dict[int | None, Compiled]
+    executables: dict[int | None, Executable]
     tiles: tuple[Tile, ...]
     cached: bool
 
@@ -70,6 +71,7 @@ class Kernel:
     ) -> None:
         configure_jax()
         self._programs: Cache[str, LoadedProgram] = Cache(program_cache_bytes, lambda program: program.nbytes)
+        self._constants = Constants()
         self._compiler = Compiler(executable_cache)
         self._output_bytes = output_bytes
         self._tiling = tiling or Tiling()
@@ -98,10 +100,15 @@ class Kernel:
             The types of the result's leaves.
 
         Raises:
+            ConstantsMissingError: If constants of the program have to be brought first.
             ServiceError: MALFORMED_PROGRAM, FORMULA_ERROR, UNSUPPORTED_OPERATION or DIGEST_MISMATCH.
         """
-        found = self._programs.get(digest, lambda: load_program(digest, program, self._read))
+        found = self._programs.get(digest, lambda: load_program(digest, program, self._read, self._constants))
         return found.value.results
+
+    def bring(self, digest: str, data: Buffer) -> None:
+        """Takes the bytes of a constant, for a program that is loaded next."""
+        self._constants.bring(digest, data)
 
     def compile(self, request: Compilation) -> bool:
         """Compiles what an evaluation like `request` will need.

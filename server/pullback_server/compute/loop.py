@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Final, assert_never
 
+from pullback_server.compute.constants import ConstantsMissingError
 from pullback_server.compute.dispatch import Dispatcher
 from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.programs import ProgramMissingError
@@ -20,8 +21,11 @@ from pullback_server.model.frames import Frame, FrameError, decode, encode
 from pullback_server.model.messages import (
     Compile,
     Compiled,
+    ConstantLoaded,
+    ConstantsMissing,
     Evaluate,
     Failed,
+    LoadConstant,
     LoadProgram,
     ProgramLoaded,
     ProgramMissing,
@@ -32,7 +36,7 @@ from pullback_server.model.transfer import evaluated_frame, evaluation_of
 
 _log = logging.getLogger(__name__)
 
-_REQUESTS: Final = (LoadProgram, Compile, Evaluate)
+_REQUESTS: Final = (LoadProgram, LoadConstant, Compile, Evaluate)
 
 
 class Loop:
@@ -65,6 +69,10 @@ class Loop:
         match request:
             case LoadProgram():
                 self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._load(request)))
+            case LoadConstant():
+                self._dispatcher.prepare(
+                    lambda: self._answer(request.id, lambda: self._bring(request, frame))
+                )
             case Compile():
                 self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._compile(request)))
             case Evaluate():
@@ -77,6 +85,11 @@ class Loop:
 
     def _load(self, request: LoadProgram) -> Frame:
         return Frame(ProgramLoaded(request.id, self._kernel.load(request.digest, request.program)))
+
+    def _bring(self, request: LoadConstant, frame: Frame) -> Frame:
+        (data,) = frame.buffers
+        self._kernel.bring(request.digest, data)
+        return Frame(ConstantLoaded(request.id))
 
     def _compile(self, request: Compile) -> Frame:
         compilation = Compilation(request.digest, request.wants, request.points, request.shared_leaves)
@@ -118,6 +131,8 @@ def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:
         return encode(work()), True
     except ProgramMissingError:
         return encode(Frame(ProgramMissing(id_))), False
+    except ConstantsMissingError as error:
+        return encode(Frame(ConstantsMissing(id_, error.digests))), False
     except ServiceError as error:
         failed = Failed(id_, error.reason.value, error.message, error.metadata)
     except FrameError as error:

@@ -9,13 +9,14 @@ from functools import cache
 import jax
 from jax.extend.core import jaxpr_as_fun
 
-from pullback.program.container import Program
+from pullback.program.container import Program, StableHlo
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes
 from pullback_server.compute.abstract import abstract, tensor_type_of
+from pullback_server.compute.constants import Constants
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.lifted import Lifted, Traceable
 from pullback_server.errors import Reason, service_error
@@ -47,7 +48,7 @@ class LoadedProgram:
             it is first asked for, unless it is `function` itself.
         signature: What goes in and what comes out.
         results: The types of the result's leaves.
-        nbytes: The size of the serialized program.
+        nbytes: The size of the serialized program and of its constants.
     """
 
     function: Function
@@ -57,7 +58,7 @@ class LoadedProgram:
     nbytes: int
 
 
-def load_program(digest: str, data: bytes, read: Read) -> LoadedProgram:
+def load_program(digest: str, data: bytes, read: Read, constants: Constants | None = None) -> LoadedProgram:
     """Reads and traces a serialized program.
 
     It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again. Where
@@ -66,9 +67,11 @@ def load_program(digest: str, data: bytes, read: Read) -> LoadedProgram:
     Args:
         digest: The digest that the program should have.
         data: The serialized program.
-        read: Reads a program into a function of flat leaves.
+        read: Reads a program into a function of flat leaves, followed by the program's constants.
+        constants: Where constants come from.
 
     Raises:
+        ConstantsMissingError: If constants of the program have to be brought first.
         ServiceError: MALFORMED_PROGRAM, DIGEST_MISMATCH, or what `read` says.
     """
     program = _parse(data)
@@ -80,7 +83,13 @@ def load_program(digest: str, data: bytes, read: Read) -> LoadedProgram:
             expected=digest,
             actual=actual,
         )
-    return _trace(program, read, len(data))
+    used = program.body.constants if isinstance(program.body, StableHlo) else ()
+    constants = constants or Constants()
+    arrays = constants.give(used)
+    try:
+        return _trace(program, read, arrays, len(data))
+    finally:
+        constants.release(used)
 
 
 def _parse(data: bytes) -> Program:
@@ -90,25 +99,29 @@ def _parse(data: bytes) -> Program:
         raise service_error(Reason.MALFORMED_PROGRAM, str(error)) from error
 
 
-def _trace(program: Program, read: Read, nbytes: int) -> LoadedProgram:
+def _trace(program: Program, read: Read, constants: tuple[jax.Array, ...], nbytes: int) -> LoadedProgram:
     with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be traced"):
         lifted = read(program)
-        function, results = _traced(lifted.forward, program.signature)
+        function, results = _traced(lifted.forward, program.signature, constants)
     _require_results(program.signature, results)
 
     @cache
     def reversible() -> Function:
         if lifted.reverse is lifted.forward:
             return function
-        return _traced(lifted.reverse, program.signature)[0]
+        return _traced(lifted.reverse, program.signature, constants)[0]
 
+    nbytes += sum(constant.nbytes for constant in constants)
     return LoadedProgram(function, reversible, program.signature, results, nbytes)
 
 
-def _traced(function: Traceable, signature: Signature) -> tuple[Function, tuple[TensorType, ...]]:
-    leaves = [abstract(leaf) for leaf in signature.leaves]
-    jaxpr, shapes = jax.make_jaxpr(lambda *given: list(function(given)), return_shape=True)(*leaves)
-    return jaxpr_as_fun(jaxpr), tuple(map(tensor_type_of, shapes))
+def _traced(
+    function: Traceable, signature: Signature, constants: tuple[jax.Array, ...]
+) -> tuple[Function, tuple[TensorType, ...]]:
+    inputs = [*map(abstract, signature.leaves), *constants]
+    jaxpr, shapes = jax.make_jaxpr(lambda *given: list(function(given)), return_shape=True)(*inputs)
+    evaluate = jaxpr_as_fun(jaxpr)
+    return lambda *leaves: evaluate(*leaves, *constants), tuple(map(tensor_type_of, shapes))
 
 
 def _require_results(signature: Signature, results: tuple[TensorType, ...]) -> None:

@@ -11,8 +11,18 @@ from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 
-ProgramSource = Callable[[str], Awaitable[bytes]]
-"""Gives the serialized program of a digest; raises a ServiceError where it cannot."""
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where workers' programs come from. Both raise a ServiceError where they cannot give what is asked.
+
+    Attributes:
+        program: Gives the serialized program of a digest.
+        constant: Gives the bytes of a constant by their digest.
+    """
+
+    program: Callable[[str], Awaitable[bytes]]
+    constant: Callable[[str], Awaitable[bytes]]
 
 
 class WorkerState(StrEnum):

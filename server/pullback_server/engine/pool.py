@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import WorkerGoneError
 from pullback_server.engine.devices import Placement
-from pullback_server.engine.interface import Engine, ProgramSource, WorkerStatus
+from pullback_server.engine.interface import Engine, Source, WorkerStatus
 from pullback_server.engine.process import Launch
 from pullback_server.engine.session import Session
 from pullback_server.engine.worker import Worker
@@ -35,7 +35,7 @@ class LocalPool(Engine):
         launch: How worker processes are started.
     """
 
-    def __init__(self, placements: Sequence[Placement], source: ProgramSource, launch: Launch) -> None:
+    def __init__(self, placements: Sequence[Placement], source: Source, launch: Launch) -> None:
         self._workers = [Worker(placement, launch, source, self._wake) for placement in placements]
         self._lives: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()

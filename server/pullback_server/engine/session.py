@@ -8,15 +8,18 @@ from typing import Final
 
 from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import Channel, WorkerGoneError
-from pullback_server.engine.interface import ProgramSource
-from pullback_server.errors import Reason, service_error
+from pullback_server.engine.interface import Source
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.frames import Frame, FrameError
 from pullback_server.model.messages import (
     Compile,
     Compiled,
+    ConstantLoaded,
+    ConstantsMissing,
     Evaluated,
     Failed,
+    LoadConstant,
     LoadProgram,
     ProgramLoaded,
     ProgramMissing,
@@ -37,7 +40,7 @@ class Session:
         source: Where programs come from.
     """
 
-    def __init__(self, channel: Channel, source: ProgramSource) -> None:
+    def __init__(self, channel: Channel, source: Source) -> None:
         self._channel = channel
         self._source = source
         self._provisions: dict[str, asyncio.Task[object]] = {}
@@ -54,12 +57,23 @@ class Session:
 
     async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
         """Has the worker read and trace a program; gives the types of its result's leaves."""
-        answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program)))
-        match answer.message:
-            case ProgramLoaded(result=result):
-                return result
-            case _:
-                raise self._break_off(f"it answers {type(answer.message).__name__}")
+        for _ in range(_PROVISIONS):
+            answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program)))
+            match answer.message:
+                case ProgramLoaded(result=result):
+                    return result
+                case ConstantsMissing(digests=digests):
+                    for constant in digests:
+                        await self._bring(constant)
+                case _:
+                    raise self._break_off(f"it answers {type(answer.message).__name__}")
+        raise self._too_little_memory(digest)
+
+    async def _bring(self, digest: str) -> None:
+        data = await self._source.constant(digest)
+        answer = await self._ask(lambda id_: Frame(LoadConstant(id_, digest), (data,)))
+        if not isinstance(answer.message, ConstantLoaded):
+            raise self._break_off(f"it answers {type(answer.message).__name__}")
 
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles, and says whether the executable was there already."""
@@ -91,7 +105,10 @@ class Session:
             if not isinstance(answer.message, ProgramMissing):
                 return answer
             await self._provide(digest)
-        raise service_error(
+        raise self._too_little_memory(digest)
+
+    def _too_little_memory(self, digest: str) -> ServiceError:
+        return service_error(
             Reason.EXECUTION_FAILED,
             f"the worker dropped the program {digest} {_PROVISIONS} times right after it was loaded; "
             "it has too little memory for the programs in use",
@@ -115,7 +132,7 @@ class Session:
         await asyncio.shield(task)
 
     async def _fetch(self, digest: str) -> tuple[TensorType, ...]:
-        return await self.load(digest, await self._source(digest))
+        return await self.load(digest, await self._source.program(digest))
 
     def _failure(self, reason: str, message: str, metadata: dict[str, str]) -> Exception:
         try:

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.devices import Placement
-from pullback_server.engine.interface import ProgramSource, WorkerState, WorkerStatus
+from pullback_server.engine.interface import Source, WorkerState, WorkerStatus
 from pullback_server.engine.process import Launch, WorkerProcess, start_process
 from pullback_server.engine.session import Session
 from pullback_server.model.devices import WorkerDescription
@@ -37,7 +37,7 @@ class Worker:
     """
 
     def __init__(
-        self, placement: Placement, launch: Launch, source: ProgramSource, changed: Callable[[], None]
+        self, placement: Placement, launch: Launch, source: Source, changed: Callable[[], None]
     ) -> None:
         self._placement = placement
         self._launch = launch

@@ -28,11 +28,31 @@ class LoadProgram(msgspec.Struct, frozen=True, tag=True):
     program: bytes
 
 
+class LoadConstant(msgspec.Struct, frozen=True, tag=True):
+    """Front: here is a constant that a program needs; its bytes follow. Answered with ConstantLoaded."""
+
+    id: int
+    digest: str
+
+
 class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
     """Worker: the program is readable and traceable, and these are the types of its result's leaves."""
 
     id: int
     result: tuple[TensorType, ...]
+
+
+class ConstantsMissing(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the program needs these constants first; then it can be loaded."""
+
+    id: int
+    digests: tuple[str, ...]
+
+
+class ConstantLoaded(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the constant is here, for a program that is loaded next."""
+
+    id: int
 
 
 class Compile(msgspec.Struct, frozen=True, tag=True):
@@ -96,6 +116,6 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     description: WorkerDescription
 
 
-Request = LoadProgram | Compile | Evaluate
-Answer = ProgramLoaded | Compiled | Evaluated | ProgramMissing | Failed
+Request = LoadProgram | LoadConstant | Compile | Evaluate
+Answer = ProgramLoaded | ConstantsMissing | ConstantLoaded | Compiled | Evaluated | ProgramMissing | Failed
 Message = Request | Answer | Ready

@@ -1,4 +1,7 @@
-"""Uploads that wait to be registered, programs and constants: a small file each, with the digest of the blob."""
+"""Uploaded programs and constants that wait to be registered.
+
+A small file each, with the digest of the blob.
+"""
 
 from __future__ import annotations
 

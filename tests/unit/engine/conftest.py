@@ -14,6 +14,7 @@ import pytest
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.engine.devices import Placement
+from pullback_server.engine.interface import Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.errors import Reason, service_error
@@ -52,7 +53,7 @@ def pool(programs: dict[str, bytes], fetched: list[str]) -> Callable[..., object
         count: int = 1, first: str = "ready", seconds: float = 20.0, *, wait: bool = True
     ) -> AsyncIterator[LocalPool]:
         launch = Launch(TINY, (f"--first={first}",), seconds)
-        engine = LocalPool([Placement(f"cpu:{i}") for i in range(count)], source, launch)
+        engine = LocalPool([Placement(f"cpu:{i}") for i in range(count)], Source(source, source), launch)
         await engine.start()
         try:
             if wait:

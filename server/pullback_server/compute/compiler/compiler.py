@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
-from jax.stages import Compiled
 
 from pullback_server.compute.abstract import abstract
 from pullback_server.compute.cache import Cache, Found
+from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched
 from pullback_server.compute.compiler.trace import Traced, trace
 from pullback_server.compute.failures import failing_as
@@ -43,7 +43,7 @@ class Compiler:
 
     def __init__(self, executables: int) -> None:
         self._traces: Cache[tuple[str, tuple[Want, ...]], Traced] = Cache(executables)
-        self._executables: Cache[_Key, Compiled] = Cache(executables)
+        self._executables: Cache[_Key, Executable] = Cache(executables)
 
     def trace(self, digest: str, program: LoadedProgram, wants: tuple[Want, ...]) -> Found[Traced]:
         """The traced plan for `wants` of a program.
@@ -55,7 +55,7 @@ class Compiler:
 
     def executable(
         self, digest: str, wants: tuple[Want, ...], traced: Traced, batched: Batched, bucket: int | None
-    ) -> Found[Compiled]:
+    ) -> Found[Executable]:
         """The executable of a traced plan for a layout and a number of points.
 
         Raises:
@@ -65,14 +65,15 @@ class Compiler:
         return self._executables.get(key, lambda: compile_ahead(traced, batched, bucket))
 
 
-def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Compiled:
+def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Executable:
     """Compiles a traced plan; see `Compiler.executable`."""
     inputs = traced.plan.inputs
     function = traced.function
     if batched is not None and bucket is not None:
-        axes = tuple(0 if leads else None for leads in batched)
+        axes = (*[None] * len(traced.constants), *(0 if leads else None for leads in batched))
         function = jax.vmap(function, in_axes=axes, axis_size=bucket)
         pairs = zip(inputs, batched, strict=True)
         inputs = tuple(leaf.batched(bucket) if leads else leaf for leaf, leads in pairs)
     with failing_as(Reason.COMPILATION_FAILED, "the compiler refused the program"):
-        return jax.jit(function).lower(*map(abstract, inputs)).compile()
+        compiled = jax.jit(function).lower(*traced.constants, *map(abstract, inputs)).compile()
+    return Executable(compiled, traced.constants)

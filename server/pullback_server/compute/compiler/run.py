@@ -9,10 +9,10 @@ from typing import Final
 
 import jax
 import numpy as np
-from jax.stages import Compiled
 
 from pullback.program.tensors import TensorType
 from pullback_server.compute.compiler.arrays import Array
+from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.tiles import Tile, pad
 from pullback_server.compute.failures import failing_as
 from pullback_server.errors import Reason
@@ -22,7 +22,7 @@ _TILES_IN_FLIGHT: Final = 2
 _RUN_ERRORS: Final = (jax.errors.JaxRuntimeError, MemoryError)
 
 
-def run_point(executable: Compiled, inputs: Sequence[Array]) -> list[Array]:
+def run_point(executable: Executable, inputs: Sequence[Array]) -> list[Array]:
     """Runs an executable once and gives its results.
 
     Raises:
@@ -33,7 +33,7 @@ def run_point(executable: Compiled, inputs: Sequence[Array]) -> list[Array]:
 
 
 def run_batch(
-    executables: Mapping[int | None, Compiled],
+    executables: Mapping[int | None, Executable],
     tiles: Sequence[Tile],
     inputs: Sequence[Array],
     batched: Sequence[bool],
@@ -60,7 +60,7 @@ def run_batch(
 
 
 def _run_tiles(
-    executables: Mapping[int | None, Compiled],
+    executables: Mapping[int | None, Executable],
     tiles: Sequence[Tile],
     inputs: Sequence[Array],
     batched: Sequence[bool],
@@ -84,9 +84,9 @@ def _inputs_of(tile: Tile, inputs: Sequence[Array], batched: Sequence[bool]) -> 
     return [pad(array, tile) if leads else array for array, leads in pairs]
 
 
-def _start(executable: Compiled, inputs: Sequence[Array]) -> list[jax.Array]:
+def _start(executable: Executable, inputs: Sequence[Array]) -> list[jax.Array]:
     """Starts a run and, behind it, the transfer of its results to the host."""
-    results: list[jax.Array] = executable(*inputs)
+    results = executable(*inputs)
     if not _on_host():
         for leaf in results:
             leaf.copy_to_host_async()

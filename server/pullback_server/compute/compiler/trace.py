@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
-from jax.extend.core import jaxpr_as_fun
 
 from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract, tensor_type_of
+from pullback_server.compute.compiler.executable import set_apart
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.planner.kinds.jacobian import other_mode
 from pullback_server.compute.planner.plan import Plan, plan, subject_of
@@ -24,12 +24,15 @@ class Traced:
 
     Attributes:
         plan: The plan.
-        function: Takes the plan's inputs and gives the leaves of all results, one after the other.
+        function: Takes the constants and the plan's inputs, and gives the leaves of all results, one after
+            the other.
+        constants: Large arrays that the function uses.
         results: For each want the types of its leaves.
     """
 
     plan: Plan
     function: Callable[..., list[jax.Array]]
+    constants: tuple[jax.Array, ...]
     results: tuple[tuple[TensorType, ...], ...]
 
     @property
@@ -76,4 +79,5 @@ def _trace(planned: Plan) -> Traced:
     with failing_as(Reason.DERIVATIVE_UNDEFINED, f"this function has no such derivative ({quantities})"):
         jaxpr, shapes = jax.make_jaxpr(planned, return_shape=True)(*map(abstract, planned.inputs))
     results = tuple(tuple(map(tensor_type_of, leaves)) for leaves in shapes)
-    return Traced(planned, jaxpr_as_fun(jaxpr), results)
+    constants, function = set_apart(jaxpr)
+    return Traced(planned, function, constants, results)

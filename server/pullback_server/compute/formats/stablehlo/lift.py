@@ -25,8 +25,8 @@ def lift(body: StableHlo, signature: Signature) -> Lifted:
         signature: What the function should take and give.
 
     Returns:
-        Functions from the leaves of the arguments to the leaves of the result, which JAX can
-        differentiate, batch and compile. 64-bit types need `jax_enable_x64`.
+        Functions from the leaves of the arguments, followed by the constants, to the leaves of the result,
+        which JAX can differentiate, batch and compile. 64-bit types need `jax_enable_x64`.
 
     Raises:
         ServiceError: MALFORMED_PROGRAM if the program cannot be read or contradicts itself or the
@@ -35,7 +35,7 @@ def lift(body: StableHlo, signature: Signature) -> Lifted:
     """
     modules = {ENTRY: Module(body.entry), **{i: Module(data) for i, data in enumerate(body.modules)}}
     entry, rules = Program(modules, TABLE).build()
-    _require_signature(entry, signature)
+    _require_signature(entry, signature, tuple(constant.type for constant in body.constants))
     for routine in (entry, *rules):
         _require_traceable(routine)
 
@@ -45,8 +45,8 @@ def lift(body: StableHlo, signature: Signature) -> Lifted:
     return Lifted.alike(function)
 
 
-def _require_signature(entry: Routine, signature: Signature) -> None:
-    _require_equal("arguments", entry.argument_types, signature.leaves)
+def _require_signature(entry: Routine, signature: Signature, constants: Types) -> None:
+    _require_equal("arguments", entry.argument_types, (*signature.leaves, *constants))
     if signature.result is not None:
         _require_equal("results", entry.result_types, signature.result.leaves)
 
