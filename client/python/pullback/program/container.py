@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
@@ -53,7 +53,33 @@ class Formula:
     source: str
 
 
-Body = StableHlo | Formula
+@dataclass(frozen=True, slots=True)
+class StableHloModule:
+    """A function as one StableHLO module of any producer, whose signature is read from it.
+
+    Attributes:
+        module: Text, MLIR bytecode or a portable artifact, whose public function `main` is the function.
+        names: The names of the arguments; empty calls them `arg0`, `arg1` and so on.
+    """
+
+    module: bytes
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JaxExport:
+    """A function as an artifact of `jax.export`, whose signature is read from it.
+
+    Attributes:
+        artifact: What `jax.export.Exported.serialize` gives; with its VJPs, where it has them.
+        names: The names of the positional arguments; empty calls them `arg0`, `arg1` and so on.
+    """
+
+    artifact: bytes
+    names: tuple[str, ...] = ()
+
+
+Body = StableHlo | Formula | StableHloModule | JaxExport
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +103,8 @@ class Program:
 
     Attributes:
         body: The function, in one of the formats.
-        signature: What goes in and what comes out.
+        signature: What goes in and what comes out. Without arguments and result where a body that says
+            it itself was not read yet.
         producer: Who made it; no part of its identity.
         attachments: The bytes of constants by their digests, where the program was made; they travel
             apart from it.
@@ -97,5 +124,13 @@ class Program:
 
     @property
     def format(self) -> str:
-        """The name of the body's format: `stablehlo` or `formula`."""
-        return "stablehlo" if isinstance(self.body, StableHlo) else "formula"
+        """The name of the body's format: `stablehlo`, `formula` or `jax_export`."""
+        match self.body:
+            case StableHlo() | StableHloModule():
+                return "stablehlo"
+            case Formula():
+                return "formula"
+            case JaxExport():
+                return "jax_export"
+            case _:
+                assert_never(self.body)

@@ -10,7 +10,15 @@ from __future__ import annotations
 import hashlib
 from typing import assert_never
 
-from pullback.program.container import FORMAT_VERSION, Constant, Formula, Program, StableHlo
+from pullback.program.container import (
+    FORMAT_VERSION,
+    Constant,
+    Formula,
+    JaxExport,
+    Program,
+    StableHlo,
+    StableHloModule,
+)
 from pullback.program.signature import Argument, Result
 from pullback.program.tensors import TensorType
 from pullback.program.trees import DictNode, Empty, Leaf, ListNode, NamedTupleNode, Tree, TupleNode
@@ -21,8 +29,8 @@ Canonical = bytes | str | int | tuple["Canonical", ...]
 def digest(program: Program) -> str:
     """The program's digest: 64 hexadecimal digits.
 
-    Who produced the program is left out, and so is the result's type of a formula, which follows from
-    the rest; two programs with the same digest are the same function.
+    Who produced the program is left out, and so is what follows from the rest: the result's type of a
+    formula, the signature of a foreign program. Two programs with the same digest are the same function.
     """
     return hashlib.sha256(canonical_bytes(_program(program))).hexdigest()
 
@@ -44,13 +52,17 @@ def canonical_bytes(value: Canonical) -> bytes:
 
 
 def _program(program: Program) -> Canonical:
-    arguments = tuple(map(_argument, program.signature.arguments))
+    arguments: Canonical = tuple(map(_argument, program.signature.arguments))
     body: Canonical
     match program.body:
         case StableHlo() as found:
             body = _stable_hlo(found, program.signature.result)
         case Formula(source=source):
             body = ("formula", source)
+        case StableHloModule(module=module, names=names):
+            arguments, body = (), ("stablehlo_module", module, names)
+        case JaxExport(artifact=artifact, names=names):
+            arguments, body = (), ("jax_export", artifact, names)
         case _:
             assert_never(program.body)
     return ("pullback.program", FORMAT_VERSION, arguments, body)
@@ -76,7 +88,9 @@ def _result(result: Result) -> Canonical:
 
 
 def _tensor_type(tensor_type: TensorType) -> Canonical:
-    return (tensor_type.element.value, tensor_type.shape)
+    if not tensor_type.symbols:
+        return (tensor_type.element.value, tensor_type.shape)
+    return (tensor_type.element.value, tensor_type.shape, tensor_type.symbols)
 
 
 def _tree(tree: Tree) -> Canonical:

@@ -2,6 +2,7 @@
 
 ProgramError            (a ValueError)
 ├── TreeMismatchError   a value does not have the structure that is expected
+├── SizeMismatchError   shapes do not fit the symbols of a signature
 └── MalformedProgramError   a message or a text does not describe a program
 """
 
@@ -14,6 +15,23 @@ class ProgramError(ValueError):
 
 class TreeMismatchError(ProgramError):
     """A value does not have the structure that is expected."""
+
+
+class SizeMismatchError(ProgramError):
+    """Shapes do not fit the symbols of a signature.
+
+    Args:
+        message: What does not fit.
+        path: The leaf that does not.
+        expected: The type in the signature.
+        actual: The shape that came.
+    """
+
+    def __init__(self, message: str, path: str, expected: str, actual: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.expected = expected
+        self.actual = actual
 
 
 class MalformedProgramError(ProgramError):

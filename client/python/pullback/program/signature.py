@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from pullback.program.dimensions import symbols_in
 from pullback.program.errors import MalformedProgramError
 from pullback.program.tensors import TensorType
 from pullback.program.trees import Tree, count_leaves, leaf_paths
@@ -58,7 +60,7 @@ class Signature:
 
     Attributes:
         arguments: The arguments in the order of the call, with names that differ.
-        result: The result; None in a formula that no server has read yet.
+        result: The result; None in a program that no server has read yet, if its format says what comes out.
     """
 
     arguments: tuple[Argument, ...]
@@ -80,10 +82,34 @@ class Signature:
         """The path of each leaf of all arguments, in order, for messages."""
         return tuple(path for argument in self.arguments for path in argument.paths)
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in the sizes of arguments and result, in the order of their names."""
+        result = self.result.leaves if self.result is not None else ()
+        texts = {text for leaf in (*self.leaves, *result) for text in leaf.symbols if text}
+        return tuple(sorted({symbol for text in texts for symbol in symbols_in(text)}))
+
+    def at(self, sizes: Mapping[str, int]) -> Signature:
+        """The signature with the symbols' sizes put in.
+
+        Raises:
+            SizeError: If an expression has no value.
+            KeyError: If a symbol has no size.
+        """
+        if not self.symbols:
+            return self
+        arguments = tuple(replace(each, leaves=_at(each.leaves, sizes)) for each in self.arguments)
+        result = self.result and replace(self.result, leaves=_at(self.result.leaves, sizes))
+        return Signature(arguments, result)
+
     def leaf_range(self, argnum: int) -> range:
         """The numbers that the leaves of argument `argnum` have among all leaves."""
         start = sum(len(argument.leaves) for argument in self.arguments[:argnum])
         return range(start, start + len(self.arguments[argnum].leaves))
+
+
+def _at(leaves: tuple[TensorType, ...], sizes: Mapping[str, int]) -> tuple[TensorType, ...]:
+    return tuple(leaf.at(sizes) for leaf in leaves)
 
 
 def _require_leaves(what: str, tree: Tree, leaves: tuple[TensorType, ...]) -> None:

@@ -8,11 +8,21 @@ from typing import Final, assert_never, cast
 
 from google.protobuf.message import DecodeError
 
-from pullback.program.container import FORMAT_VERSION, Body, Constant, Formula, Producer, Program, StableHlo
+from pullback.program.container import (
+    FORMAT_VERSION,
+    Body,
+    Constant,
+    Formula,
+    JaxExport,
+    Producer,
+    Program,
+    StableHlo,
+    StableHloModule,
+)
 from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError
 from pullback.program.signature import Argument, Result, Signature
-from pullback.program.tensors import TensorType
+from pullback.program.tensors import UNKNOWN, TensorType, symbolic_type
 from pullback.program.trees import (
     LEAF,
     DictNode,
@@ -56,19 +66,39 @@ def element_from_wire(number: int) -> ElementType:
 
 def tensor_type_to_wire(tensor_type: TensorType) -> tensor_pb2.TensorType:
     """The message of a tensor type."""
-    return tensor_pb2.TensorType(element_type=_TO_ENUM[tensor_type.element], shape=tensor_type.shape)
+    return tensor_pb2.TensorType(
+        element_type=_TO_ENUM[tensor_type.element], shape=tensor_type.shape, symbols=tensor_type.symbols
+    )
 
 
 def tensor_type_from_wire(message: tensor_pb2.TensorType) -> TensorType:
     """The tensor type of a message.
 
     Raises:
-        MalformedProgramError: If the element type is unknown or a size is negative.
+        MalformedProgramError: If the element type is unknown, a size is negative, or a symbolic size is no
+            expression.
     """
     shape = tuple(message.shape)
+    if message.symbols:
+        return _symbolic_from_wire(message)
     if any(size < 0 for size in shape):
         raise MalformedProgramError(f"the shape {list(shape)} has a negative size")
     return TensorType(element_from_wire(message.element_type), shape)
+
+
+def _symbolic_from_wire(message: tensor_pb2.TensorType) -> TensorType:
+    shape, symbols = tuple(message.shape), tuple(message.symbols)
+    if len(shape) != len(symbols) or not all(map(_go_together, shape, symbols)):
+        raise MalformedProgramError(
+            f"the shape {list(shape)} does not go with the symbols {list(symbols)}; give both for each axis: "
+            f"{UNKNOWN} and an expression, or a size and an empty text"
+        )
+    sizes = tuple(text or size for size, text in zip(shape, symbols, strict=True))
+    return symbolic_type(element_from_wire(message.element_type), sizes)
+
+
+def _go_together(size: int, text: str) -> bool:
+    return size == UNKNOWN if text else size >= 0
 
 
 def tree_to_wire(tree: Tree) -> tree_pb2.Tree:
@@ -204,6 +234,12 @@ def program_to_wire(program: Program) -> program_pb2.Program:
             message.stable_hlo.CopyFrom(_stable_hlo_to_wire(body))
         case Formula(source=source):
             message.formula.CopyFrom(program_pb2.Formula(source=source))
+        case StableHloModule(module=module, names=names):
+            message.stable_hlo_module.CopyFrom(
+                program_pb2.StableHloModule(module=module, argument_names=names)
+            )
+        case JaxExport(artifact=artifact, names=names):
+            message.jax_export.CopyFrom(program_pb2.JaxExport(artifact=artifact, argument_names=names))
         case _:
             assert_never(program.body)
     return message
@@ -229,6 +265,11 @@ def _body(message: program_pb2.Program) -> Body:
             return _stable_hlo_from_wire(message.stable_hlo)
         case "formula":
             return Formula(message.formula.source)
+        case "stable_hlo_module":
+            module = message.stable_hlo_module
+            return StableHloModule(module.module, tuple(module.argument_names))
+        case "jax_export":
+            return JaxExport(message.jax_export.artifact, tuple(message.jax_export.argument_names))
         case _:
             raise MalformedProgramError("the program has no body in a format that this version reads")
 
