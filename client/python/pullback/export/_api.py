@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import jax
 
 from pullback.export import _library, _structures
+from pullback.export._constants import set_apart
 from pullback.export._examples import Examples, names_of, needs_wide_types, read_examples
 from pullback.export._refusals import refuse_unservable
 from pullback.export._rewriting import Rewriting
-from pullback.export._tracing import trace, trace_with_constants
+from pullback.export._tracing import Traced, trace, trace_with_constants
 from pullback.export.errors import ExampleError, RuleClosureError, TracingError
-from pullback.program.container import Producer, Program, StableHlo
+from pullback.program.container import Buffer, Producer, Program, StableHlo
 from pullback.program.signature import Result, Signature
 
 _HANDLERS: Final = {**_library.HANDLERS, **_structures.HANDLERS}
@@ -46,20 +48,21 @@ def export(
     keep_wide = jax.enable_x64(True) if needs_wide_types(examples) else contextlib.nullcontext()
     with keep_wide:
         read = read_examples(examples, names)
-        body, result = _body(function, examples, read)
+        body, result, attachments = _body(function, examples, read)
     dependencies = {package: version(package) for package in ("jax", "jaxlib")}
     return Program(
         body,
         Signature(read.arguments, result),
         Producer("pullback-python", _own_version(), dependencies),
+        attachments,
     )
 
 
-def _body(function: Callable[..., Any], values: Sequence[Any], read: Examples) -> tuple[StableHlo, Result]:
+def _body(
+    function: Callable[..., Any], values: Sequence[Any], read: Examples
+) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
     try:
-        traced = trace(function, values, read)
-        refuse_unservable(traced.jaxpr)
-        return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
+        return _rewritten(trace(function, values, read))
     except RuleClosureError as error:
         # A rule uses an array that was traced with the function. If it depends on no argument, then
         # it can be computed beforehand; that makes larger programs, and so is not the first choice.
@@ -67,7 +70,14 @@ def _body(function: Callable[..., Any], values: Sequence[Any], read: Examples) -
             traced = trace_with_constants(function, values, read)
         except TracingError:
             raise error from error.__cause__
-        return Rewriting(_HANDLERS).export(traced.jaxpr), traced.result
+        return _rewritten(traced)
+
+
+def _rewritten(traced: Traced) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
+    refuse_unservable(traced.jaxpr)
+    opened = set_apart(traced.jaxpr)
+    body = replace(Rewriting(_HANDLERS).export(opened.jaxpr), constants=opened.constants)
+    return body, traced.result, opened.attachments
 
 
 def _own_version() -> str:
