@@ -20,6 +20,7 @@ from pullback_server.compute.formats.stablehlo.operations import (
     linear_algebra,
     reduction,
     shape,
+    sorting,
     window,
 )
 
@@ -37,6 +38,7 @@ TABLE: Final[Mapping[str, Build]] = MappingProxyType(
         **linear_algebra.BUILDERS,
         **reduction.BUILDERS,
         **shape.BUILDERS,
+        **sorting.BUILDERS,
         **window.BUILDERS,
     }
 )

@@ -1,4 +1,4 @@
-"""Reductions over axes, and orders along them."""
+"""Reductions over axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.regions import binary_operation
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
@@ -97,41 +96,4 @@ def _general(operation: Operation, scope: Scope) -> Emit:
     return emit
 
 
-def _sort(operation: Operation, _: Scope) -> Emit:
-    axis, stable = operation.attributes["dimension"], bool(operation.attributes.get("is_stable", False))
-    key, descending = _sort_key(operation)
-
-    def emit(operands: Arrays) -> Arrays:
-        # The key first; a descending order is that of a negated copy of the key, which keeps ties in order.
-        arrays = [operands[key], *operands[:key], *operands[key + 1 :]]
-        if descending:
-            arrays = [lax.neg(operands[key]), *operands]
-        out = lax.sort(tuple(arrays), dimension=axis, is_stable=stable, num_keys=1)
-        if descending:
-            return list(out[1:])
-        return [*out[1 : key + 1], out[0], *out[key + 1 :]]
-
-    return emit
-
-
-def _sort_key(operation: Operation) -> tuple[int, bool]:
-    """The operand that decides the order, and whether it decides a descending one."""
-    (block,) = operation.blocks
-    if len(block.operations) == 1 and block.operations[0].name == "stablehlo.compare":
-        (comparison,) = block.operations
-        first, second = (block.arguments.index(number) for number in comparison.operands)
-        direction = comparison.attributes["comparison_direction"]
-        floats = operation.operand_types[min(first, second) // 2].element.value[0] in "fb"
-        if abs(first - second) == 1 and min(first, second) % 2 == 0 and direction in ("LT", "GT"):
-            swapped = first > second
-            descending = (direction == "GT") != swapped
-            if not (descending and not floats):
-                return min(first, second) // 2, descending
-    raise unsupported(
-        operation.name,
-        "is served for a region that compares two elements of one array by less or greater",
-        "sort by such a comparison, or export the function from JAX",
-    )
-
-
-BUILDERS: Final[Mapping[str, Build]] = {"stablehlo.reduce": _reduce, "stablehlo.sort": _sort}
+BUILDERS: Final[Mapping[str, Build]] = {"stablehlo.reduce": _reduce}
