@@ -47,6 +47,20 @@ UPLOAD_PROGRAM: Final[Method[functions_pb2.UploadProgramRequest, functions_pb2.U
         functions_pb2.UploadProgramResponse,
     )
 )
+LIST_MISSING_CONSTANTS: Final[
+    Method[functions_pb2.ListMissingConstantsRequest, functions_pb2.ListMissingConstantsResponse]
+] = _method(
+    "FunctionService/ListMissingConstants",
+    functions_pb2.ListMissingConstantsRequest,
+    functions_pb2.ListMissingConstantsResponse,
+)
+UPLOAD_CONSTANT: Final[Method[functions_pb2.UploadConstantRequest, functions_pb2.UploadConstantResponse]] = (
+    _method(
+        "FunctionService/UploadConstant",
+        functions_pb2.UploadConstantRequest,
+        functions_pb2.UploadConstantResponse,
+    )
+)
 REGISTER_FUNCTION: Final[
     Method[functions_pb2.RegisterFunctionRequest, functions_pb2.RegisterFunctionResponse]
 ] = _method(

@@ -12,7 +12,7 @@ from pullback import __version__
 from pullback._names import default_name, function_name
 from pullback.errors import invalid_argument
 from pullback.program import container
-from pullback.program.container import Producer, Program
+from pullback.program.container import Buffer, Producer, Program
 from pullback.program.digest import digest
 from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import TensorType, parse_tensor_type
@@ -61,11 +61,14 @@ class Registration:
         request: The request.
         upload: The serialized program, where it must be uploaded first because it is large; else empty.
         digest: The program's digest.
+        constants: The bytes of the program's large constants, by their digests, which are uploaded before it
+            where the server lacks them.
     """
 
     request: functions_pb2.RegisterFunctionRequest
     upload: bytes
     digest: str
+    constants: Mapping[str, Buffer]
 
     def chunks(self) -> Iterator[functions_pb2.UploadProgramRequest]:
         """The messages of the upload."""
@@ -77,6 +80,13 @@ class Registration:
                 )
             else:
                 yield functions_pb2.UploadProgramRequest(chunk=chunk)
+
+    def constant_chunks(self, digest: str) -> Iterator[functions_pb2.UploadConstantRequest]:
+        """The messages that upload a constant."""
+        data = memoryview(self.constants[digest])
+        yield functions_pb2.UploadConstantRequest(digest=digest, size_bytes=len(data))
+        for start in range(0, len(data), _CHUNK):
+            yield functions_pb2.UploadConstantRequest(chunk=bytes(data[start : start + _CHUNK]))
 
 
 def prepare(
@@ -111,9 +121,9 @@ def prepare(
     data = program_to_bytes(program)
     if len(data) > _LARGEST_INLINE:
         request.program_digest = content
-        return Registration(request, data, content)
+        return Registration(request, data, content, program.attachments)
     request.program.CopyFrom(program_to_wire(program))
-    return Registration(request, b"", content)
+    return Registration(request, b"", content, program.attachments)
 
 
 def to_program(source: Source, examples: Sequence[Any]) -> Program:

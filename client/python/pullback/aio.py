@@ -17,6 +17,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -51,12 +52,14 @@ from pullback._methods import (
     GET_FUNCTION,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
+    LIST_MISSING_CONSTANTS,
     REGISTER_FUNCTION,
+    UPLOAD_CONSTANT,
     UPLOAD_PROGRAM,
     Method,
 )
 from pullback._names import function_name, revision_name
-from pullback._registration import Source, prepare
+from pullback._registration import Registration, Source, prepare
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
 from pullback.errors import DeadlineExceededError, UnavailableError
@@ -100,8 +103,9 @@ class AsyncClient:
             PullbackError: If a call fails.
         """
         registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        await self._upload_constants(registration, timeout)
         if registration.upload:
-            await self._upload(registration.chunks, timeout)
+            await self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = await self.call(REGISTER_FUNCTION, registration.request, timeout)
         return AsyncFunction(self, details_from_wire(response.function))
 
@@ -168,10 +172,20 @@ class AsyncClient:
         """Closes the connection; calls in flight fail."""
         await self._channel.close()
 
+    async def _upload_constants(self, registration: Registration, timeout: float | None) -> None:
+        if registration.constants:
+            request = functions_pb2.ListMissingConstantsRequest(digests=registration.constants)
+            missing = await self.call(LIST_MISSING_CONSTANTS, request, timeout)
+            for digest in missing.missing_digests:
+                chunks = partial(registration.constant_chunks, digest)
+                await self._upload(UPLOAD_CONSTANT, chunks, timeout)
+
     async def _upload(
-        self, chunks: Callable[[], Iterator[functions_pb2.UploadProgramRequest]], timeout: float | None
+        self,
+        method: Method[Request, Response],
+        chunks: Callable[[], Iterator[Request]],
+        timeout: float | None,
     ) -> None:
-        method = UPLOAD_PROGRAM
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
         await self._try(lambda left: call(chunks(), timeout=left), timeout)
 

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -38,12 +39,14 @@ from pullback._methods import (
     GET_FUNCTION,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
+    LIST_MISSING_CONSTANTS,
     REGISTER_FUNCTION,
+    UPLOAD_CONSTANT,
     UPLOAD_PROGRAM,
     Method,
 )
 from pullback._names import function_name, revision_name
-from pullback._registration import Source, prepare
+from pullback._registration import Registration, Source, prepare
 from pullback._stream import Stream, StreamedFunction, call_error
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
@@ -97,8 +100,9 @@ class Client:
             PullbackError: If a call fails.
         """
         registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        self._upload_constants(registration, timeout)
         if registration.upload:
-            self._upload(registration.chunks, timeout)
+            self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = self.call(REGISTER_FUNCTION, registration.request, timeout)
         return Function(self, details_from_wire(response.function))
 
@@ -173,10 +177,20 @@ class Client:
         """Closes the connection; calls in flight fail."""
         self._channel.close()
 
+    def _upload_constants(self, registration: Registration, timeout: float | None) -> None:
+        if registration.constants:
+            request = functions_pb2.ListMissingConstantsRequest(digests=registration.constants)
+            missing = self.call(LIST_MISSING_CONSTANTS, request, timeout)
+            for digest in missing.missing_digests:
+                chunks = partial(registration.constant_chunks, digest)
+                self._upload(UPLOAD_CONSTANT, chunks, timeout)
+
     def _upload(
-        self, chunks: Callable[[], Iterator[functions_pb2.UploadProgramRequest]], timeout: float | None
+        self,
+        method: Method[Request, Response],
+        chunks: Callable[[], Iterator[Request]],
+        timeout: float | None,
     ) -> None:
-        method = UPLOAD_PROGRAM
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
         self._try(lambda left: call(chunks(), timeout=left), timeout)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pullback.program.container import Producer, Program
+from pullback.program.container import Constant, Producer, Program, StableHlo
 from pullback.program.digest import digest as digest_of
+from pullback.program.elements import ElementType
+from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
 from pullback_server.registry.names import ResourceName, parse_name
@@ -241,3 +245,64 @@ def test_ambiguous_digest(registry: Registry, formula: Make, monkeypatch: pytest
     with pytest.raises(ServiceError, match="more digits") as caught:
         registry.resolve(ResourceName("f", "abababab"))
     assert caught.value.reason is Reason.MALFORMED_REQUEST
+
+
+WEIGHTS = b"weights" * 100
+DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
+
+
+def with_constant(entry: bytes) -> Program:
+    """A program that uses the weights."""
+    constant = Constant(TensorType(ElementType.UI8, (len(WEIGHTS),)), DIGEST)
+    return Program(StableHlo(entry, (), (constant,)), Signature((), None))
+
+
+def bring(registry: Registry) -> None:
+    """Uploads the weights in two parts."""
+    arriving = registry.arrive()
+    arriving.add(WEIGHTS[:100])
+    arriving.add(WEIGHTS[100:])
+    registry.upload_constant(arriving)
+    arriving.drop()
+
+
+def test_constants_are_shared_and_go_with_the_last(registry: Registry) -> None:
+    """One blob for two functions, which outlives the first of them and not the second."""
+    assert registry.missing_constants([DIGEST, DIGEST]) == (DIGEST,)
+    bring(registry)
+    for name in ("f", "g"):
+        registry.register(Registration(name, with_constant(name.encode())))
+    registry.delete("f")
+    assert registry.constant(DIGEST) == WEIGHTS
+    registry.delete("g")
+    assert registry.missing_constants([DIGEST]) == (DIGEST,)
+
+
+def test_constants_survive_a_restart(tmp_path: Path) -> None:
+    """What a function uses is no leftover."""
+    with open_registry(tmp_path) as registry:
+        bring(registry)
+        registry.register(Registration("f", with_constant(b"entry")))
+    with open_registry(tmp_path) as registry:
+        assert registry.constant(DIGEST) == WEIGHTS
+
+
+def test_a_program_without_its_constants_is_refused(registry: Registry) -> None:
+    """Neither is a part of it kept."""
+    with pytest.raises(RequestError, match=DIGEST) as caught:
+        registry.register(Registration("f", with_constant(b"entry")))
+    assert caught.value.reason is Reason.CONSTANT_NOT_FOUND
+    with pytest.raises(RequestError):
+        registry.resolve(ResourceName("f"))
+
+
+def test_a_refused_program_takes_its_constants_along(tmp_path: Path) -> None:
+    """Uploaded constants of a refused program leave no trace; nor does what came in part."""
+    with open_registry(tmp_path) as registry:
+        before = files(tmp_path)
+        bring(registry)
+        registry.discard_upload("0" * 64, [DIGEST])
+        arriving = registry.arrive()
+        arriving.add(WEIGHTS)
+        arriving.drop()
+        assert files(tmp_path) == before
