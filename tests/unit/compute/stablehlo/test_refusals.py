@@ -43,11 +43,11 @@ _IDENTITY = _main(f"%r = stablehlo.negate %x : {_T}")
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('%r = "stablehlo.all_reduce"(%x) ({^bb0(%a: tensor<f64>, %b: tensor<f64>):\n stablehlo.return %a : tensor<f64>}) {replica_groups = dense<0> : tensor<1x1xi64>} : (TENSOR) -> TENSOR', "stablehlo.all_reduce in @main is not served"),
+        ('%r = "stablehlo.all_reduce"(%x) ({^bb0(%a: tensor<f64>, %b: tensor<f64>):\n stablehlo.return %a : tensor<f64>}) {replica_groups = dense<0> : tensor<1x1xi64>} : (TENSOR) -> TENSOR', "stablehlo.all_reduce in @main talks to other devices"),
         ("%r = stablehlo.custom_call @launch(%x) : (TENSOR) -> TENSOR", "@launch calls code of one platform"),
         ("%q = stablehlo.convert %x : (TENSOR) -> tensor<3x!quant.uniform<i8:f32, 1.0>>\n %r = stablehlo.negate %x : TENSOR", "quant|cannot be read"),
-        ("%q = stablehlo.after_all : !stablehlo.token\n %r = stablehlo.negate %x : TENSOR", "token"),
-        ("%q = stablehlo.custom_call @f(%x) : (TENSOR) -> tensor<?xf64>\n %r = stablehlo.negate %x : TENSOR", "dynamic shape"),
+        ("%t = stablehlo.create_token : !stablehlo.token\n %q = \"stablehlo.outfeed\"(%x, %t) {outfeed_config = \"\"} : (TENSOR, !stablehlo.token) -> !stablehlo.token\n %r = stablehlo.negate %x : TENSOR", "stablehlo.outfeed in @main exchanges data"),
+        ("%q = stablehlo.custom_call @f(%x) : (TENSOR) -> tensor<?xf64>\n %r = stablehlo.convert %q : (tensor<?xf64>) -> TENSOR", "decide|dynamic"),
     ],
 )  # fmt: skip
 def test_what_is_not_served_is_named(lift_text: Any, line: str, words: str) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import jax
 
+from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
 from pullback_server.compute.formats.stablehlo.reading import Module
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
 
 Arrays = Sequence[jax.Array]
 Emit = Callable[[Arrays], Arrays]
@@ -217,13 +218,18 @@ class Scope:
     def _step(self, operation: Operation) -> Emit:
         build = self._program.table.get(operation.name)
         if build is None:
-            raise unsupported(operation.name, f"in {self._where} is not served")
+            raise self._refusal(operation.name)
         self._count(1)
         try:
             return build(operation, self)
         except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Attributes that MLIR lets pass and that mean nothing.
             raise malformed(operation.name, f"in {self._where} cannot be read: {error!r}") from error
+
+    def _refusal(self, name: str) -> ServiceError:
+        if name not in REFUSED:
+            return unsupported(name, f"in {self._where} is not served")
+        return unsupported(name, f"in {self._where} {REFUSED[name].reason}", REFUSED[name].advice)
 
     def _counted(self, routine: Routine) -> Routine:
         self._count(routine.size)

@@ -6,25 +6,30 @@ crash on it: that is why this runs in workers only.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 from jax.extend.mlir import ir
-from jax.extend.mlir.dialects import chlo, stablehlo
+from jax.extend.mlir.dialects import chlo, sdy, stablehlo
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
-from pullback_server.compute.formats.stablehlo.constants import parse_dense
+from pullback_server.compute.formats.stablehlo.attributes import plain
+from pullback_server.compute.formats.stablehlo.constants import parse_dense, parse_resource
+from pullback_server.compute.formats.stablehlo.coverage import QUANTIZED_ADVICE
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
+from pullback_server.compute.formats.stablehlo.refinement import refined
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
+from pullback_server.compute.formats.stablehlo.tuples import STRUCTURE, parts, restructured
 
 _PORTABLE: Final = b"ML\xefR"
-_CONSTANT: Final = "stablehlo.constant"
-_RETURNS: Final = frozenset({"func.return", "stablehlo.return"})
+_VERSIONED: Final = "vhlo."
+_CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant"})
+_RESOURCE: Final = "dense_resource<"
+_RETURNS: Final = frozenset({"func.return", "stablehlo.return", "sdy.return"})
 _ELEMENTS: Final = {
     **{element.value: element for element in ElementType},
     "complex<f32>": ElementType.C64,
@@ -34,7 +39,9 @@ _ELEMENTS: Final = {
 _TEXTUAL: Final = frozenset(
     element
     for element in ElementType
-    if element.is_complex or element.value.startswith(("f8", "bf")) or element.value.endswith("i4")
+    if element.is_complex
+    or element.value.startswith(("f4", "f8", "bf"))
+    or element.value.endswith(("i2", "i4"))
 )
 
 
@@ -49,7 +56,7 @@ class Module:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._module = _parse(data)
+        self._module = refined(_parse(data))
         self._functions: dict[str, Any] = {
             operation.attributes["sym_name"].value: operation
             for operation in self._module.body.operations
@@ -70,14 +77,21 @@ class Module:
 
 
 def _parse(data: bytes) -> Any:
-    context = _context()
     try:
-        if data.startswith(_PORTABLE) and b"StableHLO_v" in data[:32]:
-            return stablehlo.deserialize_portable_artifact(context, data)
-        with context:
-            return ir.Module.parse(data)
+        return _module(_context(), data)
     except (ValueError, ir.MLIRError) as error:
         raise malformed("a module", f"cannot be read: {error}") from error
+
+
+def _module(context: Any, data: bytes) -> Any:
+    if data.startswith(_PORTABLE) and b"StableHLO_v" in data[:32]:
+        return stablehlo.deserialize_portable_artifact(context, data)
+    with context:
+        module = ir.Module.parse(data)
+    if any(operation.operation.name.startswith(_VERSIONED) for operation in module.body.operations):
+        # Portable, too, from before artifacts told the version of StableHLO.
+        return stablehlo.deserialize_portable_artifact(context, data)
+    return module
 
 
 def _context() -> Any:
@@ -88,6 +102,8 @@ def _context() -> Any:
     context.load_all_available_dialects()
     chlo.register_dialect(context)
     stablehlo.register_dialect(context)
+    # Placements, which JAX leaves in programs that were partitioned.
+    sdy.register_dialect(context)
     return context
 
 
@@ -95,7 +111,8 @@ class _Reader:
     """Numbers the values of one function, and reads its operations."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[Any, tuple[int, ...]] = {}
+        self._count = 0
         self._depth = 0
 
     def block(self, region: Any) -> Block:
@@ -106,12 +123,12 @@ class _Reader:
         if self._depth > DEEPEST_NESTING:
             raise malformed("a region", f"is nested deeper than {DEEPEST_NESTING}")
         arguments = tuple(blocks[0].arguments)
-        numbers = tuple(map(self._number, arguments))
+        numbers = self._all_numbers(arguments)
         *inner, last = list(blocks[0].operations)
         if last.operation.name not in _RETURNS:
             raise malformed(last.operation.name, "ends a region, where a return belongs")
-        operations = tuple(map(self._operation, inner))
-        returns = tuple(map(self._number, last.operands))
+        operations = tuple(self._operations(inner))
+        returns = self._all_numbers(last.operands)
         self._depth -= 1
         return Block(
             arguments=numbers,
@@ -122,17 +139,33 @@ class _Reader:
             captures=_captures(numbers, operations, returns),
         )
 
-    def _number(self, value: Any) -> int:
-        return self._numbers.setdefault(value, len(self._numbers))
+    def _all_numbers(self, values: Any) -> tuple[int, ...]:
+        return tuple(number for value in values for number in self._number(value))
 
-    def _operation(self, view: Any) -> Operation:
-        operation = view.operation
+    def _number(self, value: Any) -> tuple[int, ...]:
+        """The numbers of a value's parts: one, unless it is a tuple or a token."""
+        if value not in self._numbers:
+            count = sum(1 for _ in parts(value.type))
+            self._numbers[value] = tuple(range(self._count, self._count + count))
+            self._count += count
+        return self._numbers[value]
+
+    def _operations(self, views: Any) -> Iterator[Operation]:
+        for view in views:
+            operation = view.operation
+            if operation.name in STRUCTURE:
+                operands = [self._number(operand) for operand in operation.operands]
+                self._numbers[operation.results[0]] = restructured(operation, operands)
+            else:
+                yield self._operation(operation)
+
+    def _operation(self, operation: Any) -> Operation:
         name = operation.name
         return Operation(
             name=name,
-            operands=tuple(map(self._number, operation.operands)),
+            operands=self._all_numbers(operation.operands),
             operand_types=_types(operation.operands, name),
-            results=tuple(map(self._number, operation.results)),
+            results=self._all_numbers(operation.results),
             result_types=_types(operation.results, name),
             attributes=_attributes(operation),
             blocks=tuple(map(self.block, operation.regions)),
@@ -153,7 +186,7 @@ def _captures(
 
 
 def _types(values: Any, where: str) -> Types:
-    return tuple(tensor_type_of(value.type, where) for value in values)
+    return tuple(tensor_type_of(part, where) for value in values for part in parts(value.type))
 
 
 def tensor_type_of(mlir_type: Any, where: str) -> TensorType:
@@ -172,7 +205,10 @@ def tensor_type_of(mlir_type: Any, where: str) -> TensorType:
         raise unsupported(
             where, f"has a value of the dynamic shape {mlir_type}", "export it with sizes in place of symbols"
         )
-    element = _ELEMENTS.get(str(mlir_type.element_type).lower())
+    spelling = str(mlir_type.element_type).lower()
+    if spelling.startswith("!quant"):
+        raise unsupported(where, f"has a value of type {mlir_type}", QUANTIZED_ADVICE)
+    element = _ELEMENTS.get(spelling)
     if element is None:
         raise unsupported(
             where, f"has a value of type {mlir_type}", f"the element types are {', '.join(ElementType)}"
@@ -181,101 +217,27 @@ def tensor_type_of(mlir_type: Any, where: str) -> TensorType:
 
 
 def _attributes(operation: Any) -> Mapping[str, Any]:
-    if operation.name == _CONSTANT:
+    if operation.name in _CONSTANTS:
         return {"value": _constant(operation)}
     return {name: plain(operation.attributes[name]) for name in operation.attributes.keys()}  # noqa: SIM118 -- the map iterates over pairs
 
 
 def _constant(operation: Any) -> np.ndarray[Any, Any] | Splat:
-    tensor_type = tensor_type_of(operation.results[0].type, _CONSTANT)
+    tensor_type = tensor_type_of(operation.results[0].type, operation.name)
     if tensor_type.element in _TEXTUAL:
-        return parse_dense(operation.get_asm(), tensor_type)
+        text = operation.get_asm()
+        return _resource(operation, tensor_type) if _RESOURCE in text else parse_dense(text, tensor_type)
     value = operation.attributes["value"]
     if getattr(value, "is_splat", False):
         return Splat(np.array(value.get_splat_value().value, tensor_type.element.dtype)[()])
+    if not isinstance(value, ir.DenseElementsAttr):
+        return _resource(operation, tensor_type)
     return np.array(value).astype(tensor_type.element.dtype, copy=False).reshape(tensor_type.shape)
 
 
-def plain(attribute: Any) -> Any:
-    """An attribute as integers, text, flags, tuples, dicts and arrays; its text where it is none of these."""
-    convert = _CONVERSIONS.get(type(attribute).__name__)
-    return _stablehlo(attribute) if convert is None else convert(attribute)
-
-
-def _stablehlo(attribute: Any) -> Any:
-    text = str(attribute)
-    choice = _CHOICE.fullmatch(text)
-    if choice is not None:
-        return choice["word"]
-    for prefix, (cast, fields) in _NUMBERS.items():
-        if text.startswith(prefix):
-            numbers = cast(attribute)
-            return {name: _plain_field(getattr(numbers, name)) for name in fields}
-    return text
-
-
-def _plain_field(value: Any) -> Any:
-    return value if isinstance(value, int) else tuple(value)
-
-
-def _value(attribute: Any) -> Any:
-    return attribute.value
-
-
-_CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("IntegerAttr", "BoolAttr", "FloatAttr", "StringAttr", "FlatSymbolRefAttr"), _value),
-    **dict.fromkeys(("DenseI64ArrayAttr", "DenseI32ArrayAttr", "DenseBoolArrayAttr"), tuple),
-    "DenseIntElementsAttr": np.array,
-    "ArrayAttr": lambda attribute: tuple(map(plain, attribute)),
-    "DictAttr": lambda attribute: {named.name: plain(named.attr) for named in attribute},
-    "UnitAttr": lambda _: True,
-}
-# `#stablehlo<comparison_direction LT>`
-_CHOICE: Final = re.compile(r"#stablehlo<\w+ (?P<word>\w+)>")
-_NUMBERS: Final[Mapping[str, tuple[Callable[[Any], Any], tuple[str, ...]]]] = {
-    "#stablehlo.dot<": (
-        stablehlo.DotDimensionNumbers,
-        (
-            "lhs_batching_dimensions",
-            "rhs_batching_dimensions",
-            "lhs_contracting_dimensions",
-            "rhs_contracting_dimensions",
-        ),
-    ),
-    "#stablehlo.gather<": (
-        stablehlo.GatherDimensionNumbers,
-        (
-            "offset_dims",
-            "collapsed_slice_dims",
-            "operand_batching_dims",
-            "start_indices_batching_dims",
-            "start_index_map",
-            "index_vector_dim",
-        ),
-    ),
-    "#stablehlo.scatter<": (
-        stablehlo.ScatterDimensionNumbers,
-        (
-            "update_window_dims",
-            "inserted_window_dims",
-            "input_batching_dims",
-            "scatter_indices_batching_dims",
-            "scattered_dims_to_operand_dims",
-            "index_vector_dim",
-        ),
-    ),
-    "#stablehlo.conv<": (
-        stablehlo.ConvDimensionNumbers,
-        (
-            "input_batch_dimension",
-            "input_feature_dimension",
-            "input_spatial_dimensions",
-            "kernel_input_feature_dimension",
-            "kernel_output_feature_dimension",
-            "kernel_spatial_dimensions",
-            "output_batch_dimension",
-            "output_feature_dimension",
-            "output_spatial_dimensions",
-        ),
-    ),
-}
+def _resource(operation: Any, tensor_type: TensorType) -> np.ndarray[Any, Any] | Splat:
+    """A constant whose elements stand at the end of the module."""
+    module = operation
+    while module.parent is not None:
+        module = module.parent
+    return parse_resource(operation.get_asm(), str(module), tensor_type)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import jax
+import jax.numpy as jnp
 from jax import lax
 
-from pullback_server.compute.formats.stablehlo.building import Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.failures import unsupported
-from pullback_server.compute.formats.stablehlo.operations.window import pairs
+from pullback.program.elements import parse_element
+from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.operations.windows import pairs
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
+_TF32: Final = "tf32"
+_TF32_BITS: Final = (8, 10)
 _FOURIER: Final = {
     "FFT": lax.FftType.FFT,
     "IFFT": lax.FftType.IFFT,
@@ -20,7 +24,8 @@ _FOURIER: Final = {
 }
 
 
-def _precision(operation: Operation) -> Any:
+def precision_of(operation: Operation) -> Any:
+    """The precision that an operation states for its two operands; None where it states none."""
     stated = operation.attributes.get("precision_config", ())
     if not stated or set(stated) == {"DEFAULT"}:
         return None
@@ -28,15 +33,13 @@ def _precision(operation: Operation) -> Any:
 
 
 def _dot_general(operation: Operation, _: Scope) -> Emit:
-    if "algorithm" in operation.attributes:
-        raise unsupported(
-            operation.name, "names an algorithm of one kind of device", "leave the algorithm out"
-        )
     stated = operation.attributes["dot_dimension_numbers"]
     numbers = (
         (stated["lhs_contracting_dimensions"], stated["rhs_contracting_dimensions"]),
         (stated["lhs_batching_dimensions"], stated["rhs_batching_dimensions"]),
     )
+    if "algorithm" in operation.attributes:
+        return _by_algorithm(operation, numbers)
     return _dot(operation, numbers)
 
 
@@ -46,11 +49,60 @@ def _dot_plain(operation: Operation, _: Scope) -> Emit:
 
 
 def _dot(operation: Operation, numbers: Any) -> Emit:
-    precision = _precision(operation)
+    precision = precision_of(operation)
     dtype = operation.result_types[0].element.dtype
-    return lambda operands: [
-        lax.dot_general(operands[0], operands[1], numbers, precision=precision, preferred_element_type=dtype)
-    ]
+
+    def emit(operands: Arrays) -> Arrays:
+        left, right = in_one_type(operands, dtype)
+        return [
+            lax.dot_general(left, right, numbers, precision=precision, preferred_element_type=dtype),
+        ]
+
+    return emit
+
+
+def _by_algorithm(operation: Operation, numbers: Any) -> Emit:
+    """A product by an algorithm of some device: the types that it names, computed as any device can."""
+    algorithm = operation.attributes["algorithm"]
+    accumulation = parse_element(algorithm["accumulation_type"]).dtype
+    (result,) = operation.result_types
+
+    def emit(operands: Arrays) -> Arrays:
+        left, right = (
+            _rounded(
+                operand,
+                algorithm[f"{side}_precision_type"],
+                algorithm[f"{side}_component_count"],
+                accumulation,
+            )
+            for operand, side in zip(operands, ("lhs", "rhs"), strict=True)
+        )
+        product = lax.dot_general(
+            left, right, numbers, precision=lax.Precision.HIGHEST, preferred_element_type=accumulation
+        )
+        return [lax.convert_element_type(product, result.element.dtype)]
+
+    return emit
+
+
+def _rounded(operand: jax.Array, kind: str, components: int, accumulation: Any) -> jax.Array:
+    """An operand as an algorithm sees it: several components together are as exact as the accumulation."""
+    wide = lax.convert_element_type(operand, accumulation)
+    if components > 1:
+        return wide
+    if kind == _TF32:
+        return lax.reduce_precision(wide, *_TF32_BITS)
+    return lax.convert_element_type(
+        lax.convert_element_type(operand, parse_element(kind).dtype), accumulation
+    )
+
+
+def in_one_type(operands: Arrays, result: Any) -> list[jax.Array]:
+    """Two factors in one element type: that of the result where theirs differ."""
+    left, right = operands
+    if left.dtype == right.dtype:
+        return [left, right]
+    return [lax.convert_element_type(operand, result) for operand in operands]
 
 
 def _convolution(operation: Operation, _: Scope) -> Emit:
@@ -58,8 +110,6 @@ def _convolution(operation: Operation, _: Scope) -> Emit:
     stated = attributes["dimension_numbers"]
     axes = len(stated["input_spatial_dimensions"])
     ones = (1,) * axes
-    if any(attributes.get("window_reversal", ())):
-        raise unsupported(operation.name, "with window_reversal is not served", "reverse the kernel itself")
     numbers = lax.ConvDimensionNumbers(
         _layout(stated, "input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"),
         _layout(
@@ -70,22 +120,32 @@ def _convolution(operation: Operation, _: Scope) -> Emit:
         ),
         _layout(stated, "output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"),
     )
-    precision = _precision(operation)
-    return lambda operands: [
-        lax.conv_general_dilated(
-            operands[0],
-            operands[1],
-            window_strides=attributes.get("window_strides", ones),
-            padding=pairs(attributes.get("padding"), axes),
-            lhs_dilation=attributes.get("lhs_dilation", ones),
-            rhs_dilation=attributes.get("rhs_dilation", ones),
-            dimension_numbers=numbers,
-            feature_group_count=attributes["feature_group_count"],
-            batch_group_count=attributes["batch_group_count"],
-            precision=precision,
-            preferred_element_type=operation.result_types[0].element.dtype,
-        )
-    ]
+    reversal = attributes.get("window_reversal", (False,) * axes)
+    reversed_axes = tuple(
+        axis for axis, flag in zip(stated["kernel_spatial_dimensions"], reversal, strict=True) if flag
+    )
+    precision = precision_of(operation)
+    dtype = operation.result_types[0].element.dtype
+
+    def emit(operands: Arrays) -> Arrays:
+        left, right = in_one_type(operands, dtype)
+        return [
+            lax.conv_general_dilated(
+                left,
+                lax.rev(right, reversed_axes) if reversed_axes else right,
+                window_strides=attributes.get("window_strides", ones),
+                padding=pairs(attributes.get("padding"), axes),
+                lhs_dilation=attributes.get("lhs_dilation", ones),
+                rhs_dilation=attributes.get("rhs_dilation", ones),
+                dimension_numbers=numbers,
+                feature_group_count=attributes["feature_group_count"],
+                batch_group_count=attributes["batch_group_count"],
+                precision=precision,
+                preferred_element_type=dtype,
+            )
+        ]
+
+    return emit
 
 
 def _layout(stated: Mapping[str, Any], first: str, second: str, spatial: str) -> tuple[int, ...]:
@@ -97,9 +157,19 @@ def _fft(operation: Operation, _: Scope) -> Emit:
     return lambda operands: [lax.fft(operands[0], kind, lengths)]
 
 
+def _einsum(operation: Operation, _: Scope) -> Emit:
+    configuration = operation.attributes["einsum_config"]
+    precision, dtype = precision_of(operation), operation.result_types[0].element.dtype
+    return lambda operands: [
+        jnp.einsum(configuration, *operands, precision=precision, preferred_element_type=dtype)
+    ]
+
+
 BUILDERS: Final[Mapping[str, Build]] = {
     "stablehlo.dot_general": _dot_general,
     "stablehlo.dot": _dot_plain,
+    "stablehlo.einsum": _einsum,
+    "stablehlo.unary_einsum": _einsum,
     "stablehlo.convolution": _convolution,
     "stablehlo.fft": _fft,
 }

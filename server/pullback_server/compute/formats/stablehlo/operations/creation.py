@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.syntax import Operation, Splat
 
+# Elements of a constant that may stand in the program as they are: sizes and paddings have to be known.
+_SMALL: Final = 16
 _ALGORITHMS: Final = {
     "DEFAULT": lax.RandomAlgorithm.RNG_DEFAULT,
     "THREE_FRY": lax.RandomAlgorithm.RNG_THREE_FRY,
@@ -18,13 +21,17 @@ _ALGORITHMS: Final = {
 }
 
 
-def _constant(operation: Operation, _: Scope) -> Emit:
+def build_constant(operation: Operation, _: Scope) -> Emit:
+    """The builder of constants."""
     value, (result,) = operation.attributes["value"], operation.result_types
     if not isinstance(value, Splat):
         return lambda _: [value]
     if not result.shape:
         scalar = value.element.reshape(())
         return lambda _: [scalar]
+    if result.size <= _SMALL:
+        small: Any = np.full(result.shape, value.element)
+        return lambda _: [small]
     # Broadcast where it is used: a few bytes of program may say a large array.
     return lambda _: [lax.full(result.shape, value.element, result.element.dtype)]
 
@@ -51,7 +58,7 @@ def _random(operation: Operation, _: Scope) -> Emit:
 
 
 BUILDERS: Final[Mapping[str, Build]] = {
-    "stablehlo.constant": _constant,
+    "stablehlo.constant": build_constant,
     "stablehlo.iota": _iota,
     "stablehlo.rng_bit_generator": _random_bits,
     "stablehlo.rng": _random,

@@ -1,4 +1,4 @@
-"""Parts of arrays, read and written: slices, gathers, scatters."""
+"""Parts of arrays: slices and gathers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from jax import lax
 from jax.extend.core import primitives
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.failures import unsupported
-from pullback_server.compute.formats.stablehlo.regions import binary_operation
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 
@@ -40,7 +38,7 @@ def _dynamic_update_slice(_: Operation, __: Scope) -> Emit:
     return emit
 
 
-def _index_vectors_last(axis: int, batching: tuple[int, ...]) -> tuple[Callable[[Any], Any], tuple[int, ...]]:
+def index_vectors_last(axis: int, batching: tuple[int, ...]) -> tuple[Callable[[Any], Any], tuple[int, ...]]:
     """Puts the axis of index vectors last, as JAX has it, and renumbers the other axes accordingly."""
 
     def rearrange(indices: jax.Array) -> jax.Array:
@@ -56,7 +54,7 @@ def _index_vectors_last(axis: int, batching: tuple[int, ...]) -> tuple[Callable[
 
 def _gather(operation: Operation, _: Scope) -> Emit:
     stated = operation.attributes["dimension_numbers"]
-    rearrange, batching = _index_vectors_last(
+    rearrange, batching = index_vectors_last(
         stated["index_vector_dim"], stated["start_indices_batching_dims"]
     )
     numbers = lax.GatherDimensionNumbers(
@@ -85,60 +83,28 @@ def _gather(operation: Operation, _: Scope) -> Emit:
     return emit
 
 
-_SCATTERS: Final[Mapping[str, Callable[..., jax.Array]]] = {
-    "return": lax.scatter,
-    "stablehlo.add": lax.scatter_add,
-    "stablehlo.multiply": lax.scatter_mul,
-    "stablehlo.minimum": lax.scatter_min,
-    "stablehlo.maximum": lax.scatter_max,
-}
-
-
-def _scatter(operation: Operation, _: Scope) -> Emit:
-    (block,) = operation.blocks
-    combine = "return" if block.returns == block.arguments[1:] else binary_operation(block)
-    if combine is None or combine not in _SCATTERS:
-        raise unsupported(
-            operation.name,
-            "combines values by something else than add, multiply, minimum, maximum or replacing",
-        )
-    stated = operation.attributes["scatter_dimension_numbers"]
-    rearrange, batching = _index_vectors_last(
-        stated["index_vector_dim"], stated["scatter_indices_batching_dims"]
+def _torch_index_select(operation: Operation, _: Scope) -> Emit:
+    """Slices along one axis, chosen by indices, batch by batch."""
+    axis, batches = operation.attributes["dim"], operation.attributes["batch_dims"]
+    shape, index_shape = (type_.shape for type_ in operation.operand_types)
+    leading = tuple(range(batches))
+    chosen = len(index_shape) - batches
+    before, after = axis, axis + chosen
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(*range(batches, before), *range(after, after + len(shape) - axis - 1)),
+        collapsed_slice_dims=(axis,),
+        start_index_map=(axis,),
+        operand_batching_dims=leading,
+        start_indices_batching_dims=leading,
     )
-    numbers = lax.ScatterDimensionNumbers(
-        update_window_dims=stated["update_window_dims"],
-        inserted_window_dims=stated["inserted_window_dims"],
-        scatter_dims_to_operand_dims=stated["scattered_dims_to_operand_dims"],
-        operand_batching_dims=stated["input_batching_dims"],
-        scatter_indices_batching_dims=batching,
-    )
-    flags = {
-        name: bool(operation.attributes.get(name, False)) for name in ("indices_are_sorted", "unique_indices")
-    }
+    sizes = tuple(1 if other in (axis, *leading) else size for other, size in enumerate(shape))
 
     def emit(operands: Arrays) -> Arrays:
-        operand, indices, updates = operands
-        return [
-            _SCATTERS[combine](
-                operand,
-                rearrange(indices),
-                updates,
-                numbers,
-                mode=lax.GatherScatterMode.FILL_OR_DROP,
-                **flags,
-            )
-        ]
+        operand, indices = operands
+        column = lax.expand_dims(indices, (indices.ndim,))
+        return [lax.gather(operand, column, numbers, sizes, mode=lax.GatherScatterMode.CLIP)]
 
     return emit
-
-
-def _single_scatter(operation: Operation, scope: Scope) -> Emit:
-    if len(operation.results) != 1:
-        raise unsupported(
-            operation.name, "of several arrays at once is not served", "scatter them one by one"
-        )
-    return _scatter(operation, scope)
 
 
 BUILDERS: Final[Mapping[str, Build]] = {
@@ -146,5 +112,5 @@ BUILDERS: Final[Mapping[str, Build]] = {
     "stablehlo.dynamic_slice": _dynamic_slice,
     "stablehlo.dynamic_update_slice": _dynamic_update_slice,
     "stablehlo.gather": _gather,
-    "stablehlo.scatter": _single_scatter,
+    "stablehlo.torch_index_select": _torch_index_select,
 }

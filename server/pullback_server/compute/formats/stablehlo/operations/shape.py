@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 from jax import lax
 
-from pullback_server.compute.formats.stablehlo.building import Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 
@@ -17,6 +19,11 @@ def _broadcast_in_dim(operation: Operation, _: Scope) -> Emit:
     if operation.operand_types[0] == result and axes == tuple(range(len(result.shape))):
         return lambda operands: [operands[0]]
     return lambda operands: [lax.broadcast_in_dim(operands[0], result.shape, axes)]
+
+
+def _broadcast(operation: Operation, _: Scope) -> Emit:
+    sizes = operation.attributes["broadcast_sizes"]
+    return lambda operands: [lax.broadcast(operands[0], sizes)]
 
 
 def _reshape(operation: Operation, _: Scope) -> Emit:
@@ -45,7 +52,34 @@ def _pad(operation: Operation, _: Scope) -> Emit:
     return lambda operands: [lax.pad(operands[0], operands[1], configuration)]
 
 
+def _get_size(operation: Operation, _: Scope) -> Emit:
+    axis = operation.attributes["dimension"]
+    size: Any = np.int32(operation.operand_types[0].shape[axis])
+    return lambda _: [size]
+
+
+def _set_size(operation: Operation, _: Scope) -> Emit:
+    """Gives an axis the size that it has; any other would be a size known only when the program runs."""
+    axis = operation.attributes["dimension"]
+    size = operation.operand_types[0].shape[axis]
+
+    def emit(operands: Arrays) -> Arrays:
+        operand, stated = operands
+        if not isinstance(stated, np.generic | np.ndarray) or int(stated) != size:
+            raise unsupported(
+                operation.name,
+                f"gives axis {axis}, of size {size}, another size or one that is computed",
+                "slice the array, or mask what lies beyond",
+            )
+        return [operand]
+
+    return emit
+
+
 BUILDERS: Final[Mapping[str, Build]] = {
+    "stablehlo.broadcast": _broadcast,
+    "stablehlo.get_dimension_size": _get_size,
+    "stablehlo.set_dimension_size": _set_size,
     "stablehlo.broadcast_in_dim": _broadcast_in_dim,
     "stablehlo.reshape": _reshape,
     "stablehlo.transpose": _transpose,

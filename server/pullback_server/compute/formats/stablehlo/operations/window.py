@@ -2,91 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import numpy as np
+import jax
 from jax import lax
-from jax.extend.core import primitives
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.failures import unsupported
-from pullback_server.compute.formats.stablehlo.operations.reduction import COMBINERS, is_identity
-from pullback_server.compute.formats.stablehlo.regions import binary_operation
+from pullback_server.compute.formats.stablehlo.operations.combining import (
+    COMBINERS,
+    Combine,
+    as_taken,
+    combine_by,
+    combiner_of,
+    differentiated_as,
+    fold,
+    is_identity,
+    is_traced,
+    spread,
+)
+from pullback_server.compute.formats.stablehlo.operations.windows import Windows, windows_of
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
-
-def pairs(value: Any, axes: int) -> tuple[tuple[int, int], ...]:
-    """Padding, low and high for each axis; none where it is left out."""
-    if value is None:
-        return ((0, 0),) * axes
-    return tuple((int(low), int(high)) for low, high in np.reshape(value, (axes, 2)))
-
-
-def _windows(operation: Operation) -> dict[str, Any]:
-    sizes = operation.attributes["window_dimensions"]
-    ones = (1,) * len(sizes)
-    return {
-        "window_dimensions": sizes,
-        "window_strides": operation.attributes.get("window_strides", ones),
-        "padding": pairs(operation.attributes.get("padding"), len(sizes)),
-    }
+_CUMULATIVE: Final[Mapping[str, Callable[..., jax.Array]]] = {
+    "stablehlo.add": lax.cumsum,
+    "stablehlo.multiply": lax.cumprod,
+    "stablehlo.maximum": lax.cummax,
+    "stablehlo.minimum": lax.cummin,
+}
 
 
 def _reduce_window(operation: Operation, scope: Scope) -> Emit:
+    windows, count = windows_of(operation), len(operation.results)
+    combiner = combiner_of(operation.blocks[0]) if count == 1 else None
+    running = windows.running(operation.operand_types[0].shape)
+    if running is not None:
+        return _cumulative(operation, scope, combiner, *running)
+    if combiner is None:
+        return _general(operation, scope, windows)
+    return _known(operation, scope, windows, combiner)
+
+
+def _known(operation: Operation, scope: Scope, windows: Windows, combiner: str) -> Emit:
     (block,) = operation.blocks
-    windows = _windows(operation)
-    ones = (1,) * len(windows["window_dimensions"])
-    windows["base_dilation"] = operation.attributes.get("base_dilations", ones)
-    windows["window_dilation"] = operation.attributes.get("window_dilations", ones)
-    combiner = binary_operation(block)
-    body = scope.body(block)
-    count = len(operation.results)
+    general = _general(operation, scope, windows)
+    # What JAX differentiates: sums, and extremes where nothing is dilated.
+    derived = combiner == "stablehlo.add" or (
+        combiner in ("stablehlo.maximum", "stablehlo.minimum")
+        and all(step == 1 for step in windows.base_dilation)
+    )
 
     def emit(operands: Arrays) -> Arrays:
-        arrays, starts, captured = operands[:count], operands[count : 2 * count], operands[2 * count :]
-        if combiner is not None and combiner in COMBINERS and is_identity(combiner, starts[0]):
-            return [lax.reduce_window(arrays[0], starts[0], COMBINERS[combiner], **windows)]
+        start = operands[1]
+        if not (derived and is_identity(combiner, start)):
+            return general(operands)
+        (array,) = as_taken(operands[:1], block)
+        return [lax.reduce_window(array, start, COMBINERS[combiner], **windows.parameters())]
+
+    return emit
+
+
+def _general(operation: Operation, scope: Scope, windows: Windows) -> Emit:
+    """Windows of any region."""
+    (block,) = operation.blocks
+    body, count = scope.body(block), len(operation.results)
+
+    def emit(operands: Arrays) -> Arrays:
+        captured = operands[2 * count :]
+        values = [*as_taken(operands[:count], block), *as_taken(operands[count : 2 * count], block)]
+
+        def folded(*inputs: jax.Array) -> list[jax.Array]:
+            arrays = [
+                windows.gather(array, start)
+                for array, start in zip(inputs[:count], inputs[count:], strict=True)
+            ]
+            return fold(combine_by(body, captured), inputs[count:], arrays)
+
+        def reduced(*inputs: jax.Array) -> list[jax.Array]:
+            out = lax.reduce_window(inputs[:count], inputs[count:], combine, **windows.parameters())
+            return list(out)
 
         def combine(left: Any, right: Any) -> Any:
             return tuple(body(captured, (*left, *right)))
 
-        return list(lax.reduce_window(tuple(arrays), tuple(starts), combine, **windows))
+        # JAX's own knows no values from outside, and has derivatives for few regions.
+        whole = folded if is_traced(captured) else differentiated_as(reduced, folded)
+        return list(whole(*values))
 
     return emit
 
 
-_SELECTIONS: Final = {"GE": primitives.ge_p, "LE": primitives.le_p}
-
-
-def _select_and_scatter(operation: Operation, _: Scope) -> Emit:
-    select, scatter = operation.blocks
-    comparison = select.operations[-1] if select.operations else None
-    direction = comparison.attributes.get("comparison_direction") if comparison is not None else None
-    if (
-        binary_operation(select) != "stablehlo.compare"
-        or direction not in _SELECTIONS
-        or binary_operation(scatter) != "stablehlo.add"
-    ):
-        raise unsupported(
-            operation.name, "is served where it selects by GE or LE and scatters by add, as pooling does"
-        )
-    windows = _windows(operation)
-    selection = _SELECTIONS[direction]
+def _cumulative(operation: Operation, scope: Scope, combiner: str | None, axis: int, reverse: bool) -> Emit:
+    """Windows that hold all elements up to each one, as those of JAX's cumulative operations do."""
+    (block,) = operation.blocks
+    body, count = scope.body(block), len(operation.results)
 
     def emit(operands: Arrays) -> Arrays:
-        operand, source, start = operands
-        scattered = primitives.select_and_scatter_add_p.bind(
-            source, operand, select_prim=selection, **windows
-        )
-        if is_identity("stablehlo.add", start):
-            return [scattered]
-        return [lax.add(scattered, lax.broadcast_in_dim(start, scattered.shape, ()))]
+        arrays = as_taken(operands[:count], block)
+        starts = as_taken(operands[count : 2 * count], block)
+        if combiner is not None and combiner in _CUMULATIVE and is_identity(combiner, operands[1]):
+            return [_CUMULATIVE[combiner](arrays[0], axis, reverse)]
+        return _accumulate(combine_by(body, operands[2 * count :]), starts, arrays, axis, reverse)
 
     return emit
 
 
-BUILDERS: Final[Mapping[str, Build]] = {
-    "stablehlo.reduce_window": _reduce_window,
-    "stablehlo.select_and_scatter": _select_and_scatter,
-}
+def _accumulate(
+    combine: Combine, starts: Arrays, arrays: Arrays, axis: int, reverse: bool
+) -> list[jax.Array]:
+    def forward(left: Arrays, right: Arrays) -> list[jax.Array]:
+        return combine(right, left) if reverse else combine(left, right)
+
+    if not arrays[0].size:
+        return list(arrays)
+    scanned = lax.associative_scan(forward, list(arrays), reverse=reverse, axis=axis)
+    return combine(spread(starts, scanned), scanned)
+
+
+BUILDERS: Final[Mapping[str, Build]] = {"stablehlo.reduce_window": _reduce_window}
