@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, NamedTuple
 
 import jax
 
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
+from pullback_server.compute.formats.stablehlo.integers import Follower, Known, Linear
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
 from pullback_server.compute.formats.stablehlo.reading import Module
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
@@ -28,6 +31,16 @@ Build = Callable[[Operation, "Scope"], Emit]
 
 ENTRY = -1
 _MAIN = "main"
+# Functions have fewer values than this, so that numbers from here on are free.
+_FIRST_FRESH: Final = 1 << 40
+
+
+class _Key(NamedTuple):
+    """A function by its module and name, and whether it is built for reverse mode."""
+
+    module: int
+    name: str
+    reverse: bool = False
 
 
 @dataclass(slots=True)
@@ -105,15 +118,18 @@ class Program:
     Attributes:
         modules: The modules by index; the entry has the index ENTRY.
         table: What builds each operation.
+        two_sided: Whether an operation was built that is another one in reverse mode.
     """
 
     modules: Mapping[int, Module]
     table: Mapping[str, Build]
-    _routines: dict[tuple[int, str], Routine] = field(default_factory=dict)
+    two_sided: bool = False
+    _routines: dict[_Key, Routine] = field(default_factory=dict)
     _blocks: dict[tuple[int, str], Block] = field(default_factory=dict)
-    _waiting: list[tuple[int, str]] = field(default_factory=list)
-    _under_way: list[tuple[int, str]] = field(default_factory=list)
+    _waiting: list[_Key] = field(default_factory=list)
+    _under_way: list[_Key] = field(default_factory=list)
     _depth: int = 0
+    _fresh: Iterator[int] = field(default_factory=lambda: count(_FIRST_FRESH))
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
@@ -134,34 +150,49 @@ class Program:
         Raises:
             ServiceError: MALFORMED_PROGRAM, UNSUPPORTED_OPERATION or LIMIT_EXCEEDED.
         """
-        entry = self.routine(ENTRY, _MAIN)
+        entry = self.routine(_Key(ENTRY, _MAIN))
         rules = []
         while self._waiting:
-            module, name = self._waiting.pop()
-            rules.append(self.routine(module, name))
+            rules.append(self.routine(self._waiting.pop()))
         return entry, rules
 
-    def routine(self, module: int, name: str) -> Routine:
+    def build_reverse(self) -> Routine:
+        """The entry function for reverse mode, once `build` is done: another one if `two_sided`."""
+        return self.routine(_Key(ENTRY, _MAIN, reverse=self.two_sided))
+
+    def routine(self, key: _Key) -> Routine:
         """A function, built with all that it calls."""
-        key = (module, name)
         routine = self._declare(key)
         if key in self._under_way:
             raise malformed(routine.name, "calls itself, which only derivative rules may do")
         if routine.body is None:
             self._under_way.append(key)
-            scope = Scope(self, module, routine.name)
-            routine.body = scope.body(self._blocks.pop(key))
+            scope = Scope(self, key.module, routine.name, reverse=key.reverse)
+            routine.body = scope.body(self.block(key.module, key.name))
             routine.size = scope.size
             self._under_way.pop()
         return routine
 
-    def main(self, index: int) -> Routine:
+    def block(self, module: int, name: str) -> Block:
+        """The body of a function as data."""
+        if (module, name) not in self._blocks:
+            self._blocks[module, name] = self.modules[module].function(name)
+        return self._blocks[module, name]
+
+    def fresh(self) -> int:
+        """A number that no value has."""
+        return next(self._fresh)
+
+    def main(self, index: int, *, reverse: bool) -> Routine:
         """The main function of another module, built: the body of a loop."""
-        return self.routine(self._require_module(index), _MAIN)
+        return self.routine(_Key(self._require_module(index), _MAIN, reverse))
 
     def rule(self, index: int) -> Routine:
-        """The main function of another module, to be built later: a derivative rule."""
-        key = (self._require_module(index), _MAIN)
+        """The main function of another module, to be built later: a derivative rule.
+
+        It is built for forward mode: what reverse mode needs of a function with rules are the rules.
+        """
+        key = _Key(self._require_module(index), _MAIN)
         if key not in self._routines:
             self._waiting.append(key)
         return self._declare(key)
@@ -173,11 +204,10 @@ class Program:
             )
         return index
 
-    def _declare(self, key: tuple[int, str]) -> Routine:
+    def _declare(self, key: _Key) -> Routine:
         if key not in self._routines:
-            module, name = key
-            block = self._blocks[key] = self.modules[module].function(name)
-            place = f"@{name}" if module == ENTRY else f"@{name} of module {module}"
+            block = self.block(key.module, key.name)
+            place = f"@{key.name}" if key.module == ENTRY else f"@{key.name} of module {key.module}"
             self._routines[key] = Routine(place, block.argument_types, block.return_types)
         return self._routines[key]
 
@@ -189,13 +219,25 @@ class Scope:
         program: The program.
         module: The module that the operation stands in.
         where: The function that it stands in, for messages.
+        reverse: Whether it is built for passes with reverse mode directly around it (`formats.lifted`).
     """
 
-    def __init__(self, program: Program, module: int, where: str) -> None:
+    def __init__(self, program: Program, module: int, where: str, *, reverse: bool = False) -> None:
         self._program = program
         self._module = module
         self._where = where
+        self._known: Known = {}
+        self.reverse = reverse
         self.size = 0
+
+    @property
+    def constants(self) -> dict[int, int]:
+        """The integers that are constants among the values built so far, by their numbers."""
+        return {
+            number: value.offset
+            for number, value in self._known.items()
+            if isinstance(value, Linear) and value.constant is not None
+        }
 
     def body(self, block: Block) -> Body:
         """A block, built: the body of a function, or of a region."""
@@ -205,11 +247,28 @@ class Scope:
 
     def function(self, name: str) -> Routine:
         """A function of the same module."""
-        return self._counted(self._program.routine(self._module, name))
+        return self._counted(self._program.routine(_Key(self._module, name, self.reverse)))
+
+    def block(self, name: str) -> Block:
+        """The body of a function of the same module, as data."""
+        return self._program.block(self._module, name)
+
+    def fresh(self) -> int:
+        """A number that no value has."""
+        return self._program.fresh()
+
+    def two_sided(self) -> Scope:
+        """Says that an operation is another one in reverse mode; gives a scope to build for forward mode."""
+        self._program.two_sided = True
+        if not self.reverse:
+            return self
+        scope = Scope(self._program, self._module, self._where)
+        scope._known = self._known
+        return scope
 
     def main(self, index: int) -> Routine:
         """The main function of another module."""
-        return self._counted(self._program.main(index))
+        return self._counted(self._program.main(index, reverse=self.reverse))
 
     def rule(self, index: int) -> Routine:
         """The main function of another module, for a derivative rule, which may refer to itself."""
@@ -221,6 +280,7 @@ class Scope:
             raise self._refusal(operation.name)
         self._count(1)
         try:
+            Follower(self.block).follow([operation], self._known)
             return build(operation, self)
         except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Attributes that MLIR lets pass and that mean nothing.

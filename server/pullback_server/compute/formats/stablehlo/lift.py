@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 
 from pullback.program.container import StableHlo
 from pullback.program.signature import Signature
-from pullback_server.compute.formats.lifted import Lifted
+from pullback_server.compute.formats.lifted import Lifted, Traceable
 from pullback_server.compute.formats.stablehlo.building import ENTRY, Program, Routine
 from pullback_server.compute.formats.stablehlo.failures import malformed
 from pullback_server.compute.formats.stablehlo.reading import Module
@@ -34,15 +34,19 @@ def lift(body: StableHlo, signature: Signature) -> Lifted:
             larger than the server follows. All modules that are referred to are checked.
     """
     modules = {ENTRY: Module(body.entry), **{i: Module(data) for i, data in enumerate(body.modules)}}
-    entry, rules = Program(modules, TABLE).build()
+    program = Program(modules, TABLE)
+    entry, rules = program.build()
     _require_signature(entry, signature, tuple(constant.type for constant in body.constants))
     for routine in (entry, *rules):
         _require_traceable(routine)
+    forward = _of_leaves(entry)
+    return (
+        Lifted(forward, _of_leaves(program.build_reverse())) if program.two_sided else Lifted.alike(forward)
+    )
 
-    def function(leaves: Sequence[jax.Array]) -> list[jax.Array]:
-        return entry(*leaves)
 
-    return Lifted.alike(function)
+def _of_leaves(routine: Routine) -> Traceable:
+    return lambda leaves: routine(*leaves)
 
 
 def _require_signature(entry: Routine, signature: Signature, constants: Types) -> None:

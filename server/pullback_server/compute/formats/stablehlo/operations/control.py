@@ -1,4 +1,4 @@
-"""Control flow: calls, loops, branches, barriers."""
+"""Control flow: calls, branches, barriers."""
 
 from __future__ import annotations
 
@@ -17,25 +17,6 @@ def _call(operation: Operation, scope: Scope) -> Emit:
     # Compiled by itself, so that JAX traces a function once however often it is called.
     function = jax.jit(scope.function(operation.attributes["callee"]).__call__)
     return lambda operands: function(*operands)
-
-
-def _while(operation: Operation, scope: Scope) -> Emit:
-    condition, body = map(scope.body, operation.blocks)
-    count = len(operation.operands)
-
-    def emit(operands: Arrays) -> Arrays:
-        known = dict(zip(operation.captures, operands[count:], strict=True))
-        held, repeated = _captured(condition, known), _captured(body, known)
-
-        def goes_on(state: list[jax.Array]) -> jax.Array:
-            return condition(held, state)[0]
-
-        def step(state: list[jax.Array]) -> list[jax.Array]:
-            return body(repeated, state)
-
-        return lax.while_loop(goes_on, step, list(operands[:count]))
-
-    return emit
 
 
 def _case(operation: Operation, scope: Scope) -> Emit:
@@ -78,7 +59,6 @@ def _barrier(_: Operation, __: Scope) -> Emit:
 
 BUILDERS: Final[Mapping[str, Build]] = {
     "func.call": _call,
-    "stablehlo.while": _while,
     "stablehlo.case": _case,
     "stablehlo.if": _if,
     "stablehlo.optimization_barrier": _barrier,

@@ -1,0 +1,247 @@
+"""Loops whose number of trips depends on data, with a reverse mode of their own.
+
+JAX has none for them, since it would have to keep an unknown number of states. Here `schedule` says which
+states are kept, and the others are computed again. Everything that the reverse mode is made of is
+itself a loop that JAX differentiates forward, so that forward over reverse exists to every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pullback_server.compute.formats.stablehlo.loops.schedule import Schedule
+
+State = list[Any]
+Condition = Callable[[State, State], jax.Array]
+"""From what does not change and the state to whether there is another trip."""
+Trip = Callable[[State, State], State]
+"""From what does not change and the state to the next state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop that can be reversed.
+
+    Attributes:
+        goes_on: Its condition.
+        trip: One trip, for running it; JAX need only differentiate it forward.
+        reversed_trip: The same, for `jax.vjp` directly around it.
+        schedule: How many states are kept.
+    """
+
+    goes_on: Condition
+    trip: Trip
+    reversed_trip: Trip
+    schedule: Schedule
+
+    def __call__(self, fixed: State, start: State) -> State:
+        """Runs the loop, with a reverse mode with respect to `fixed` and `start`."""
+        loop = jax.custom_vjp(self._run)
+        loop.defvjp(self._forward, self._backward)
+        return list(loop(fixed, start))
+
+    def _run(self, fixed: State, start: State) -> State:
+        return run(self.goes_on, self.trip, fixed, start)
+
+    def _forward(self, fixed: State, start: State) -> tuple[State, tuple[State, _Kept]]:
+        state, kept = self._keep(fixed, start)
+        return state, (fixed, kept)
+
+    def _keep(self, fixed: State, start: State) -> tuple[State, _Kept]:
+        """Runs the loop and keeps the states that the schedule says."""
+        most = self.schedule.kept
+
+        def goes_on(at: tuple[State, _Kept]) -> jax.Array:
+            return self.goes_on(fixed, at[0])
+
+        def leg(at: tuple[State, _Kept]) -> tuple[State, _Kept]:
+            state, kept = at
+            kept = lax.cond(kept.number == most, _thinned, lambda same: same, kept)
+            slots = _put(kept.slots, kept.number, state)
+            state, done = self._advance(fixed, state, kept.stride)
+            return state, _Kept(slots, kept.number + 1, kept.stride, kept.blocks + done)
+
+        slots = [
+            jnp.zeros((self.schedule.slots, *value.shape), value.dtype) for value in map(jnp.asarray, start)
+        ]
+        zero = jnp.int32(0)
+        return lax.while_loop(goes_on, leg, (start, _Kept(slots, zero, zero + 1, zero)))
+
+    def _advance(self, fixed: State, state: State, blocks: jax.Array) -> tuple[State, jax.Array]:
+        """Runs up to so many blocks; gives the state and how many blocks were begun."""
+        block = self.schedule.block
+
+        def goes_on(at: tuple[State, jax.Array]) -> jax.Array:
+            return (at[1] < blocks * block) & self.goes_on(fixed, at[0])
+
+        def trip(at: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            return self.trip(fixed, at[0]), at[1] + 1
+
+        state, trips = lax.while_loop(goes_on, trip, (state, jnp.int32(0)))
+        return state, (trips + block - 1) // block
+
+    def _backward(self, residuals: tuple[State, _Kept], cotangents: State) -> tuple[State, State]:
+        fixed, kept = residuals
+        pulled = _Cotangents(
+            list(map(_zeros, _inexact(fixed))),
+            [one for one, slot in zip(cotangents, kept.slots, strict=True) if _is_inexact(slot)],
+        )
+
+        def goes_on(at: tuple[_Stack, _Cotangents]) -> jax.Array:
+            return at[0].target > 0
+
+        def block(at: tuple[_Stack, _Cotangents]) -> tuple[_Stack, _Cotangents]:
+            stack, pulled = at
+            stack, state = self._reach(fixed, stack)
+            pulled = self._reverse_block(fixed, state, pulled)
+            spent = _take(stack.places, stack.top) == stack.target - 1
+            return stack._replace(top=stack.top - spent.astype(jnp.int32), target=stack.target - 1), pulled
+
+        places = jnp.arange(self.schedule.slots, dtype=jnp.int32) * kept.stride
+        stack = _Stack(kept.slots, places, kept.number - 1, kept.blocks)
+        _, pulled = lax.while_loop(goes_on, block, (stack, pulled))
+        return _spread(fixed, pulled.fixed), _spread(kept.slots, pulled.state)
+
+    def _reach(self, fixed: State, stack: _Stack) -> tuple[_Stack, State]:
+        """The state before the block to be reversed; keeps further states on the way."""
+        most = self.schedule.slots
+
+        def goes_on(at: tuple[_Stack, jax.Array, State]) -> jax.Array:
+            return at[1] < at[0].target - 1
+
+        def leg(at: tuple[_Stack, jax.Array, State]) -> tuple[_Stack, jax.Array, State]:
+            stack, place, state = at
+            free = most - 1 - stack.top
+            step = self.schedule.advance(stack.target - place, free)
+            state, _ = self._advance(fixed, state, step)
+            return _pushed(stack, place + step, state, free > 0), place + step, state
+
+        state = [_take(slot, stack.top) for slot in stack.slots]
+        stack, _, state = lax.while_loop(goes_on, leg, (stack, _take(stack.places, stack.top), state))
+        return stack, state
+
+    def _reverse_block(self, fixed: State, state: State, pulled: _Cotangents) -> _Cotangents:
+        def record(state: State, _: None) -> tuple[State, tuple[jax.Array, State]]:
+            active = self.goes_on(fixed, state)
+            after = lax.cond(active, lambda now: self.trip(fixed, now), lambda now: now, state)
+            return after, (active, state)
+
+        def back(pulled: _Cotangents, at: tuple[jax.Array, State]) -> tuple[_Cotangents, None]:
+            active, state = at
+            return lax.cond(active, lambda one: self._pull(fixed, state, one), lambda one: one, pulled), None
+
+        _, trips = lax.scan(record, state, length=self.schedule.block)
+        pulled, _ = lax.scan(back, pulled, trips, reverse=True)
+        return pulled
+
+    def _pull(self, fixed: State, state: State, pulled: _Cotangents) -> _Cotangents:
+        """Pulls cotangents back through one trip."""
+
+        def trip(constants: State, values: State) -> State:
+            return _inexact(self.reversed_trip(_merged(fixed, constants), _merged(state, values)))
+
+        _, pullback = jax.vjp(trip, _inexact(fixed), _inexact(state))
+        constants, values = pullback(pulled.state)
+        return _Cotangents([sum_ + one for sum_, one in zip(pulled.fixed, constants, strict=True)], values)
+
+
+def run(goes_on: Condition, trip: Trip, fixed: State, start: State) -> State:
+    """Runs a loop as it stands."""
+        return _Cotangents([sum_ + one for sum_, one in zip(pulled.fixed, constants, strict=True)], list(values))
+
+
+class _Kept(NamedTuple):
+    """The states that were kept while a loop ran.
+
+    Attributes:
+        slots: The states, stacked.
+        number: How many they are.
+        stride: How many blocks lie from one to the next.
+        blocks: How many blocks there are.
+    """
+
+    slots: State
+    number: jax.Array
+    stride: jax.Array
+    blocks: jax.Array
+
+
+class _Stack(NamedTuple):
+    """The states that are kept while a loop is reversed.
+
+    Attributes:
+        slots: The states, stacked.
+        places: Before which block each stands.
+        top: The number of the last.
+        target: How many blocks are left to be reversed.
+    """
+
+    slots: State
+    places: jax.Array
+    top: jax.Array
+    target: jax.Array
+
+
+class _Cotangents(NamedTuple):
+    """The cotangents of what does not change and of the state, where they are of floating-point type."""
+
+    fixed: State
+    state: State
+
+
+def _thinned(kept: _Kept) -> _Kept:
+    """Every second state; the stride doubles."""
+    half = kept.number // 2
+    # The slots behind those that are kept hold anything.
+    slots = [jnp.concatenate([slot[::2], slot[slot.shape[0] // 2 :]]) for slot in kept.slots]
+    return kept._replace(slots=slots, number=half, stride=kept.stride * 2)
+
+
+def _pushed(stack: _Stack, place: jax.Array, state: State, room: jax.Array) -> _Stack:
+    top = stack.top + room.astype(jnp.int32)
+    # Without room the last slot is written with what it holds.
+    state = [jnp.where(room, one, _take(slot, top)) for one, slot in zip(state, stack.slots, strict=True)]
+    place = jnp.where(room, place, _take(stack.places, top))
+    places = lax.dynamic_update_index_in_dim(stack.places, place, top, 0)
+    return stack._replace(slots=_put(stack.slots, top, state), places=places, top=top)
+
+
+def _put(slots: State, number: jax.Array, state: State) -> State:
+    pairs = zip(slots, state, strict=True)
+    return [lax.dynamic_update_index_in_dim(slot, value, number, 0) for slot, value in pairs]
+
+
+def _take(slot: jax.Array, number: jax.Array) -> jax.Array:
+    value: jax.Array = lax.dynamic_index_in_dim(slot, number, 0, keepdims=False)
+    return value
+
+
+def _is_inexact(value: Any) -> bool:
+    """Whether a value has derivatives: of floating-point or complex type."""
+    return bool(jnp.issubdtype(value.dtype, jnp.inexact))
+
+
+def _inexact(values: State) -> State:
+    return [value for value in values if _is_inexact(value)]
+
+
+def _zeros(value: Any) -> jax.Array:
+    """Zeros of a value's shape and type."""
+    return jnp.zeros(value.shape, value.dtype)
+
+
+def _merged(values: State, inexact: Sequence[Any]) -> State:
+    given = iter(inexact)
+    return [next(given) if _is_inexact(value) else value for value in values]
+
+
+def _spread(values: State, cotangents: State) -> State:
+    """Cotangents for all values: None, which is JAX's zero, for those that have no derivative."""
+    given = iter(cotangents)
+    return [next(given) if _is_inexact(value) else None for value in values]
