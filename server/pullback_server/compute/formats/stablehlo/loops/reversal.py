@@ -153,7 +153,8 @@ class Loop:
 
 def run(goes_on: Condition, trip: Trip, fixed: State, start: State) -> State:
     """Runs a loop as it stands."""
-        return _Cotangents([sum_ + one for sum_, one in zip(pulled.fixed, constants, strict=True)], list(values))
+    final = lax.while_loop(lambda state: goes_on(fixed, state), lambda state: trip(fixed, state), list(start))
+    return list(final)
 
 
 class _Kept(NamedTuple):
