@@ -33,7 +33,18 @@ class Case:
     heavy: bool = False
     tolerance: float = 1e-12
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether its arguments are complex."""
+        return any(np.iscomplexobj(part) for part in self.point)
+
 
 def case(name: str, function: Callable[..., Any], *point: Any, **options: Any) -> Case:
     """A case at a point given as nested lists."""
     return Case(name, function, tuple(np.asarray(part, float) for part in point), **options)
+
+
+def complex_case(name: str, function: Callable[..., Any], *point: Any, **options: Any) -> Case:
+    """A case at a complex point: the table has it in complex128."""
+    parts = tuple(np.asarray(part, complex) for part in point)
+    return Case(name, function, parts, third=False, **options)

@@ -11,7 +11,7 @@ def print_totals(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints the totals of the rows, also of those that ran in other processes."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
     rows = [dict(report.user_properties) for report in reports if report.when == "call"]
-    for dtype in ("float64", "float32"):
+    for dtype in ("float64", "float32", "complex128"):
         of_dtype = [row for row in rows if row.get("dtype") == dtype]
         if of_dtype:
             terminalreporter.write_line(_summary(dtype, of_dtype))

@@ -11,15 +11,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numerics.cases import Case
-from numerics.catalogue import algebra, control, elementary, indexing
+from numerics.catalogue import (
+    algebra,
+    complex_plane,
+    control,
+    elementary,
+    indexing,
+    networks,
+    physics,
+    probability,
+    special,
+)
 
 from pullback.export import export
 from pullback_server.compute.formats.stablehlo.lift import lift
 
-CASES: Final = {
-    case.name: case for case in (*elementary.CASES, *indexing.CASES, *algebra.CASES, *control.CASES)
-}
-DTYPES: Final = ("float64", "float32")
+_THEMES: Final = (
+    elementary,
+    indexing,
+    algebra,
+    control,
+    special,
+    probability,
+    networks,
+    physics,
+    complex_plane,
+)
+CASES: Final = {case.name: case for theme in _THEMES for case in theme.CASES}
+REAL: Final = ("float64", "float32")
+COMPLEX: Final = ("complex128",)
 BATCHES: Final = (None, 1, 3)
 
 Function = Callable[..., Any]
@@ -30,7 +50,8 @@ def _scalar(function: Function) -> Function:
 
     def scalar(*arguments: Any) -> Any:
         out = function(*arguments)
-        return jnp.sum(out * jnp.cos(jnp.arange(out.size, dtype=out.dtype)).reshape(out.shape))
+        weights = jnp.cos(jnp.arange(out.size, dtype=out.real.dtype)).reshape(out.shape)
+        return jnp.sum(out.real * weights + out.imag) if jnp.iscomplexobj(out) else jnp.sum(out * weights)
 
     return scalar
 
@@ -40,7 +61,7 @@ def _every(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _directions(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(jnp.sin(1.0 + jnp.arange(v.size, dtype=v.dtype)).reshape(v.shape) for v in values)
+    return tuple(jnp.sin(1.0 + jnp.arange(v.size).astype(v.dtype)).reshape(v.shape) for v in values)
 
 
 def _value(f: Function, *x: Any) -> Any:
@@ -86,7 +107,13 @@ DERIVATIVES: Final[dict[str, Function]] = {
     "vjp": _vjp,
     "third": _third,
 }
-_FAST: Final = {("float64", None): ("value", "grad", "hessian"), ("float32", 3): ("value", "grad")}
+_FAST: Final = {
+    ("float64", None): ("value", "grad", "hessian"),
+    ("float32", 3): ("value", "grad"),
+    ("complex128", None): ("value", "grad"),
+}
+_SLOW: Final = (("float64", 3), ("complex128", 3))
+_OF_COMPLEX: Final = frozenset({"value", "grad", "jvp", "vjp"})
 _REVERSE: Final = frozenset({"grad", "jacrev", "hessian", "vjp", "third"})
 _FORWARD: Final = frozenset({"jacfwd", "hessian", "jvp", "third"})
 
@@ -99,6 +126,7 @@ def derivatives_of(case: Case) -> list[str]:
         if not (name in _REVERSE and not case.reverse)
         and not (name in _FORWARD and not case.forward)
         and not (name == "third" and not case.third)
+        and not (case.is_complex and name not in _OF_COMPLEX)
     ]
 
 
@@ -121,7 +149,7 @@ class Row:
 ROWS: Final = [
     Row(case.name, derivative, dtype, batch)
     for case in CASES.values()
-    for dtype in DTYPES
+    for dtype in (COMPLEX if case.is_complex else REAL)
     for batch in BATCHES
     for derivative in derivatives_of(case)
 ]
@@ -136,7 +164,7 @@ def is_fast(row: Row) -> bool:
 
 def is_slow(row: Row) -> bool:
     """Whether a row that is not fast belongs to the part that takes minutes: all derivatives of a batch."""
-    return (row.dtype, row.batch) == ("float64", 3) and not CASES[row.case].heavy
+    return (row.dtype, row.batch) in _SLOW and not CASES[row.case].heavy
 
 
 def arguments_of(case: Case, dtype: str, batch: int | None) -> tuple[np.ndarray[Any, Any], ...]:
