@@ -11,7 +11,7 @@ from typing import Final
 
 import grpc
 
-from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.devices import placements
 from pullback_server.engine.interface import Engine, Source
@@ -25,6 +25,7 @@ from pullback_server.services.calls import OpenCalls
 from pullback_server.services.capabilities import Capabilities
 from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
+from pullback_server.services.graphs import Graphs
 from pullback_server.services.health import Health
 from pullback_server.services.limits import Limits
 from pullback_server.services.reflection import add_reflection
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 _SERVICES: Final = (
     functions_pb2.DESCRIPTOR.services_by_name["FunctionService"],
     evaluation_pb2.DESCRIPTOR.services_by_name["EvaluationService"],
+    graphs_pb2.DESCRIPTOR.services_by_name["GraphService"],
     capabilities_pb2.DESCRIPTOR.services_by_name["CapabilitiesService"],
 )
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
@@ -143,6 +145,7 @@ def _grpc_server(
     servicers = (
         Functions(registry, scheduler, limits),
         Evaluation(registry, scheduler, limits),
+        Graphs(registry, scheduler, limits),
         Capabilities(engine, limits),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))

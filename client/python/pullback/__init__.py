@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ServerStartError,
         UnavailableError,
     )
+    from pullback.graphs.data import Graph
     from pullback.program.container import Program
 
 __version__: Final = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "Formula",
     "Function",
     "FunctionDetails",
+    "Graph",
     "Health",
     "InvalidArgumentError",
     "LimitExceededError",
@@ -74,6 +76,7 @@ _HOMES: Final = {
     "Client": "pullback.client",
     "Function": "pullback.client",
     "Formula": "pullback._registration",
+    "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
     "Results": "pullback._results",
     "Timing": "pullback._results",

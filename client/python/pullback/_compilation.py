@@ -60,10 +60,19 @@ def compile_request(
         InvalidArgumentError: If a want does not fit the signature, or a shared argument is unknown.
     """
     resolved = resolve(wants, signature, argnums)
-    leaves = [leaf for name in shared for leaf in signature.leaf_range(_argnum(signature, name))]
+    leaves = shared_leaves(signature, shared)
     return evaluation_pb2.CompileRequest(
         function=revision, wants=map(want_to_wire, resolved), batch=batch, shared_leaves=leaves
     )
+
+
+def shared_leaves(signature: Signature, shared: Iterable[str]) -> list[int]:
+    """The numbers of the leaves of arguments by their names.
+
+    Raises:
+        InvalidArgumentError: If an argument is unknown.
+    """
+    return [leaf for name in shared for leaf in signature.leaf_range(_argnum(signature, name))]
 
 
 def _argnum(signature: Signature, name: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from pullback._descriptions import Health
-from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
+from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -97,6 +97,9 @@ EVALUATE_STREAM: Final[
 )
 COMPILE: Final[Method[evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse]] = _method(
     "EvaluationService/Compile", evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse
+)
+GET_GRAPH: Final[Method[graphs_pb2.GetGraphRequest, graphs_pb2.GetGraphResponse]] = _method(
+    "GraphService/GetGraph", graphs_pb2.GetGraphRequest, graphs_pb2.GetGraphResponse
 )
 GET_CAPABILITIES: Final[
     Method[capabilities_pb2.GetCapabilitiesRequest, capabilities_pb2.GetCapabilitiesResponse]

@@ -44,12 +44,14 @@ from pullback._descriptions import (
     details_from_wire,
 )
 from pullback._embedded import EmbeddedServer
+from pullback._graphs import Wanted, graph_of_response, graph_request
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
     EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
+    GET_GRAPH,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
     LIST_MISSING_CONSTANTS,
@@ -63,6 +65,7 @@ from pullback._registration import Registration, Source, prepare
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
 from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.graphs.data import Graph
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
 Request = TypeVar("Request")
@@ -292,6 +295,37 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
         )
         return await self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
+
+    async def graph(
+        self,
+        of: Wanted = "value",
+        *,
+        argnums: Argnums | None = None,
+        batch: int | None = None,
+        shared: Iterable[str] = (),
+        depth: int | None = None,
+        merge: bool = False,
+        compiled: bool = False,
+        timeout: float | None = None,
+    ) -> Graph:
+        """The graph of what an evaluation would run, as `Function.graph`.
+
+        Raises:
+            LimitExceededError: If it is larger than the server gives; show less depth.
+            PullbackError: If the call fails.
+        """
+        request = graph_request(
+            self.revision,
+            self.signature,
+            of,
+            argnums=argnums,
+            batch=batch,
+            shared=shared,
+            depth=depth,
+            merge=merge,
+            compiled=compiled,
+        )
+        return graph_of_response(await self._client.call(GET_GRAPH, request, timeout))
 
     @asynccontextmanager
     async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:

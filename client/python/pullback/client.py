@@ -31,12 +31,14 @@ from pullback._descriptions import (
     details_from_wire,
 )
 from pullback._embedded import EmbeddedServer
+from pullback._graphs import Wanted, graph_of_response, graph_request
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
     EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
+    GET_GRAPH,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
     LIST_MISSING_CONSTANTS,
@@ -51,6 +53,7 @@ from pullback._stream import Stream, StreamedFunction, call_error
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
 from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.graphs.data import Graph
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
 Request = TypeVar("Request")
@@ -296,6 +299,47 @@ class Function(Transformations[Any]):
             self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
         )
         return self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
+
+    def graph(
+        self,
+        of: Wanted = "value",
+        *,
+        argnums: Argnums | None = None,
+        batch: int | None = None,
+        shared: Iterable[str] = (),
+        depth: int | None = None,
+        merge: bool = False,
+        compiled: bool = False,
+        timeout: float | None = None,
+    ) -> Graph:
+        """The graph of what an evaluation would run, with shapes and an estimate of its cost.
+
+        Args:
+            of: What is wanted: a quantity such as `grad`, a `Want`, or several that share one evaluation.
+            argnums: For wants that do not say.
+            batch: The number of points; None for a single point.
+            shared: The names of the arguments that are not batched.
+            depth: How deep into loops, branches and calls to show; 0 is not at all, None is all.
+            merge: Whether to leave out conversions, broadcasts, reshapes and their like.
+            compiled: Whether to compile, and to give the compiler's own analysis beside the estimate.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            LimitExceededError: If it is larger than the server gives; show less depth.
+            PullbackError: If the call fails.
+        """
+        request = graph_request(
+            self.revision,
+            self.signature,
+            of,
+            argnums=argnums,
+            batch=batch,
+            shared=shared,
+            depth=depth,
+            merge=merge,
+            compiled=compiled,
+        )
+        return graph_of_response(self._client.call(GET_GRAPH, request, timeout))
 
     @contextmanager
     def stream(self, *, in_flight: int = 64) -> Iterator[StreamedFunction]:

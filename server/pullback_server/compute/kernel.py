@@ -12,6 +12,7 @@ from typing import Final
 import jax
 import numpy as np
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.compute.cache import Cache
 from pullback_server.compute.compiler.arrays import Array, to_array, to_tensor
@@ -23,10 +24,12 @@ from pullback_server.compute.compiler.tiles import Tile, Tiling
 from pullback_server.compute.compiler.trace import Traced
 from pullback_server.compute.constants import Constants
 from pullback_server.compute.formats.reader import read as read_any_format
+from pullback_server.compute.graph.sketch import graph_of
 from pullback_server.compute.programs import LoadedProgram, ProgramMissingError, Read, load_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
 from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Outcome, Tensor, Timing
+from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
@@ -125,6 +128,18 @@ class Kernel:
         batched = layout_ahead(request, traced.plan)
         prepared = self._prepare(request, traced, batched)
         return cached and prepared.cached
+
+    def graph(self, query: GraphQuery) -> Graph:
+        """The graph of what an evaluation would run.
+
+        Raises:
+            ProgramMissingError: If the program is not loaded.
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, LIMIT_EXCEEDED or
+                COMPILATION_FAILED.
+        """
+        request = query.compilation
+        traced, _ = self._trace(request.digest, request.wants)
+        return graph_of(traced, layout_ahead(request, traced.plan), query)
 
     def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates, compiling first what is not compiled yet.

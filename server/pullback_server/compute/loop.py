@@ -25,6 +25,8 @@ from pullback_server.model.messages import (
     ConstantsMissing,
     Evaluate,
     Failed,
+    GetGraph,
+    GraphGiven,
     LoadConstant,
     LoadProgram,
     ProgramLoaded,
@@ -36,7 +38,7 @@ from pullback_server.model.transfer import evaluated_frame, evaluation_of
 
 _log = logging.getLogger(__name__)
 
-_REQUESTS: Final = (LoadProgram, LoadConstant, Compile, Evaluate)
+_REQUESTS: Final = (LoadProgram, LoadConstant, Compile, GetGraph, Evaluate)
 
 
 class Loop:
@@ -75,6 +77,8 @@ class Loop:
                 )
             case Compile():
                 self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._compile(request)))
+            case GetGraph():
+                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._graph(request)))
             case Evaluate():
                 self._dispatcher.evaluate(
                     _kind(request),
@@ -94,6 +98,9 @@ class Loop:
     def _compile(self, request: Compile) -> Frame:
         compilation = Compilation(request.digest, request.wants, request.points, request.shared_leaves)
         return Frame(Compiled(request.id, self._kernel.compile(compilation)))
+
+    def _graph(self, request: GetGraph) -> Frame:
+        return Frame(GraphGiven(request.id, self._kernel.graph(request.query)))
 
     def _evaluate(self, request: Evaluate, frame: Frame) -> Frame:
         evaluation = evaluation_of(request, frame.buffers)

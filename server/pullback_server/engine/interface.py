@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.graphs import GraphQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class Engine(ABC):
     @abstractmethod
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles ahead, and says whether the executable was there already."""
+
+    @abstractmethod
+    async def graph(self, query: GraphQuery) -> Graph:
+        """Gives the graph of what an evaluation would run."""
 
     @abstractmethod
     async def evaluate(self, evaluation: Evaluation) -> Outcome:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import WorkerGoneError
 from pullback_server.engine.devices import Placement
@@ -16,6 +17,7 @@ from pullback_server.engine.session import Session
 from pullback_server.engine.worker import Worker
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.graphs import GraphQuery
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -67,6 +69,10 @@ class LocalPool(Engine):
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles on one worker, and says whether the executable was there already."""
         return await self._replayed(lambda session: session.compile(compilation))
+
+    async def graph(self, query: GraphQuery) -> Graph:
+        """Has one worker give the graph of what an evaluation would run."""
+        return await self._replayed(lambda session: session.graph(query))
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates on one worker."""

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.interface import Source
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.frames import Frame, FrameError
+from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.messages import (
     Compile,
     Compiled,
@@ -19,6 +21,8 @@ from pullback_server.model.messages import (
     ConstantsMissing,
     Evaluated,
     Failed,
+    GetGraph,
+    GraphGiven,
     LoadConstant,
     LoadProgram,
     ProgramLoaded,
@@ -84,6 +88,16 @@ class Session:
         match answer.message:
             case Compiled(cached=cached):
                 return cached
+            case _:
+                raise self._break_off(f"it answers {type(answer.message).__name__}")
+
+    async def graph(self, query: GraphQuery) -> Graph:
+        """Gives the graph of what an evaluation would run."""
+        digest = query.compilation.digest
+        answer = await self._ask_about(digest, lambda id_: Frame(GetGraph(id_, query)))
+        match answer.message:
+            case GraphGiven(graph=graph):
+                return graph
             case _:
                 raise self._break_off(f"it answers {type(answer.message).__name__}")
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Timing
+from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
 
@@ -72,6 +74,20 @@ class Compiled(msgspec.Struct, frozen=True, tag=True):
     cached: bool
 
 
+class GetGraph(msgspec.Struct, frozen=True, tag=True):
+    """Front: give a graph; answered with GraphGiven, ProgramMissing or Failed."""
+
+    id: int
+    query: GraphQuery
+
+
+class GraphGiven(msgspec.Struct, frozen=True, tag=True):
+    """Worker: the graph that was asked for."""
+
+    id: int
+    graph: Graph
+
+
 class Evaluate(msgspec.Struct, frozen=True, tag=True):
     """Front: evaluate; answered with Evaluated, ProgramMissing or Failed.
 
@@ -116,6 +132,15 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     description: WorkerDescription
 
 
-Request = LoadProgram | LoadConstant | Compile | Evaluate
-Answer = ProgramLoaded | ConstantsMissing | ConstantLoaded | Compiled | Evaluated | ProgramMissing | Failed
+Request = LoadProgram | LoadConstant | Compile | GetGraph | Evaluate
+Answer = (
+    ProgramLoaded
+    | ConstantsMissing
+    | ConstantLoaded
+    | Compiled
+    | GraphGiven
+    | Evaluated
+    | ProgramMissing
+    | Failed
+)
 Message = Request | Answer | Ready

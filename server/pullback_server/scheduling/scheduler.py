@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.engine.interface import Engine
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.graphs import GraphQuery
 from pullback_server.scheduling.admission import Admission
 
 
@@ -29,6 +31,11 @@ class Scheduler:
         """Compiles ahead, and says whether the executable was there already."""
         with self._admission.admitted():
             return await self._engine.compile(compilation)
+
+    async def graph(self, query: GraphQuery) -> Graph:
+        """Gives the graph of what an evaluation would run."""
+        with self._admission.admitted():
+            return await self._engine.graph(query)
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates."""

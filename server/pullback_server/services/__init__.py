@@ -1,6 +1,7 @@
 """The gRPC services: one module each, and what they share.
 
-`functions`, `evaluation`, `capabilities`, `health` and `reflection` are the services. `binding` puts one
-on the wire and `status` is the one place where errors become gRPC status. `requests` checks what comes
-in against the signature, with `wants`, `tensors` and `sizes`; `conversion` makes messages of the model.
+`functions`, `evaluation`, `graphs`, `capabilities`, `health` and `reflection` are the services. `binding`
+puts one on the wire and `status` is the one place where errors become gRPC status. `requests` checks what
+comes in against the signature, with `wants`, `tensors` and `sizes`; `conversion` makes messages of the
+model.
 """

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import leaf_paths
-from pullback.v1 import evaluation_pb2
+from pullback.v1 import evaluation_pb2, graphs_pb2
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Tensor
 from pullback_server.model.functions import Registered
@@ -54,9 +54,11 @@ def check_evaluation(
 
 
 def check_compilation(
-    request: evaluation_pb2.CompileRequest, registered: Registered, limits: Limits
+    request: evaluation_pb2.CompileRequest | graphs_pb2.GetGraphRequest,
+    registered: Registered,
+    limits: Limits,
 ) -> Compilation:
-    """The compilation that a request asks for.
+    """The compilation that a request asks for, or would need whose graph is asked for.
 
     Raises:
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.

@@ -14,10 +14,10 @@ import pullback
 ROOT = Path(__file__).parents[3]
 
 EXPORTED = """
-Capabilities Client ConflictError DataLossError DeadlineExceededError Device Formula Function FunctionDetails
-Health InvalidArgumentError LimitExceededError Limits NotFoundError OverloadedError PermissionDeniedError
-Program PullbackError Results Revision ServerError ServerStartError Timing UnavailableError Want aio connect
-errors local
+Capabilities Client ConflictError DataLossError DeadlineExceededError Device Formula Function
+FunctionDetails Graph Health InvalidArgumentError LimitExceededError Limits NotFoundError OverloadedError
+PermissionDeniedError Program PullbackError Results Revision ServerError ServerStartError Timing
+UnavailableError Want aio connect errors local
 """
 
 

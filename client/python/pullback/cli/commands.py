@@ -7,6 +7,7 @@ import click
 import pullback as package
 from pullback.cli.evaluation import evaluate
 from pullback.cli.functions import delete, list_functions, register, show
+from pullback.cli.graphs import graph
 from pullback.cli.servers import capabilities, demo, health, serve
 
 
@@ -16,5 +17,5 @@ def pullback() -> None:
     """Gradients, Jacobians and Hessians of any function, over gRPC."""
 
 
-for _command in (serve, register, list_functions, show, evaluate, delete, health, capabilities, demo):
+for _command in (serve, register, list_functions, show, evaluate, graph, delete, health, capabilities, demo):
     pullback.add_command(_command)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 
+from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract
 from pullback_server.compute.cache import Cache, Found
 from pullback_server.compute.compiler.executable import Executable
@@ -67,13 +69,23 @@ class Compiler:
 
 def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Executable:
     """Compiles a traced plan; see `Compiler.executable`."""
-    inputs = traced.plan.inputs
-    function = traced.function
-    if batched is not None and bucket is not None:
-        axes = (*[None] * len(traced.constants), *(0 if leads else None for leads in batched))
-        function = jax.vmap(function, in_axes=axes, axis_size=bucket)
-        pairs = zip(inputs, batched, strict=True)
-        inputs = tuple(leaf.batched(bucket) if leads else leaf for leaf, leads in pairs)
+    function, inputs = staged(traced, batched, bucket)
     with failing_as(Reason.COMPILATION_FAILED, "the compiler refused the program"):
         compiled = jax.jit(function).lower(*traced.constants, *map(abstract, inputs)).compile()
     return Executable(compiled, traced.constants)
+
+
+def staged(
+    traced: Traced, batched: Batched, points: int | None
+) -> tuple[Callable[..., list[jax.Array]], tuple[TensorType, ...]]:
+    """The function of a traced plan for a layout and a number of points, and the types of its inputs.
+
+    The function takes the plan's constants before the inputs.
+    """
+    inputs = traced.plan.inputs
+    if batched is None or points is None:
+        return traced.function, inputs
+    axes = (*[None] * len(traced.constants), *(0 if leads else None for leads in batched))
+    pairs = zip(inputs, batched, strict=True)
+    leading = tuple(leaf.batched(points) if leads else leaf for leaf, leads in pairs)
+    return jax.vmap(traced.function, in_axes=axes, axis_size=points), leading

@@ -9,7 +9,7 @@ from typing import Final
 import jax
 
 from pullback.program.composites import LIBRARY, NAMESPACE, STRUCTURED, VERSION
-from pullback_server.compute.formats.stablehlo.building import Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.composites import (
     checkpoint,
     custom_derivatives,
@@ -38,7 +38,7 @@ _SCHEMAS: Final = {**LIBRARY, **STRUCTURED}
 def _composite(operation: Operation, scope: Scope) -> Emit:
     name = operation.attributes["name"]
     if name in chlo.BUILDERS:
-        return chlo.BUILDERS[name](operation, scope)
+        return _named(name, chlo.BUILDERS[name](operation, scope))
     namespace, _, own = name.partition(".")
     if namespace != NAMESPACE:
         function = jax.jit(scope.function(operation.attributes["decomposition"]).__call__)
@@ -50,7 +50,17 @@ def _composite(operation: Operation, scope: Scope) -> Emit:
             "is unknown to this server",
             "upgrade the server, or export with an older pullback",
         )
-    return TABLE[own](operation, scope, decode(operation, _SCHEMAS[own]))
+    return _named(name, TABLE[own](operation, scope, decode(operation, _SCHEMAS[own])))
+
+
+def _named(name: str, emit: Emit) -> Emit:
+    """The same under a scope of the composite's name, by which graphs tell where a rule comes from."""
+
+    def named(operands: Arrays) -> Arrays:
+        with jax.named_scope(name):
+            return emit(operands)
+
+    return named
 
 
 BUILDERS: Final[Mapping[str, Build]] = {"stablehlo.composite": _composite}
