@@ -11,12 +11,12 @@ from jax import lax
 from jax.extend.core import primitives
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Emit
+from pullback_server.compute.formats.stablehlo.libraries import lapack, solvers
 from pullback_server.compute.formats.stablehlo.operations.custom_calls.call import (
     BuildCall,
     Call,
     failures,
 )
-from pullback_server.compute.formats.stablehlo.operations.custom_calls.names import lapack, solvers
 
 
 def is_lower(call: Call) -> bool:

@@ -42,7 +42,18 @@ BUILDERS: Final[Mapping[str, BuildCall]] = dict.fromkeys(
     _call,
 )
 
-OPERATIONS: Final[Mapping[str, Build]] = dict.fromkeys(
-    ("sdy.sharding_constraint", "sdy.reshard", "sdy.propagation_barrier", "sdy.sharding_group"), _operation
-)
+
+def _manual_computation(operation: Operation, _: Scope) -> Emit:
+    raise unsupported(
+        operation.name, "says what each of several devices does", "export the function without a mesh"
+    )
+
+
+OPERATIONS: Final[Mapping[str, Build]] = {
+    **dict.fromkeys(
+        ("sdy.sharding_constraint", "sdy.reshard", "sdy.propagation_barrier", "sdy.sharding_group"),
+        _operation,
+    ),
+    "sdy.manual_computation": _manual_computation,
+}
 """The same in the dialect of Shardy."""

@@ -8,13 +8,13 @@ from typing import Final
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Emit
+from pullback_server.compute.formats.stablehlo.libraries import lapack
 from pullback_server.compute.formats.stablehlo.operations.custom_calls.call import (
     BuildCall,
     Call,
     failures,
     undefined,
 )
-from pullback_server.compute.formats.stablehlo.operations.custom_calls.names import lapack
 
 
 def _trsm(call: Call) -> Emit:

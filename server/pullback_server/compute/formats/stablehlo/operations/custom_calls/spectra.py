@@ -11,6 +11,7 @@ from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Emit
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
+from pullback_server.compute.formats.stablehlo.libraries import lapack, solvers
 from pullback_server.compute.formats.stablehlo.operations.custom_calls.call import (
     BuildCall,
     Call,
@@ -21,7 +22,6 @@ from pullback_server.compute.formats.stablehlo.operations.custom_calls.factoriza
     adjoint,
     is_lower,
 )
-from pullback_server.compute.formats.stablehlo.operations.custom_calls.names import lapack, solvers
 
 
 def _syevd(call: Call) -> Emit:
