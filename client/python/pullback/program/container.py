@@ -79,7 +79,18 @@ class JaxExport:
     names: tuple[str, ...] = ()
 
 
-Body = StableHlo | Formula | StableHloModule | JaxExport
+@dataclass(frozen=True, slots=True)
+class Onnx:
+    """A function as an ONNX model, whose signature is read from it.
+
+    Attributes:
+        model: A serialized ModelProto with all its data inside.
+    """
+
+    model: bytes
+
+
+Body = StableHlo | Formula | StableHloModule | JaxExport | Onnx
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ class Program:
 
     @property
     def format(self) -> str:
-        """The name of the body's format: `stablehlo`, `formula` or `jax_export`."""
+        """The name of the body's format: `stablehlo`, `formula`, `jax_export` or `onnx`."""
         match self.body:
             case StableHlo() | StableHloModule():
                 return "stablehlo"
@@ -132,5 +143,7 @@ class Program:
                 return "formula"
             case JaxExport():
                 return "jax_export"
+            case Onnx():
+                return "onnx"
             case _:
                 assert_never(self.body)

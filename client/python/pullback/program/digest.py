@@ -15,6 +15,7 @@ from pullback.program.container import (
     Constant,
     Formula,
     JaxExport,
+    Onnx,
     Program,
     StableHlo,
     StableHloModule,
@@ -63,6 +64,8 @@ def _program(program: Program) -> Canonical:
             arguments, body = (), ("stablehlo_module", module, names)
         case JaxExport(artifact=artifact, names=names):
             arguments, body = (), ("jax_export", artifact, names)
+        case Onnx(model=model):
+            arguments, body = (), ("onnx", model)
         case _:
             assert_never(program.body)
     return ("pullback.program", FORMAT_VERSION, arguments, body)

@@ -14,6 +14,7 @@ from pullback.program.container import (
     Constant,
     Formula,
     JaxExport,
+    Onnx,
     Producer,
     Program,
     StableHlo,
@@ -240,6 +241,8 @@ def program_to_wire(program: Program) -> program_pb2.Program:
             )
         case JaxExport(artifact=artifact, names=names):
             message.jax_export.CopyFrom(program_pb2.JaxExport(artifact=artifact, argument_names=names))
+        case Onnx(model=model):
+            message.onnx.CopyFrom(program_pb2.Onnx(model=model))
         case _:
             assert_never(program.body)
     return message
@@ -270,6 +273,8 @@ def _body(message: program_pb2.Program) -> Body:
             return StableHloModule(module.module, tuple(module.argument_names))
         case "jax_export":
             return JaxExport(message.jax_export.artifact, tuple(message.jax_export.argument_names))
+        case "onnx":
+            return Onnx(message.onnx.model)
         case _:
             raise MalformedProgramError("the program has no body in a format that this version reads")
 

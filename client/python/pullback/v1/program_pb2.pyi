@@ -9,12 +9,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Program(_message.Message):
-    __slots__ = ("format_version", "stable_hlo", "formula", "stable_hlo_module", "jax_export", "signature", "producer")
+    __slots__ = ("format_version", "stable_hlo", "formula", "stable_hlo_module", "jax_export", "onnx", "signature", "producer")
     FORMAT_VERSION_FIELD_NUMBER: _ClassVar[int]
     STABLE_HLO_FIELD_NUMBER: _ClassVar[int]
     FORMULA_FIELD_NUMBER: _ClassVar[int]
     STABLE_HLO_MODULE_FIELD_NUMBER: _ClassVar[int]
     JAX_EXPORT_FIELD_NUMBER: _ClassVar[int]
+    ONNX_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     format_version: int
@@ -22,9 +23,10 @@ class Program(_message.Message):
     formula: Formula
     stable_hlo_module: StableHloModule
     jax_export: JaxExport
+    onnx: Onnx
     signature: Signature
     producer: Producer
-    def __init__(self, format_version: _Optional[int] = ..., stable_hlo: _Optional[_Union[StableHlo, _Mapping]] = ..., formula: _Optional[_Union[Formula, _Mapping]] = ..., stable_hlo_module: _Optional[_Union[StableHloModule, _Mapping]] = ..., jax_export: _Optional[_Union[JaxExport, _Mapping]] = ..., signature: _Optional[_Union[Signature, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ...) -> None: ...
+    def __init__(self, format_version: _Optional[int] = ..., stable_hlo: _Optional[_Union[StableHlo, _Mapping]] = ..., formula: _Optional[_Union[Formula, _Mapping]] = ..., stable_hlo_module: _Optional[_Union[StableHloModule, _Mapping]] = ..., jax_export: _Optional[_Union[JaxExport, _Mapping]] = ..., onnx: _Optional[_Union[Onnx, _Mapping]] = ..., signature: _Optional[_Union[Signature, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ...) -> None: ...
 
 class StableHlo(_message.Message):
     __slots__ = ("entry", "modules", "constants")
@@ -65,6 +67,12 @@ class JaxExport(_message.Message):
     artifact: bytes
     argument_names: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, artifact: _Optional[bytes] = ..., argument_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Onnx(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: bytes
+    def __init__(self, model: _Optional[bytes] = ...) -> None: ...
 
 class Signature(_message.Message):
     __slots__ = ("arguments", "result", "result_leaves")
