@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
 
 import jax
 import numpy as np
 
 from pullback.graphs.data import Graph
-from pullback.program.tensors import TensorType
+from pullback.program.signature import Signature
 from pullback_server.compute.cache import Cache
 from pullback_server.compute.compiler.arrays import Array, to_array, to_tensor
 from pullback_server.compute.compiler.compiler import Compiler
@@ -23,16 +23,28 @@ from pullback_server.compute.compiler.run import run_batch, run_point
 from pullback_server.compute.compiler.tiles import Tile, Tiling
 from pullback_server.compute.compiler.trace import Traced
 from pullback_server.compute.constants import Constants
+from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.reader import read as read_any_format
+from pullback_server.compute.formats.reader import says_signature, with_signature
 from pullback_server.compute.graph.sketch import graph_of
-from pullback_server.compute.programs import LoadedProgram, ProgramMissingError, Read, load_program
+from pullback_server.compute.programs import (
+    LoadedProgram,
+    ProgramMissingError,
+    Read,
+    load_program,
+    parse_program,
+)
+from pullback_server.compute.symbolic import SymbolicProgram, symbolic_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
 from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Outcome, Tensor, Timing
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
+
+_Request = TypeVar("_Request", Evaluation, Compilation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,10 @@ class Kernel:
         read: Read = read_any_format,
     ) -> None:
         configure_jax()
-        self._programs: Cache[str, LoadedProgram] = Cache(program_cache_bytes, lambda program: program.nbytes)
+        self._programs: Cache[str, LoadedProgram | SymbolicProgram] = Cache(
+            program_cache_bytes, lambda program: program.nbytes
+        )
+        self._at_sizes: Cache[str, LoadedProgram] = Cache(executable_cache)
         self._constants = Constants()
         self._compiler = Compiler(executable_cache)
         self._output_bytes = output_bytes
@@ -92,7 +107,7 @@ class Kernel:
         kind = Device(_PLATFORMS.get(device.platform, device.platform), device.device_kind, device.id)
         return WorkerDescription(kind, versions)
 
-    def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+    def load(self, digest: str, program: bytes) -> Findings:
         """Reads and keeps a program; loading it again changes nothing.
 
         Args:
@@ -100,14 +115,13 @@ class Kernel:
             program: The serialized program.
 
         Returns:
-            The types of the result's leaves.
+            What was found in it.
 
         Raises:
             ConstantsMissingError: If constants of the program have to be brought first.
             ServiceError: MALFORMED_PROGRAM, FORMULA_ERROR, UNSUPPORTED_OPERATION or DIGEST_MISMATCH.
         """
-        found = self._programs.get(digest, lambda: load_program(digest, program, self._read, self._constants))
-        return found.value.results
+        return self._programs.get(digest, lambda: self._load(digest, program)).value.findings
 
     def bring(self, digest: str, data: Buffer) -> None:
         """Takes the bytes of a constant, for a program that is loaded next."""
@@ -124,6 +138,7 @@ class Kernel:
             ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, LIMIT_EXCEEDED or
                 COMPILATION_FAILED.
         """
+        request = self._at_sizes_of(request)
         traced, cached = self._trace(request.digest, request.wants)
         batched = layout_ahead(request, traced.plan)
         prepared = self._prepare(request, traced, batched)
@@ -137,7 +152,7 @@ class Kernel:
             ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, LIMIT_EXCEEDED or
                 COMPILATION_FAILED.
         """
-        request = query.compilation
+        request = self._at_sizes_of(query.compilation)
         traced, _ = self._trace(request.digest, request.wants)
         return graph_of(traced, layout_ahead(request, traced.plan), query)
 
@@ -150,6 +165,7 @@ class Kernel:
                 and EXECUTION_FAILED.
         """
         started = perf_counter()
+        evaluation = self._at_sizes_of(evaluation)
         traced, cached = self._trace(evaluation.digest, evaluation.wants)
         batched = layout_of(evaluation, traced.plan)
         inputs = [
@@ -162,9 +178,33 @@ class Kernel:
         timing = Timing(0.0 if cached and prepared.cached else ready - started, perf_counter() - ready)
         return Outcome(_by_want(traced, map(to_tensor, results)), timing)
 
+    def _load(self, digest: str, data: bytes) -> LoadedProgram | SymbolicProgram:
+        with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be read"):
+            program = with_signature(parse_program(digest, data))
+
+        def load_at(signature: Signature) -> LoadedProgram:
+            return load_program(replace(program, signature=signature), len(data), self._read, self._constants)
+
+        if not program.signature.symbols:
+            return load_at(program.signature)
+        return symbolic_program(program.signature, len(data), load_at, says_signature=says_signature(program))
+
+    def _at_sizes_of(self, request: _Request) -> _Request:
+        """The request to the program at the sizes of its symbols, which has an address of its own here."""
+        program = self._programs.find(request.digest)
+        if not isinstance(program, SymbolicProgram):
+            return request
+        if isinstance(request, Evaluation):
+            sizes = program.sizes_of([tensor.type.shape for tensor in request.arguments])
+        else:
+            sizes = request.sizes
+        address = f"{request.digest} at {dict(sizes)}"
+        self._at_sizes.get(address, lambda: program.at(sizes))
+        return replace(request, digest=address)
+
     def _trace(self, digest: str, wants: tuple[Want, ...]) -> tuple[Traced, bool]:
-        program = self._programs.find(digest)
-        if program is None:
+        program = self._at_sizes.find(digest) or self._programs.find(digest)
+        if program is None or isinstance(program, SymbolicProgram):
             raise ProgramMissingError(digest)
         found = self._compiler.trace(digest, program, wants)
         return found.value, found.cached

@@ -29,12 +29,11 @@ from pullback_server.model.messages import (
     GraphGiven,
     LoadConstant,
     LoadProgram,
-    ProgramLoaded,
     ProgramMissing,
     Ready,
     Request,
 )
-from pullback_server.model.transfer import evaluated_frame, evaluation_of
+from pullback_server.model.transfer import evaluated_frame, evaluation_of, findings_message
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class Loop:
                 assert_never(request)
 
     def _load(self, request: LoadProgram) -> Frame:
-        return Frame(ProgramLoaded(request.id, self._kernel.load(request.digest, request.program)))
+        return Frame(findings_message(request.id, self._kernel.load(request.digest, request.program)))
 
     def _bring(self, request: LoadConstant, frame: Frame) -> Frame:
         (data,) = frame.buffers
@@ -96,7 +95,9 @@ class Loop:
         return Frame(ConstantLoaded(request.id))
 
     def _compile(self, request: Compile) -> Frame:
-        compilation = Compilation(request.digest, request.wants, request.points, request.shared_leaves)
+        compilation = Compilation(
+            request.digest, request.wants, request.points, request.shared_leaves, request.sizes
+        )
         return Frame(Compiled(request.id, self._kernel.compile(compilation)))
 
     def _graph(self, request: GetGraph) -> Frame:

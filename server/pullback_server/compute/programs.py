@@ -19,7 +19,9 @@ from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.constants import Constants
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.lifted import Lifted, Traceable
+from pullback_server.compute.formats.reader import says_signature
 from pullback_server.errors import Reason, service_error
+from pullback_server.model.functions import Findings
 
 Read = Callable[[Program], Lifted]
 Function = Callable[..., Sequence[jax.Array]]
@@ -49,6 +51,7 @@ class LoadedProgram:
         signature: What goes in and what comes out.
         results: The types of the result's leaves.
         nbytes: The size of the serialized program and of its constants.
+        says_signature: Whether the signature was read from the program's body.
     """
 
     function: Function
@@ -56,23 +59,23 @@ class LoadedProgram:
     signature: Signature
     results: tuple[TensorType, ...]
     nbytes: int
+    says_signature: bool = False
+
+    @property
+    def findings(self) -> Findings:
+        """What was found in the program."""
+        return Findings(self.results, self.signature if self.says_signature else None)
 
 
-def load_program(digest: str, data: bytes, read: Read, constants: Constants | None = None) -> LoadedProgram:
-    """Reads and traces a serialized program.
-
-    It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again. Where
-    its format has another function for reverse mode, that is traced once, too, when it is first needed.
+def parse_program(digest: str, data: bytes) -> Program:
+    """The program of serialized bytes.
 
     Args:
-        digest: The digest that the program should have.
+        digest: The digest that it should have.
         data: The serialized program.
-        read: Reads a program into a function of flat leaves, followed by the program's constants.
-        constants: Where constants come from.
 
     Raises:
-        ConstantsMissingError: If constants of the program have to be brought first.
-        ServiceError: MALFORMED_PROGRAM, DIGEST_MISMATCH, or what `read` says.
+        ServiceError: MALFORMED_PROGRAM or DIGEST_MISMATCH.
     """
     program = _parse(data)
     actual = digest_of(program)
@@ -83,11 +86,32 @@ def load_program(digest: str, data: bytes, read: Read, constants: Constants | No
             expected=digest,
             actual=actual,
         )
+    return program
+
+
+def load_program(
+    program: Program, nbytes: int, read: Read, constants: Constants | None = None
+) -> LoadedProgram:
+    """Reads and traces a program whose signature has no symbols.
+
+    It is traced once, into a jaxpr: derivatives are taken of that, and the format is not walked again. Where
+    its format has another function for reverse mode, that is traced once, too, when it is first needed.
+
+    Args:
+        program: The program, with the signature that its body says.
+        nbytes: The size of the serialized program.
+        read: Reads a program into a function of flat leaves, followed by the program's constants.
+        constants: Where constants come from.
+
+    Raises:
+        ConstantsMissingError: If constants of the program have to be brought first.
+        ServiceError: MALFORMED_PROGRAM, or what `read` says.
+    """
     used = program.body.constants if isinstance(program.body, StableHlo) else ()
     constants = constants or Constants()
     arrays = constants.give(used)
     try:
-        return _trace(program, read, arrays, len(data))
+        return _trace(program, read, arrays, nbytes)
     finally:
         constants.release(used)
 
@@ -112,7 +136,7 @@ def _trace(program: Program, read: Read, constants: tuple[jax.Array, ...], nbyte
         return _traced(lifted.reverse, program.signature, constants)[0]
 
     nbytes += sum(constant.nbytes for constant in constants)
-    return LoadedProgram(function, reversible, program.signature, results, nbytes)
+    return LoadedProgram(function, reversible, program.signature, results, nbytes, says_signature(program))
 
 
 def _traced(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pullback.graphs.data import Graph
-from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 
 
@@ -74,7 +74,7 @@ class Engine(ABC):
         """Ends all workers; nothing of them is left when this returns."""
 
     @abstractmethod
-    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+    async def load(self, digest: str, program: bytes) -> Findings:
         """Has a worker read and trace a program.
 
         Args:
@@ -82,7 +82,7 @@ class Engine(ABC):
             program: The serialized program.
 
         Returns:
-            The types of the leaves of its result.
+            What is found in it.
         """
 
     @abstractmethod

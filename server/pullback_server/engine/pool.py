@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from pullback.graphs.data import Graph
-from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import WorkerGoneError
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Engine, Source, WorkerStatus
@@ -17,6 +16,7 @@ from pullback_server.engine.session import Session
 from pullback_server.engine.worker import Worker
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class LocalPool(Engine):
         """Returns when the state of a worker has changed since this was called."""
         await self._change.wait()
 
-    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
+    async def load(self, digest: str, program: bytes) -> Findings:
         """Has one worker read and trace a program; the others get it when they need it."""
         return await self._replayed(lambda session: session.load(digest, program))
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from pullback.graphs.data import Graph
-from pullback.program.tensors import TensorType
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.interface import Source
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.frames import Frame, FrameError
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.messages import (
     Compile,
@@ -28,7 +28,7 @@ from pullback_server.model.messages import (
     ProgramLoaded,
     ProgramMissing,
 )
-from pullback_server.model.transfer import evaluate_frame, outcome_of
+from pullback_server.model.transfer import evaluate_frame, findings_of, outcome_of
 
 _PROVISIONS: Final = 3
 
@@ -59,19 +59,25 @@ class Session:
         """How many requests wait for their answers."""
         return self._channel.in_flight
 
-    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
-        """Has the worker read and trace a program; gives the types of its result's leaves."""
+    async def load(self, digest: str, program: bytes) -> Findings:
+        """Has the worker read and trace a program; gives what it finds."""
         for _ in range(_PROVISIONS):
             answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program)))
             match answer.message:
-                case ProgramLoaded(result=result):
-                    return result
+                case ProgramLoaded() as message:
+                    return self._findings(message)
                 case ConstantsMissing(digests=digests):
                     for constant in digests:
                         await self._bring(constant)
                 case _:
                     raise self._break_off(f"it answers {type(answer.message).__name__}")
         raise self._too_little_memory(digest)
+
+    def _findings(self, message: ProgramLoaded) -> Findings:
+        try:
+            return findings_of(message)
+        except FrameError as error:
+            raise self._break_off(str(error)) from error
 
     async def _bring(self, digest: str) -> None:
         data = await self._source.constant(digest)
@@ -81,7 +87,7 @@ class Session:
 
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles, and says whether the executable was there already."""
-        fields = (compilation.wants, compilation.points, compilation.shared_leaves)
+        fields = (compilation.wants, compilation.points, compilation.shared_leaves, compilation.sizes)
         answer = await self._ask_about(
             compilation.digest, lambda id_: Frame(Compile(id_, compilation.digest, *fields))
         )
@@ -145,7 +151,7 @@ class Session:
             task.add_done_callback(lambda _: self._provisions.pop(digest, None))
         await asyncio.shield(task)
 
-    async def _fetch(self, digest: str) -> tuple[TensorType, ...]:
+    async def _fetch(self, digest: str) -> Findings:
         return await self.load(digest, await self._source.program(digest))
 
     def _failure(self, reason: str, message: str, metadata: dict[str, str]) -> Exception:

@@ -79,9 +79,11 @@ class Compilation:
         wants: What will be wanted together.
         points: The size of the batch; None for a point.
         shared_leaves: For a batch: the leaves of the arguments that will not be batched.
+        sizes: The sizes of the program's symbols, in the order of their names.
     """
 
     digest: str
     wants: tuple[Want, ...]
     points: int | None = None
     shared_leaves: tuple[int, ...] = ()
+    sizes: tuple[tuple[str, int], ...] = ()

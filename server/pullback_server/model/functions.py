@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pullback.program.container import Producer
 from pullback.program.signature import Signature
+from pullback.program.tensors import TensorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,19 @@ class Function:
     def current_revision(self) -> Revision:
         """The revision that the bare name means."""
         return next(revision for revision in self.revisions if revision.digest == self.current)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a worker finds in a program.
+
+    Attributes:
+        result: The types of the result's leaves.
+        signature: What goes in and what comes out, of a program that says it itself; None of others.
+    """
+
+    result: tuple[TensorType, ...]
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)

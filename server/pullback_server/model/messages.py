@@ -38,10 +38,17 @@ class LoadConstant(msgspec.Struct, frozen=True, tag=True):
 
 
 class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
-    """Worker: the program is readable and traceable, and these are the types of its result's leaves."""
+    """Worker: the program is readable and traceable.
+
+    Attributes:
+        id: The number of the request.
+        result: The types of the leaves of its result.
+        signature: The serialized signature of a program that says it itself; empty for others.
+    """
 
     id: int
     result: tuple[TensorType, ...]
+    signature: bytes = b""
 
 
 class ConstantsMissing(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +72,7 @@ class Compile(msgspec.Struct, frozen=True, tag=True):
     wants: tuple[Want, ...]
     points: int | None
     shared_leaves: tuple[int, ...]
+    sizes: tuple[tuple[str, int], ...] = ()
 
 
 class Compiled(msgspec.Struct, frozen=True, tag=True):

@@ -1,4 +1,4 @@
-"""Evaluations and their outcomes as frames, and back.
+"""Evaluations, their outcomes and what is found in programs as frames, and back.
 
 What came from the other process is checked here: each buffer must have the length of its type.
 """
@@ -8,10 +8,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+from google.protobuf.message import DecodeError
+
+from pullback.program.errors import ProgramError
 from pullback.program.tensors import TensorType
+from pullback.program.wire import signature_from_wire, signature_to_wire
+from pullback.v1 import program_pb2
 from pullback_server.model.evaluation import Buffer, Evaluation, Outcome, Tensor
 from pullback_server.model.frames import Frame, FrameError
-from pullback_server.model.messages import Evaluate, Evaluated
+from pullback_server.model.functions import Findings
+from pullback_server.model.messages import Evaluate, Evaluated, ProgramLoaded
 
 
 def evaluate_frame(id_: int, evaluation: Evaluation) -> Frame:
@@ -48,6 +54,29 @@ def outcome_of(message: Evaluated, buffers: Sequence[Buffer]) -> Outcome:
         FrameError: If the buffers are not those of the message's types.
     """
     return Outcome(_tensors(message.results, buffers), message.timing)
+
+
+def findings_message(id_: int, findings: Findings) -> ProgramLoaded:
+    """The answer to a request to load a program."""
+    signature = findings.signature
+    return ProgramLoaded(
+        id_, findings.result, signature_to_wire(signature).SerializeToString() if signature else b""
+    )
+
+
+def findings_of(message: ProgramLoaded) -> Findings:
+    """What an answer tells about a program.
+
+    Raises:
+        FrameError: If the signature is none.
+    """
+    if not message.signature:
+        return Findings(message.result)
+    try:
+        signature = signature_from_wire(program_pb2.Signature.FromString(message.signature))
+    except (DecodeError, ProgramError) as error:
+        raise FrameError(f"a program was loaded with a signature that cannot be read: {error}") from error
+    return Findings(message.result, signature)
 
 
 def _types(tensors: Iterable[Tensor]) -> tuple[TensorType, ...]:

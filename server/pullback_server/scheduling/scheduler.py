@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pullback.graphs.data import Graph
-from pullback.program.tensors import TensorType
 from pullback_server.engine.interface import Engine
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.scheduling.admission import Admission
 
@@ -22,8 +22,8 @@ class Scheduler:
         self._engine = engine
         self._admission = admission
 
-    async def load(self, digest: str, program: bytes) -> tuple[TensorType, ...]:
-        """Has a program read and traced; gives the types of its result's leaves."""
+    async def load(self, digest: str, program: bytes) -> Findings:
+        """Has a program read and traced; gives what is found."""
         with self._admission.admitted():
             return await self._engine.load(digest, program)
 

@@ -11,11 +11,11 @@ from pullback.program.container import Program
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
 from pullback.program.signature import Result
-from pullback.program.tensors import TensorType
 from pullback.program.trees import LEAF
 from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes
 from pullback.v1 import functions_pb2 as pb
 from pullback_server.errors import Reason, RequestError, ServiceError, service_error
+from pullback_server.model.functions import Findings
 from pullback_server.registry.names import is_digest, parse_function_name, parse_name
 from pullback_server.registry.pages import decode_token, page_size
 from pullback_server.registry.registry import Registration, Registry
@@ -139,11 +139,11 @@ class Functions:
     async def _validated(self, program: Program, digest: str) -> Program:
         """The program with the result that a worker found; an upload that it refuses is discarded."""
         try:
-            leaves = await self._scheduler.load(digest, program_to_bytes(program))
+            findings = await self._scheduler.load(digest, program_to_bytes(program))
         except RequestError:
             await asyncio.to_thread(self._registry.discard_upload, digest, program.constants)
             raise
-        return _with_result(program, leaves)
+        return _completed(program, findings)
 
     def _check_program_size(self, size: int) -> None:
         limit = self._limits.program_bytes
@@ -152,11 +152,16 @@ class Functions:
             raise exceeded(f"the program has {size} bytes", size, limit, "max_program_bytes", advice)
 
 
-def _with_result(program: Program, leaves: tuple[TensorType, ...]) -> Program:
-    """A formula's signature has no result before a worker has read it; it is one array."""
+def _completed(program: Program, findings: Findings) -> Program:
+    """The program with the part of its signature that only a worker can find.
+
+    That is all of it for a program that says it itself, and the result of a formula, which is one array.
+    """
+    if findings.signature is not None:
+        return replace(program, signature=findings.signature)
     if program.signature.result is not None:
         return program
-    return replace(program, signature=replace(program.signature, result=Result(LEAF, leaves)))
+    return replace(program, signature=replace(program.signature, result=Result(LEAF, findings.result)))
 
 
 def _digest_of_bytes(data: bytes) -> str:

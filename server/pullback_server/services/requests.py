@@ -18,6 +18,7 @@ from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
 from pullback_server.services.limits import Limits, exceeded
 from pullback_server.services.sizes import result_bytes
+from pullback_server.services.symbols import signature_at_sizes, signature_of_arguments
 from pullback_server.services.tensors import Checked, Expected, check_tensors, common_points
 from pullback_server.services.wants import check_wants
 
@@ -36,7 +37,7 @@ def check_evaluation(
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, ARGUMENT_COUNT_MISMATCH,
             ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or LIMIT_EXCEEDED.
     """
-    signature = registered.signature
+    signature = signature_of_arguments(registered.signature, request.arguments)
     wants = check_wants(request.wants, signature, limits.derivative_order)
     arguments = check_tensors("arguments", request.arguments, _argument_leaves(signature))
     tangents = check_tensors("tangents", request.tangents, _tangents(wants, signature))
@@ -63,7 +64,7 @@ def check_compilation(
     Raises:
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.
     """
-    signature = registered.signature
+    signature, sizes = signature_at_sizes(registered.signature, request.sizes)
     wants = check_wants(request.wants, signature, limits.derivative_order)
     points = request.batch if request.HasField("batch") else None
     if points is not None and points < 0:
@@ -77,7 +78,7 @@ def check_compilation(
             f"from 0 to {count - 1}",
         )
     _check_size(wants, signature, points, limits)
-    return Compilation(registered.revision.digest, wants, points, shared)
+    return Compilation(registered.revision.digest, wants, points, shared, sizes)
 
 
 def _argument_leaves(signature: Signature) -> list[Expected]:

@@ -23,7 +23,7 @@ X = np.linspace(0.0, 1.0, 3)
 def test_load_gives_the_types_of_the_result(bench: Any) -> None:
     """The leaves of a tree, in the order of its sorted keys."""
     loaded = bench.kernel.load(*bench.program(lambda x: {"b": x[0] > 0, "a": (x, jnp.float32(1))}, X))
-    assert loaded == tuple(map(parse_tensor_type, ("f64[3]", "f32[]", "i1[]")))
+    assert loaded.result == tuple(map(parse_tensor_type, ("f64[3]", "f32[]", "i1[]")))
 
 
 def test_loading_again_changes_nothing(make_bench: Any) -> None:

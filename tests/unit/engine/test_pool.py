@@ -101,7 +101,7 @@ async def test_program_that_is_nowhere(pool: Pool, evaluation: Make) -> None:
 async def test_load_and_compile(pool: Pool) -> None:
     """Loading gives the result's types or the worker's refusal; compiling says whether it was cached."""
     async with pool() as engine:
-        assert await engine.load("a", b"1234567") == (TensorType(ElementType.F64, (7,)),)
+        assert (await engine.load("a", b"1234567")).result == (TensorType(ElementType.F64, (7,)),)
         with pytest.raises(RequestError, match="this is bad") as caught:
             await engine.load("b", b"bad")
         assert (caught.value.reason, caught.value.metadata) == (Reason.MALFORMED_PROGRAM, {"line": "1"})

@@ -111,16 +111,25 @@ class EvaluateStreamResponse(_message.Message):
     def __init__(self, id: _Optional[int] = ..., response: _Optional[_Union[EvaluateResponse, _Mapping]] = ..., error: _Optional[_Union[_errors_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class CompileRequest(_message.Message):
-    __slots__ = ("function", "wants", "batch", "shared_leaves")
+    __slots__ = ("function", "wants", "batch", "shared_leaves", "sizes")
+    class SizesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     SHARED_LEAVES_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
     function: str
     wants: _containers.RepeatedCompositeFieldContainer[Want]
     batch: int
     shared_leaves: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., batch: _Optional[int] = ..., shared_leaves: _Optional[_Iterable[int]] = ...) -> None: ...
+    sizes: _containers.ScalarMap[str, int]
+    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., batch: _Optional[int] = ..., shared_leaves: _Optional[_Iterable[int]] = ..., sizes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class CompileResponse(_message.Message):
     __slots__ = ("state", "elapsed", "cached")

@@ -32,7 +32,7 @@ SIGNATURE = Signature((Argument("x", LEAF, (parse_tensor_type("f64[4]"),)),))
 def test_every_format_is_read(want: Any, close: Any, program: Program) -> None:
     """A formula and a StableHLO module of the same function have the same gradient."""
     kernel = Kernel()
-    assert kernel.load(digest(program), program_to_bytes(program)) == (parse_tensor_type("f64[]"),)
+    assert kernel.load(digest(program), program_to_bytes(program)).result == (parse_tensor_type("f64[]"),)
     outcome = kernel.evaluate(Evaluation(digest(program), (want("gradient"),), (to_tensor(X),)))
     close([to_array(tensor) for tensor in outcome.results[0]], jax.grad(lambda x: jnp.sum(x**3))(X))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pullback_server.compute.planner.plan import plan
-from pullback_server.compute.programs import load_program
+from pullback_server.compute.programs import load_program, parse_program
 
 X = np.linspace(0.1, 0.9, 3)
 
@@ -33,7 +33,7 @@ def equations(jaxpr: Any) -> Iterator[Any]:
 
 def primals(bench: Any, wants: list[Any]) -> int:
     """How often the function is evaluated to give `wants`."""
-    planned = plan(load_program(*bench.program(f, X), bench.read), tuple(wants))
+    planned = plan(load_program(parse_program(*bench.program(f, X)), 0, bench.read), tuple(wants))
     inputs = [jax.ShapeDtypeStruct(leaf.shape, leaf.element.dtype) for leaf in planned.inputs]
     jaxpr = jax.make_jaxpr(planned)(*inputs)
     return sum(equation.primitive.name == "exp" for equation in equations(jaxpr.jaxpr))

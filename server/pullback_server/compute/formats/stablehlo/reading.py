@@ -1,7 +1,7 @@
 """From MLIR to plain data.
 
-The only module of the server that touches MLIR. What it parses was written by strangers, and MLIR can
-crash on it: that is why this runs in workers only.
+With `refinement` and `specialization` the only module of the server that touches MLIR. What it parses was
+written by strangers, and MLIR can crash on it: that is why this runs in workers only.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Module:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._module = refined(_parse(data))
+        self._module = refined(parse_module(data))
         self._functions: dict[str, Any] = {
             operation.attributes["sym_name"].value: operation
             for operation in self._module.body.operations
@@ -76,7 +76,12 @@ class Module:
         return _Reader().block(region)
 
 
-def _parse(data: bytes) -> Any:
+def parse_module(data: bytes) -> Any:
+    """A module as MLIR has it, in a context of its own.
+
+    Raises:
+        ServiceError: MALFORMED_PROGRAM if MLIR cannot read it.
+    """
     try:
         return _module(_context(), data)
     except (ValueError, ir.MLIRError) as error:
