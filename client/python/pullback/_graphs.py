@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from pullback._compilation import shared_leaves
@@ -25,6 +25,7 @@ def graph_request(
     argnums: Argnums | None,
     batch: int | None,
     shared: Iterable[str],
+    sizes: Mapping[str, int] | None,
     depth: int | None,
     merge: bool,
     compiled: bool,
@@ -38,6 +39,7 @@ def graph_request(
         argnums: For wants that do not say.
         batch: The number of points; None for a single point.
         shared: The names of the arguments that are not batched.
+        sizes: The sizes of the signature's symbols, where it has some.
         depth: How deep regions are shown; None is all.
         merge: Whether to leave out what is trivial.
         compiled: Whether to ask for the compiler's own analysis.
@@ -54,6 +56,7 @@ def graph_request(
         wants=map(want_to_wire, resolved),
         batch=batch,
         shared_leaves=shared_leaves(signature, shared),
+        sizes=sizes or {},
         depth=depth,
         merge_trivial=merge,
         compiled_cost=compiled,

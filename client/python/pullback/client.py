@@ -307,6 +307,7 @@ class Function(Transformations[Any]):
         argnums: Argnums | None = None,
         batch: int | None = None,
         shared: Iterable[str] = (),
+        sizes: Mapping[str, int] | None = None,
         depth: int | None = None,
         merge: bool = False,
         compiled: bool = False,
@@ -319,6 +320,7 @@ class Function(Transformations[Any]):
             argnums: For wants that do not say.
             batch: The number of points; None for a single point.
             shared: The names of the arguments that are not batched.
+            sizes: The sizes of the signature's symbols, where it has some.
             depth: How deep into loops, branches and calls to show; 0 is not at all, None is all.
             merge: Whether to leave out conversions, broadcasts, reshapes and their like.
             compiled: Whether to compile, and to give the compiler's own analysis beside the estimate.
@@ -335,6 +337,7 @@ class Function(Transformations[Any]):
             argnums=argnums,
             batch=batch,
             shared=shared,
+            sizes=sizes,
             depth=depth,
             merge=merge,
             compiled=compiled,

@@ -10,7 +10,7 @@ import click
 
 from pullback._wants import Quantity, Want
 from pullback.cli.connection import connected, json_option, server_option
-from pullback.cli.values import parse_argnums
+from pullback.cli.values import parse_argnums, parse_sizes
 from pullback.graphs.data import Graph
 from pullback.graphs.drawing import DrawingError
 
@@ -43,6 +43,9 @@ pullback graph loss --of hessian --depth 0 --merge --compiled"""
     "--shared", multiple=True, metavar="ARGUMENT", help="With --batch: an argument that is not batched."
 )
 @click.option(
+    "--size", "sizes", multiple=True, metavar="SYMBOL=N", help="The size of a symbol of the signature."
+)
+@click.option(
     "--depth", type=click.IntRange(min=0), help="How deep into loops, branches and calls; 0 is not."
 )
 @click.option("--merge", is_flag=True, help="Leave out conversions, broadcasts, reshapes and their like.")
@@ -62,6 +65,7 @@ def graph(
     order: int | None,
     batch: int | None,
     shared: tuple[str, ...],
+    sizes: tuple[str, ...],
     depth: int | None,
     merge: bool,
     compiled: bool,
@@ -77,6 +81,7 @@ def graph(
             argnums=parse_argnums(argnums),
             batch=batch,
             shared=shared,
+            sizes=parse_sizes(sizes),
             depth=depth,
             merge=merge,
             compiled=compiled,

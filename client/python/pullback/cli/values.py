@@ -149,3 +149,16 @@ def parse_labels(texts: Iterable[str]) -> dict[str, str]:
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r} is no label; write it like key=value", param_hint="--label")
     return {key: value for key, _, value in pairs}
+
+
+def parse_sizes(texts: Iterable[str]) -> dict[str, int]:
+    """Reads `n=8`.
+
+    Raises:
+        BadParameter: If a text is not of this form.
+    """
+    pairs = [text.partition("=") for text in texts]
+    wrong = ["".join(pair) for pair in pairs if not (pair[0].isidentifier() and pair[2].isdecimal())]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is no size; write it like n=8", param_hint="--size")
+    return {name: int(size) for name, _, size in pairs}

@@ -26,41 +26,45 @@ from pullback.v1 import evaluation_pb2 as pullback_dot_v1_dot_evaluation__pb2
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pullback/v1/graphs.proto\x12\x0bpullback.v1\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"\xc6\x01\n\x0fGetGraphRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12\x12\n\x05\x62\x61tch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rshared_leaves\x18\x04 \x03(\r\x12\x12\n\x05\x64\x65pth\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x15\n\rmerge_trivial\x18\x06 \x01(\x08\x12\x15\n\rcompiled_cost\x18\x07 \x01(\x08\x42\x08\n\x06_batchB\x08\n\x06_depth\"G\n\x10GetGraphResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12!\n\x05graph\x18\x02 \x01(\x0b\x32\x12.pullback.v1.Graph\"\xdd\x01\n\x05Graph\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.pullback.v1.Node\x12 \n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Edge\x12$\n\x07regions\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Region\x12 \n\x05total\x18\x04 \x01(\x0b\x32\x11.pullback.v1.Cost\x12\x11\n\tuncounted\x18\x05 \x03(\t\x12(\n\x08\x63ompiled\x18\x06 \x01(\x0b\x32\x11.pullback.v1.CostH\x00\x88\x01\x01\x42\x0b\n\t_compiled\"\x98\x04\n\x04Node\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.pullback.v1.Node.Kind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\r\x12(\n\x07results\x18\x04 \x03(\x0b\x32\x17.pullback.v1.TensorType\x12\x1f\n\x04\x63ost\x18\x05 \x01(\x0b\x32\x11.pullback.v1.Cost\x12\x0c\n\x04runs\x18\x06 \x01(\x03\x12\r\n\x05scope\x18\x07 \x01(\t\x12\x35\n\nattributes\x18\x08 \x03(\x0b\x32!.pullback.v1.Node.AttributesEntry\x12\x31\n\x08literals\x18\t \x03(\x0b\x32\x1f.pullback.v1.Node.LiteralsEntry\x12$\n\x04rule\x18\n \x01(\x0b\x32\x11.pullback.v1.RuleH\x00\x88\x01\x01\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rLiteralsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"g\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_ARGUMENT\x10\x01\x12\x11\n\rKIND_CONSTANT\x10\x02\x12\x12\n\x0eKIND_OPERATION\x10\x03\x12\x0f\n\x0bKIND_RESULT\x10\x04\x42\x07\n\x05_rule\"\x9c\x01\n\x04Rule\x12(\n\x06origin\x18\x01 \x01(\x0e\x32\x18.pullback.v1.Rule.Origin\x12\x0c\n\x04name\x18\x02 \x01(\t\"\\\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_EXPORTED\x10\x01\x12\x12\n\x0eORIGIN_LIBRARY\x10\x02\x12\x11\n\rORIGIN_LIFTED\x10\x03\"G\n\x04\x45\x64ge\x12\x0e\n\x06source\x18\x01 \x01(\r\x12\x0e\n\x06result\x18\x02 \x01(\r\x12\x0e\n\x06target\x18\x03 \x01(\r\x12\x0f\n\x07operand\x18\x04 \x01(\r\"R\n\x06Region\x12\x12\n\x05owner\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\x05trips\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_ownerB\x08\n\x06_trips\"Y\n\x04\x43ost\x12\r\n\x05\x66lops\x18\x01 \x01(\x03\x12\x17\n\x0ftranscendentals\x18\x02 \x01(\x03\x12\x12\n\nbytes_read\x18\x03 \x01(\x03\x12\x15\n\rbytes_written\x18\x04 \x01(\x03\x32W\n\x0cGraphService\x12G\n\x08GetGraph\x12\x1c.pullback.v1.GetGraphRequest\x1a\x1d.pullback.v1.GetGraphResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pullback/v1/graphs.proto\x12\x0bpullback.v1\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"\xac\x02\n\x0fGetGraphRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12\x12\n\x05\x62\x61tch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rshared_leaves\x18\x04 \x03(\r\x12\x12\n\x05\x64\x65pth\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x15\n\rmerge_trivial\x18\x06 \x01(\x08\x12\x15\n\rcompiled_cost\x18\x07 \x01(\x08\x12\x36\n\x05sizes\x18\x08 \x03(\x0b\x32\'.pullback.v1.GetGraphRequest.SizesEntry\x1a,\n\nSizesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x08\n\x06_batchB\x08\n\x06_depth\"G\n\x10GetGraphResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12!\n\x05graph\x18\x02 \x01(\x0b\x32\x12.pullback.v1.Graph\"\xdd\x01\n\x05Graph\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.pullback.v1.Node\x12 \n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Edge\x12$\n\x07regions\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Region\x12 \n\x05total\x18\x04 \x01(\x0b\x32\x11.pullback.v1.Cost\x12\x11\n\tuncounted\x18\x05 \x03(\t\x12(\n\x08\x63ompiled\x18\x06 \x01(\x0b\x32\x11.pullback.v1.CostH\x00\x88\x01\x01\x42\x0b\n\t_compiled\"\x98\x04\n\x04Node\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.pullback.v1.Node.Kind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\r\x12(\n\x07results\x18\x04 \x03(\x0b\x32\x17.pullback.v1.TensorType\x12\x1f\n\x04\x63ost\x18\x05 \x01(\x0b\x32\x11.pullback.v1.Cost\x12\x0c\n\x04runs\x18\x06 \x01(\x03\x12\r\n\x05scope\x18\x07 \x01(\t\x12\x35\n\nattributes\x18\x08 \x03(\x0b\x32!.pullback.v1.Node.AttributesEntry\x12\x31\n\x08literals\x18\t \x03(\x0b\x32\x1f.pullback.v1.Node.LiteralsEntry\x12$\n\x04rule\x18\n \x01(\x0b\x32\x11.pullback.v1.RuleH\x00\x88\x01\x01\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rLiteralsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"g\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_ARGUMENT\x10\x01\x12\x11\n\rKIND_CONSTANT\x10\x02\x12\x12\n\x0eKIND_OPERATION\x10\x03\x12\x0f\n\x0bKIND_RESULT\x10\x04\x42\x07\n\x05_rule\"\x9c\x01\n\x04Rule\x12(\n\x06origin\x18\x01 \x01(\x0e\x32\x18.pullback.v1.Rule.Origin\x12\x0c\n\x04name\x18\x02 \x01(\t\"\\\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n\x0fORIGIN_EXPORTED\x10\x01\x12\x12\n\x0eORIGIN_LIBRARY\x10\x02\x12\x11\n\rORIGIN_LIFTED\x10\x03\"G\n\x04\x45\x64ge\x12\x0e\n\x06source\x18\x01 \x01(\r\x12\x0e\n\x06result\x18\x02 \x01(\r\x12\x0e\n\x06target\x18\x03 \x01(\r\x12\x0f\n\x07operand\x18\x04 \x01(\r\"R\n\x06Region\x12\x12\n\x05owner\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\x05trips\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_ownerB\x08\n\x06_trips\"Y\n\x04\x43ost\x12\r\n\x05\x66lops\x18\x01 \x01(\x03\x12\x17\n\x0ftranscendentals\x18\x02 \x01(\x03\x12\x12\n\nbytes_read\x18\x03 \x01(\x03\x12\x15\n\rbytes_written\x18\x04 \x01(\x03\x32W\n\x0cGraphService\x12G\n\x08GetGraph\x12\x1c.pullback.v1.GetGraphRequest\x1a\x1d.pullback.v1.GetGraphResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pullback.v1.graphs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETGRAPHREQUEST_SIZESENTRY']._loaded_options = None
+  _globals['_GETGRAPHREQUEST_SIZESENTRY']._serialized_options = b'8\001'
   _globals['_NODE_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_NODE_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_NODE_LITERALSENTRY']._loaded_options = None
   _globals['_NODE_LITERALSENTRY']._serialized_options = b'8\001'
   _globals['_GETGRAPHREQUEST']._serialized_start=98
-  _globals['_GETGRAPHREQUEST']._serialized_end=296
-  _globals['_GETGRAPHRESPONSE']._serialized_start=298
-  _globals['_GETGRAPHRESPONSE']._serialized_end=369
-  _globals['_GRAPH']._serialized_start=372
-  _globals['_GRAPH']._serialized_end=593
-  _globals['_NODE']._serialized_start=596
-  _globals['_NODE']._serialized_end=1132
-  _globals['_NODE_ATTRIBUTESENTRY']._serialized_start=920
-  _globals['_NODE_ATTRIBUTESENTRY']._serialized_end=969
-  _globals['_NODE_LITERALSENTRY']._serialized_start=971
-  _globals['_NODE_LITERALSENTRY']._serialized_end=1018
-  _globals['_NODE_KIND']._serialized_start=1020
-  _globals['_NODE_KIND']._serialized_end=1123
-  _globals['_RULE']._serialized_start=1135
-  _globals['_RULE']._serialized_end=1291
-  _globals['_RULE_ORIGIN']._serialized_start=1199
-  _globals['_RULE_ORIGIN']._serialized_end=1291
-  _globals['_EDGE']._serialized_start=1293
-  _globals['_EDGE']._serialized_end=1364
-  _globals['_REGION']._serialized_start=1366
-  _globals['_REGION']._serialized_end=1448
-  _globals['_COST']._serialized_start=1450
-  _globals['_COST']._serialized_end=1539
-  _globals['_GRAPHSERVICE']._serialized_start=1541
-  _globals['_GRAPHSERVICE']._serialized_end=1628
+  _globals['_GETGRAPHREQUEST']._serialized_end=398
+  _globals['_GETGRAPHREQUEST_SIZESENTRY']._serialized_start=334
+  _globals['_GETGRAPHREQUEST_SIZESENTRY']._serialized_end=378
+  _globals['_GETGRAPHRESPONSE']._serialized_start=400
+  _globals['_GETGRAPHRESPONSE']._serialized_end=471
+  _globals['_GRAPH']._serialized_start=474
+  _globals['_GRAPH']._serialized_end=695
+  _globals['_NODE']._serialized_start=698
+  _globals['_NODE']._serialized_end=1234
+  _globals['_NODE_ATTRIBUTESENTRY']._serialized_start=1022
+  _globals['_NODE_ATTRIBUTESENTRY']._serialized_end=1071
+  _globals['_NODE_LITERALSENTRY']._serialized_start=1073
+  _globals['_NODE_LITERALSENTRY']._serialized_end=1120
+  _globals['_NODE_KIND']._serialized_start=1122
+  _globals['_NODE_KIND']._serialized_end=1225
+  _globals['_RULE']._serialized_start=1237
+  _globals['_RULE']._serialized_end=1393
+  _globals['_RULE_ORIGIN']._serialized_start=1301
+  _globals['_RULE_ORIGIN']._serialized_end=1393
+  _globals['_EDGE']._serialized_start=1395
+  _globals['_EDGE']._serialized_end=1466
+  _globals['_REGION']._serialized_start=1468
+  _globals['_REGION']._serialized_end=1550
+  _globals['_COST']._serialized_start=1552
+  _globals['_COST']._serialized_end=1641
+  _globals['_GRAPHSERVICE']._serialized_start=1643
+  _globals['_GRAPHSERVICE']._serialized_end=1730
 # @@protoc_insertion_point(module_scope)

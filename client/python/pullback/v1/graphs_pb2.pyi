@@ -10,7 +10,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetGraphRequest(_message.Message):
-    __slots__ = ("function", "wants", "batch", "shared_leaves", "depth", "merge_trivial", "compiled_cost")
+    __slots__ = ("function", "wants", "batch", "shared_leaves", "depth", "merge_trivial", "compiled_cost", "sizes")
+    class SizesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +25,7 @@ class GetGraphRequest(_message.Message):
     DEPTH_FIELD_NUMBER: _ClassVar[int]
     MERGE_TRIVIAL_FIELD_NUMBER: _ClassVar[int]
     COMPILED_COST_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
     function: str
     wants: _containers.RepeatedCompositeFieldContainer[_evaluation_pb2.Want]
     batch: int
@@ -25,7 +33,8 @@ class GetGraphRequest(_message.Message):
     depth: int
     merge_trivial: bool
     compiled_cost: bool
-    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[_evaluation_pb2.Want, _Mapping]]] = ..., batch: _Optional[int] = ..., shared_leaves: _Optional[_Iterable[int]] = ..., depth: _Optional[int] = ..., merge_trivial: bool = ..., compiled_cost: bool = ...) -> None: ...
+    sizes: _containers.ScalarMap[str, int]
+    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[_evaluation_pb2.Want, _Mapping]]] = ..., batch: _Optional[int] = ..., shared_leaves: _Optional[_Iterable[int]] = ..., depth: _Optional[int] = ..., merge_trivial: bool = ..., compiled_cost: bool = ..., sizes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class GetGraphResponse(_message.Message):
     __slots__ = ("revision", "graph")

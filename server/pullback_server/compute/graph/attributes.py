@@ -23,7 +23,8 @@ _UNTOLD: Final = frozenset(
 
 def attributes_of(equation: core.JaxprEqn) -> Mapping[str, str]:
     """The parameters that are numbers, texts, or lists of them, and are not left at nothing."""
-    told = {name: value for name, value in equation.params.items() if name not in _UNTOLD}
+    # In one order, whatever the process: JAX keeps some in that of a set.
+    told = {name: value for name, value in sorted(equation.params.items()) if name not in _UNTOLD}
     return {name: _spell(value) for name, value in told.items() if _is_plain(value)}
 
 
