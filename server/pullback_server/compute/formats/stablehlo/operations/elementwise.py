@@ -10,8 +10,14 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import primitives
 
+from pullback.program.elements import ElementType
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.syntax import Operation
+
+
+_SINGLE_BYTES: Final = 4
+# Integers that few functions of JAX take.
+_NARROW: Final = frozenset(element.dtype for element in (ElementType.I2, ElementType.I4))
 
 
 def pointwise(function: Callable[..., Any]) -> Build:
@@ -40,6 +46,19 @@ def _imag(x: jax.Array) -> jax.Array:
     return lax.imag(x) if jnp.iscomplexobj(x) else lax.full_like(x, 0)
 
 
+def _absolute(x: jax.Array) -> jax.Array:
+    if x.dtype in _NARROW:
+        return lax.select(lax.lt(x, lax.full_like(x, 0)), lax.neg(x), x)
+    return lax.abs(x)
+
+
+def _logistic(x: jax.Array) -> jax.Array:
+    """In single precision for what is narrower: JAX would round each step."""
+    if jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < _SINGLE_BYTES:
+        return lax.convert_element_type(lax.logistic(lax.convert_element_type(x, jnp.float32)), x.dtype)
+    return lax.logistic(x)
+
+
 def _power(base: jax.Array, exponent: jax.Array) -> jax.Array:
     if not jnp.issubdtype(base.dtype, jnp.integer):
         return lax.pow(base, exponent)
@@ -63,18 +82,18 @@ def _integer_power(base: jax.Array, exponent: jax.Array) -> jax.Array:
         return grown, lax.mul(factor, factor), lax.shift_right_logical(rest, one)
 
     signed = jnp.issubdtype(base.dtype, jnp.signedinteger)
-    magnitude = lax.abs(exponent) if signed else exponent
+    magnitude = _absolute(exponent) if signed else exponent
     power: jax.Array
     power, _, _ = lax.fori_loop(0, limits_of(base.dtype).bits, square, (one, base, magnitude))
     if not signed:
         return power
-    unit = lax.eq(lax.mul(base, base), one) & lax.le(lax.abs(base), one)
+    unit = lax.eq(lax.mul(base, base), one) & lax.le(_absolute(base), one)
     vanishes = lax.bitwise_and(lax.lt(exponent, zero), lax.bitwise_not(unit))
     return lax.select(vanishes, zero, power)
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    "abs": lax.abs,
+    "abs": _absolute,
     "add": _for_booleans(lax.add, lax.bitwise_or),
     "and": lax.bitwise_and,
     "atan2": lax.atan2,
@@ -92,7 +111,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "is_finite": lax.is_finite,
     "log": lax.log,
     "log_plus_one": lax.log1p,
-    "logistic": lax.logistic,
+    "logistic": _logistic,
     "maximum": lax.max,
     "minimum": lax.min,
     "multiply": _for_booleans(lax.mul, lax.bitwise_and),
