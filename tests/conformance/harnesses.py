@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from conformance.agreement import bit_equal, disagreement
 from conformance.exports import directions, is_inexact, pulled, pushed, serve_exported
 
@@ -51,7 +50,7 @@ def examine(name: str, platform: str = "cpu") -> dict[str, str]:
         For each of "value", "jvp" and "vjp" that JAX itself can compute: "equal", "close", or how it fails.
     """
     harness = harnesses()[name]
-    arguments = harness.dyn_args_maker(np.random.RandomState(zlib.crc32(name.encode())))  # noqa: NPY002 -- JAX's own
+    arguments = harness.dyn_args_maker(np.random.RandomState(zlib.crc32(name.encode())))
     found, tree = jax.tree.flatten(arguments)
     leaves = [leaf if hasattr(leaf, "dtype") else jnp.asarray(leaf) for leaf in found]
 

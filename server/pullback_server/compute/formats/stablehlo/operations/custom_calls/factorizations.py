@@ -74,7 +74,15 @@ def _lu_decomposition(call: Call) -> Emit:
 def _pivots_to_permutation(call: Call) -> Emit:
     call.require_operands(1)
     size = call.results[0].shape[-1]
-    return lambda operands: [lax.linalg.lu_pivots_to_permutation(operands[0], size)]
+
+    def emit(operands: Arrays) -> Arrays:
+        (pivots,) = operands
+        places = lax.broadcasted_iota(pivots.dtype, pivots.shape, pivots.ndim - 1)
+        # GPUs leave rows where they are whose pivots point to none.
+        inside = (pivots >= 0) & (pivots < size)
+        return [lax.linalg.lu_pivots_to_permutation(jnp.where(inside, pivots, places), size)]
+
+    return emit
 
 
 def _geqrf(call: Call) -> Emit:
