@@ -1,0 +1,23 @@
+"""How much of a model is followed. A model within these limits costs bounded time and memory to read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MOST_NODES: Final = 100_000
+"""Nodes, those of a function counted again wherever it is called."""
+
+DEEPEST_NESTING: Final = 32
+"""Graphs in graphs and calls in calls."""
+
+LARGEST_UNROLL: Final = 256
+"""Repetitions of a loop whose values change their shapes; each is compiled beside the others."""
+
+LARGEST_FIXED: Final = 2**16
+"""Elements of an array that is computed while the model is read; larger ones are left to the device."""
+
+MAX_ELEMENTS: Final = 2**27
+"""Elements of an array that comes of no argument: one GiB in f64."""
+
+MAX_RANK: Final = 32
+"""Axes of an array: NumPy's older limit, which every client has."""
