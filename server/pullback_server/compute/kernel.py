@@ -27,6 +27,7 @@ from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.reader import read as read_any_format
 from pullback_server.compute.formats.reader import says_signature, with_signature
 from pullback_server.compute.graph.sketch import graph_of
+from pullback_server.compute.planner.coloring import Block
 from pullback_server.compute.programs import (
     LoadedProgram,
     ProgramMissingError,
@@ -72,6 +73,8 @@ class Kernel:
         program_cache_bytes: How many bytes of serialized programs are kept; the longest unused go first.
         executable_cache: How many executables are kept; the longest unused go first.
         output_bytes: The most bytes that the results of one evaluation may take.
+        sweep_bytes: How many bytes the directions of a Jacobian or Hessian that are taken at a time may
+            need.
         tiling: How large batches are cut.
         read: Reads a program into a function that JAX can trace.
     """
@@ -81,6 +84,7 @@ class Kernel:
         program_cache_bytes: int = 256 * 2**20,
         executable_cache: int = 1024,
         output_bytes: int = 2**31,
+        sweep_bytes: int = 256 * 2**20,
         tiling: Tiling | None = None,
         read: Read = read_any_format,
     ) -> None:
@@ -90,7 +94,7 @@ class Kernel:
         )
         self._at_sizes: Cache[str, LoadedProgram] = Cache(executable_cache)
         self._constants = Constants()
-        self._compiler = Compiler(executable_cache)
+        self._compiler = Compiler(executable_cache, sweep_bytes)
         self._output_bytes = output_bytes
         self._tiling = tiling or Tiling()
         self._read = read
@@ -225,7 +229,7 @@ class Kernel:
             return ()
         pairs = zip(traced.plan.inputs, batched, strict=True)
         batched_inputs = sum(leaf.nbytes for leaf, leads in pairs if leads)
-        return tuple(self._tiling.cut(points, batched_inputs + traced.nbytes))
+        return tuple(self._tiling.cut(points, batched_inputs + traced.nbytes + traced.plan.working_bytes))
 
     def _require_outputs_fit(self, traced: Traced, points: int | None) -> None:
         nbytes = traced.nbytes * (1 if points is None else points)
@@ -252,4 +256,16 @@ def _run(prepared: Prepared, inputs: Sequence[Array], batched: Batched, traced: 
 
 def _by_want(traced: Traced, leaves: Iterable[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
     remaining = iter(leaves)
-    return tuple(tuple(next(remaining) for _ in result) for result in traced.results)
+    pairs = zip(traced.results, traced.plan.blocks, strict=True)
+    return tuple(_with_coordinates([next(remaining) for _ in result], blocks) for result, blocks in pairs)
+
+
+def _with_coordinates(leaves: Sequence[Tensor], blocks: Sequence[Block]) -> tuple[Tensor, ...]:
+    """The leaves, each followed by the rows and columns of its entries where it is sparse."""
+    if not blocks:
+        return tuple(leaves)
+    triples = (
+        (leaf, to_tensor(block.rows), to_tensor(block.columns))
+        for leaf, block in zip(leaves, blocks, strict=True)
+    )
+    return tuple(tensor for triple in triples for tensor in triple)

@@ -14,6 +14,8 @@ from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched
 from pullback_server.compute.compiler.trace import Traced, trace
 from pullback_server.compute.failures import failing_as
+from pullback_server.compute.planner.coloring import Coloring
+from pullback_server.compute.planner.plan import Options
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason
 from pullback_server.model.quantities import Want
@@ -40,10 +42,13 @@ class Compiler:
     """Traces and compiles, each thing once.
 
     Args:
-        executables: How many executables are kept, and how many traced plans.
+        executables: How many executables are kept, and how many traced plans and patterns.
+        sweep_bytes: How many bytes directions that are taken at a time may need.
     """
 
-    def __init__(self, executables: int) -> None:
+    def __init__(self, executables: int, sweep_bytes: int) -> None:
+        self._sweep_bytes = sweep_bytes
+        self._patterns: Cache[tuple[object, ...], Coloring] = Cache(executables)
         self._traces: Cache[tuple[str, tuple[Want, ...]], Traced] = Cache(executables)
         self._executables: Cache[_Key, Executable] = Cache(executables)
 
@@ -53,7 +58,12 @@ class Compiler:
         Raises:
             ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS or DERIVATIVE_UNDEFINED.
         """
-        return self._traces.get((digest, wants), lambda: trace(program, wants))
+
+        def remember(key: tuple[object, ...], make: Callable[[], Coloring]) -> Coloring:
+            return self._patterns.get((digest, *key), make).value
+
+        options = Options(self._sweep_bytes, remember=remember)
+        return self._traces.get((digest, wants), lambda: trace(program, wants, options))
 
     def executable(
         self, digest: str, wants: tuple[Want, ...], traced: Traced, batched: Batched, bucket: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 
@@ -11,8 +11,8 @@ from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.compiler.executable import set_apart
 from pullback_server.compute.failures import failing_as
-from pullback_server.compute.planner.kinds.jacobian import other_mode
-from pullback_server.compute.planner.plan import Plan, plan, subject_of
+from pullback_server.compute.planner.alternatives import alternatives
+from pullback_server.compute.planner.plan import Options, Plan, check, plan
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.quantities import Want
@@ -46,31 +46,26 @@ class Traced:
         return sum(leaf.nbytes for leaf in self.leaves)
 
 
-def trace(program: LoadedProgram, wants: tuple[Want, ...]) -> Traced:
+def trace(program: LoadedProgram, wants: tuple[Want, ...], options: Options | None = None) -> Traced:
     """Plans and traces wants of a program.
 
-    A Jacobian whose mode is the planner's to choose is tried in the other mode if the first does not exist
-    for the function: a loop without a known end has no reverse mode, a custom reverse rule no forward mode.
+    What does not exist in the way that is best is tried in others: a loop without a known end has no reverse
+    mode, a custom reverse rule no forward mode.
 
     Raises:
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS or DERIVATIVE_UNDEFINED.
     """
-    try:
-        return _trace(plan(program, wants))
-    except ServiceError as error:
-        if error.reason is not Reason.DERIVATIVE_UNDEFINED:
-            raise
-        return _trace_other(program, wants, error)
-
-
-def _trace_other(program: LoadedProgram, wants: tuple[Want, ...], first: ServiceError) -> Traced:
-    others = tuple(other_mode(want, subject_of(want, program)) for want in wants)
-    if others == wants:
-        raise first
-    try:
-        return _trace(plan(program, others))
-    except ServiceError:
-        raise first from None
+    options = options or Options()
+    check(program, wants)
+    first: ServiceError | None = None
+    for others, share in alternatives(wants):
+        try:
+            return _trace(plan(program, others, replace(options, share=share)))
+        except ServiceError as error:
+            first = first or error
+            if error.reason is not Reason.DERIVATIVE_UNDEFINED:
+                break
+    raise first or AssertionError
 
 
 def _trace(planned: Plan) -> Traced:

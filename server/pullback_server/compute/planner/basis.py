@@ -1,33 +1,45 @@
-"""The directions in which a Jacobian is taken, and how its leaves are cut from what comes out.
+"""Unit vectors, and how the leaves of a Jacobian are cut from what they give.
 
-The same operations as inside jax.jacrev and jax.jacfwd, so that the numbers are the same; JAX offers
-them only together with a primal of their own.
+Leaves are taken together as one space: their elements, ravelled, one leaf after the other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Leaves = tuple[jax.Array, ...]
 
 
-def rows(pullback: Callable[[Leaves], Leaves], outputs: Leaves) -> Leaves:
-    """The Jacobian in reverse mode, as jax.jacrev gives it.
+def unit(index: jax.Array, leaves: Leaves) -> Leaves:
+    """The unit vector of a number in the space of `leaves`, with their shapes and dtypes."""
+    return _parts(jnp.arange(_dimensions(leaves)) == index, leaves)
+
+
+def seed(color: jax.Array, colors: np.ndarray[tuple[int], np.dtype[np.int32]], leaves: Leaves) -> Leaves:
+    """The sum of the unit vectors that have a colour."""
+    return _parts(jnp.asarray(colors) == color, leaves)
+
+
+def ravelled(leaves: Sequence[jax.Array]) -> jax.Array:
+    """The elements of all leaves in one array, in their common dtype."""
+    return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+
+
+def rows(stacked: Sequence[jax.Array], outputs: Leaves) -> Leaves:
+    """The Jacobian in reverse mode.
 
     Args:
-        pullback: Takes cotangents of the outputs and gives those of the inputs.
+        stacked: For each input its cotangents along the unit vectors of the outputs, on a first axis.
         outputs: The outputs, of any shapes.
 
     Returns:
         A leaf for each pair of an output and an input, inputs fastest, of shape output + input.
     """
-    if not outputs:
-        return ()
-    stacked = jax.vmap(pullback)(standard_basis(outputs))
     cut = [jnp.split(leaf, _bounds(outputs)) for leaf in stacked]
     return tuple(
         column[i].reshape(output.shape + leaf.shape[1:])
@@ -37,10 +49,10 @@ def rows(pullback: Callable[[Leaves], Leaves], outputs: Leaves) -> Leaves:
 
 
 def columns(stacked: Sequence[jax.Array], inputs: Leaves) -> Leaves:
-    """The Jacobian in forward mode, as jax.jacfwd gives it.
+    """The Jacobian in forward mode.
 
     Args:
-        stacked: For each output its changes along the standard basis of the inputs, stacked on the last axis.
+        stacked: For each output its changes along the unit vectors of the inputs, on a last axis.
         inputs: The inputs, of any shapes.
 
     Returns:
@@ -53,22 +65,12 @@ def columns(stacked: Sequence[jax.Array], inputs: Leaves) -> Leaves:
     )
 
 
-def standard_basis(leaves: Leaves) -> Leaves:
-    """Every unit vector of the space of `leaves`.
-
-    Returns:
-        For each leaf an array of shape (dimensions of the space, *leaf.shape).
-    """
-    dimensions = _dimensions(leaves)
-    flat = jnp.eye(dimensions, dtype=jnp.result_type(*leaves))
-    parts = jnp.split(flat, _bounds(leaves), axis=1)
+def _parts(chosen: jax.Array, leaves: Leaves) -> Leaves:
+    """One where elements of the space are chosen, zero elsewhere."""
+    parts = jnp.split(chosen, _bounds(leaves))
     return tuple(
-        _cast(part, leaf).reshape((dimensions, *leaf.shape)) for part, leaf in zip(parts, leaves, strict=True)
+        part.astype(leaf.dtype).reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)
     )
-
-
-def _cast(part: jax.Array, leaf: jax.Array) -> jax.Array:
-    return (part if jnp.iscomplexobj(leaf) else part.real).astype(leaf.dtype)
 
 
 def _dimensions(leaves: Leaves) -> int:

@@ -5,10 +5,9 @@ The conditions are JAX's own: those of jax.grad, jax.jacrev and jax.jacfwd witho
 
 from __future__ import annotations
 
-from pullback.program.tensors import TensorType
 from pullback_server.compute.planner.kinds.kind import Subject
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.quantities import Want
+from pullback_server.model.quantities import Mode, Want
 
 
 def require_differentiable_arguments(want: Want, subject: Subject) -> None:
@@ -42,6 +41,16 @@ def require_real_results(want: Want, subject: Subject) -> None:
             raise undefined(want, f"reverse mode needs a real result, and a leaf has type {leaf}; use VJP")
 
 
+def require_modes(want: Want, subject: Subject, modes: tuple[Mode, ...]) -> None:
+    """Refuses what does not exist in the modes that are used (DERIVATIVE_UNDEFINED)."""
+    # The gradient with respect to a complex argument is complex, so it has no reverse mode itself.
+    if Mode.FORWARD in modes or len(modes) > 1:
+        require_real_arguments(want, subject)
+    if Mode.REVERSE in modes:
+        require_real_results(want, subject)
+    require_differentiable_results(want, subject)
+
+
 def require_differentiable_results(want: Want, subject: Subject) -> None:
     """Refuses results with integer or boolean leaves (DERIVATIVE_UNDEFINED)."""
     for leaf in subject.results:
@@ -55,7 +64,7 @@ def require_differentiable_results(want: Want, subject: Subject) -> None:
 
 def require_real_scalar(want: Want, subject: Subject) -> None:
     """Refuses results other than one real scalar, as jax.grad does (DERIVATIVE_UNDEFINED)."""
-    if len(subject.results) != 1 or subject.results[0].shape or not _is_real(subject.results[0]):
+    if not subject.is_scalar:
         raise undefined(
             want, f"it needs a function whose result is one real scalar, and this one gives {_spell(subject)}"
         )
@@ -68,10 +77,6 @@ def undefined(want: Want, why: str) -> ServiceError:
         f"the {want.quantity.value} is not defined here: {why}",
         quantity=want.quantity.value,
     )
-
-
-def _is_real(leaf: TensorType) -> bool:
-    return leaf.element.differentiable and not leaf.element.is_complex
 
 
 def _spell(subject: Subject) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.checks import require_differentiable_arguments, require_real_scalar
+from pullback_server.compute.planner.derivative import Along, Derivative
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
-from pullback_server.model.quantities import Want
+from pullback_server.model.quantities import Mode, Want
+
+
+def slopes(subject: Subject) -> Derivative:
+    """The first derivative in reverse mode: jax.grad where that exists, else jax.jacrev."""
+    along = Along.ONE if subject.is_scalar else Along.BASIS
+    return Derivative(Mode.REVERSE, along, subject.moving)
 
 
 def _check(want: Want, subject: Subject) -> None:
@@ -17,12 +21,8 @@ def _check(want: Want, subject: Subject) -> None:
     require_real_scalar(want, subject)
 
 
-def _needs(_want: Want, _subject: Subject) -> Needs:
-    return Needs(first=True)
+def _derivative(_want: Want, subject: Subject) -> Derivative:
+    return slopes(subject)
 
 
-def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
-    return found.order(1)
-
-
-GRADIENT: Final = Kind(_check, _needs, _take)
+GRADIENT: Final = Kind(_check, _derivative)

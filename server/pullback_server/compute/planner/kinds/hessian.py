@@ -1,33 +1,33 @@
-"""jax.hessian: forward mode over reverse mode."""
+"""jax.hessian: forward mode over reverse mode, unless others are asked for; dense, or its entries."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.checks import (
     require_differentiable_arguments,
-    require_real_arguments,
-    require_real_results,
+    require_modes,
+    require_real_scalar,
 )
+from pullback_server.compute.planner.derivative import Along, Derivative
+from pullback_server.compute.planner.kinds.derivative import along_every_axis, modes_of
+from pullback_server.compute.planner.kinds.gradient import slopes
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
-from pullback_server.model.quantities import Want
+from pullback_server.model.quantities import Mode, Want
 
 
 def _check(want: Want, subject: Subject) -> None:
     require_differentiable_arguments(want, subject)
-    require_real_arguments(want, subject)
-    require_real_results(want, subject)
+    require_modes(want, subject, modes_of(want, 2))
+    if want.sparse:
+        require_real_scalar(want, subject)
 
 
-def _needs(_want: Want, _subject: Subject) -> Needs:
-    return Needs(order=2)
+def _derivative(want: Want, subject: Subject) -> Derivative:
+    if not want.sparse or not subject.moving:
+        return along_every_axis(modes_of(want, 2), subject)
+    coloring = subject.color(2, Mode.FORWARD)
+    return Derivative(Mode.FORWARD, Along.SEEDS, subject.moving, slopes(subject), coloring=coloring)
 
 
-def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
-    return found.order(2)
-
-
-HESSIAN: Final = Kind(_check, _needs, _take)
+HESSIAN: Final = Kind(_check, _derivative)

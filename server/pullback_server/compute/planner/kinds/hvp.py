@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.checks import require_differentiable_arguments, require_real_results
+from pullback_server.compute.planner.derivative import Along, Derivative
+from pullback_server.compute.planner.kinds.gradient import slopes
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
-from pullback_server.model.quantities import Want
+from pullback_server.model.quantities import Mode, Want
 
 
 def _check(want: Want, subject: Subject) -> None:
@@ -21,12 +20,9 @@ def _check(want: Want, subject: Subject) -> None:
     require_real_results(want, subject)
 
 
-def _needs(_want: Want, _subject: Subject) -> Needs:
-    return Needs(first_pushed=True)
+def _derivative(want: Want, subject: Subject) -> Derivative:
+    source = slopes(subject)
+    return Derivative(Mode.FORWARD, Along.GIVEN, subject.moving, source, directions=want.directions)
 
 
-def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
-    return found.first_pushed
-
-
-HVP: Final = Kind(_check, _needs, _take)
+HVP: Final = Kind(_check, _derivative)

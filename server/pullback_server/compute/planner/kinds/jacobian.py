@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from pullback.program.tensors import TensorType
-from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.checks import (
     require_differentiable_arguments,
     require_differentiable_results,
-    require_real_arguments,
-    require_real_results,
+    require_modes,
 )
+from pullback_server.compute.planner.derivative import Along, Derivative
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
-from pullback_server.model.quantities import Mode, Quantity, Want
+from pullback_server.model.quantities import Mode, Want
 
 
 def mode_of(want: Want, subject: Subject) -> Mode:
@@ -34,15 +31,6 @@ def mode_of(want: Want, subject: Subject) -> Mode:
     return Mode.FORWARD if _size(subject.arguments) <= _size(subject.results) else Mode.REVERSE
 
 
-def other_mode(want: Want, subject: Subject) -> Want:
-    """The same want in the mode that was not chosen; itself where nothing was there to choose."""
-    chosen_here = want.quantity is Quantity.JACOBIAN and want.mode is Mode.PLANNED
-    if not chosen_here and (want.quantity is not Quantity.DERIVATIVE or want.order != 1):
-        return want
-    other = Mode.REVERSE if mode_of(want, subject) is Mode.FORWARD else Mode.FORWARD
-    return Want(Quantity.JACOBIAN, mode=other, argnums=want.argnums)
-
-
 def _size(leaves: Iterable[TensorType]) -> int:
     return sum(leaf.size for leaf in leaves)
 
@@ -50,18 +38,16 @@ def _size(leaves: Iterable[TensorType]) -> int:
 def _check(want: Want, subject: Subject) -> None:
     require_differentiable_arguments(want, subject)
     require_differentiable_results(want, subject)
-    if mode_of(want, subject) is Mode.FORWARD:
-        require_real_arguments(want, subject)
-    else:
-        require_real_results(want, subject)
+    require_modes(want, subject, (mode_of(want, subject),))
+    if want.sparse:
+        require_modes(want, subject, (Mode.FORWARD, Mode.REVERSE))
 
 
-def _needs(want: Want, subject: Subject) -> Needs:
-    return Needs(columns=True) if mode_of(want, subject) is Mode.FORWARD else Needs(order=1)
+def _derivative(want: Want, subject: Subject) -> Derivative:
+    if not want.sparse or not subject.moving:
+        return Derivative(mode_of(want, subject), Along.BASIS, subject.moving)
+    coloring = subject.color(1, want.mode)
+    return Derivative(coloring.mode, Along.SEEDS, subject.moving, coloring=coloring)
 
 
-def _take(want: Want, subject: Subject, found: Derivatives) -> Leaves:
-    return found.columns if mode_of(want, subject) is Mode.FORWARD else found.order(1)
-
-
-JACOBIAN: Final = Kind(_check, _needs, _take)
+JACOBIAN: Final = Kind(_check, _derivative)

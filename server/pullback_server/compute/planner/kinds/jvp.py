@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.compute.planner.basis import Leaves
+from pullback_server.compute.planner.derivative import Along, Derivative
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
-from pullback_server.model.quantities import Want
+from pullback_server.model.quantities import Mode, Want
+
+
+def pushed(want: Want, subject: Subject) -> Derivative:
+    """The change of the outputs along the tangents."""
+    return Derivative(Mode.FORWARD, Along.GIVEN, subject.moving, directions=want.directions)
 
 
 def _check(want: Want, subject: Subject) -> None:
     """Every function has one: leaves without a derivative are passed over."""
 
 
-def _needs(_want: Want, _subject: Subject) -> Needs:
-    return Needs(pushed=True)
-
-
-def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
-    return found.pushed
-
-
-JVP: Final = Kind(_check, _needs, _take)
+JVP: Final = Kind(_check, pushed)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
-from pullback_server.compute.planner.needs import Needs
-from pullback_server.compute.planner.passes import Derivatives
 from pullback_server.model.quantities import Want
 
 
@@ -15,12 +12,8 @@ def _check(want: Want, subject: Subject) -> None:
     """Every function has a value."""
 
 
-def _needs(_want: Want, _subject: Subject) -> Needs:
-    return Needs()
+def _derivative(_want: Want, _subject: Subject) -> None:
+    """Every pass gives it."""
 
 
-def _take(_want: Want, _subject: Subject, found: Derivatives) -> Leaves:
-    return found.value
-
-
-VALUE: Final = Kind(_check, _needs, _take)
+VALUE: Final = Kind(_check, _derivative)
