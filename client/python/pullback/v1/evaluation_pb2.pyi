@@ -21,6 +21,9 @@ class Quantity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUANTITY_VJP: _ClassVar[Quantity]
     QUANTITY_HVP: _ClassVar[Quantity]
     QUANTITY_DERIVATIVE: _ClassVar[Quantity]
+    QUANTITY_GGN_VP: _ClassVar[Quantity]
+    QUANTITY_HESSIAN_DIAG: _ClassVar[Quantity]
+    QUANTITY_LAPLACIAN: _ClassVar[Quantity]
 
 class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -36,21 +39,30 @@ QUANTITY_JVP: Quantity
 QUANTITY_VJP: Quantity
 QUANTITY_HVP: Quantity
 QUANTITY_DERIVATIVE: Quantity
+QUANTITY_GGN_VP: Quantity
+QUANTITY_HESSIAN_DIAG: Quantity
+QUANTITY_LAPLACIAN: Quantity
 MODE_UNSPECIFIED: Mode
 MODE_FORWARD: Mode
 MODE_REVERSE: Mode
 
 class Want(_message.Message):
-    __slots__ = ("quantity", "mode", "order", "argnums")
+    __slots__ = ("quantity", "mode", "order", "argnums", "modes", "directions", "sparse")
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     ARGNUMS_FIELD_NUMBER: _ClassVar[int]
+    MODES_FIELD_NUMBER: _ClassVar[int]
+    DIRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    SPARSE_FIELD_NUMBER: _ClassVar[int]
     quantity: Quantity
     mode: Mode
     order: int
     argnums: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, quantity: _Optional[_Union[Quantity, str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., order: _Optional[int] = ..., argnums: _Optional[_Iterable[int]] = ...) -> None: ...
+    modes: _containers.RepeatedScalarFieldContainer[Mode]
+    directions: int
+    sparse: bool
+    def __init__(self, quantity: _Optional[_Union[Quantity, str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., order: _Optional[int] = ..., argnums: _Optional[_Iterable[int]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., directions: _Optional[int] = ..., sparse: bool = ...) -> None: ...
 
 class EvaluateRequest(_message.Message):
     __slots__ = ("function", "wants", "arguments", "tangents", "cotangents")
