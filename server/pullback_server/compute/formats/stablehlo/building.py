@@ -17,9 +17,11 @@ import jax
 
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
+from pullback_server.compute.formats.stablehlo.guarding import guarded
 from pullback_server.compute.formats.stablehlo.integers import Follower, Known, Linear
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
 from pullback_server.compute.formats.stablehlo.reading import Module
+from pullback_server.compute.formats.stablehlo.recomposition import recomposed
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
 from pullback_server.errors import Reason, ServiceError, service_error
 
@@ -241,6 +243,7 @@ class Scope:
 
     def body(self, block: Block) -> Body:
         """A block, built: the body of a function, or of a region."""
+        block = guarded(recomposed(block))
         with self._program.deeper():
             steps = tuple(map(self._step, block.operations))
         return Body(block, steps, self._where)
