@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from pullback._names import short_name
 from pullback._wants import quantity_name
@@ -40,6 +41,32 @@ class Revision:
     format: str
 
 
+class DerivativeKind(StrEnum):
+    """A kind of derivative."""
+
+    FORWARD = "forward"
+    """JVPs and Jacobians by columns."""
+    REVERSE = "reverse"
+    """Gradients, VJPs and Jacobians by rows."""
+    SECOND_ORDER = "second_order"
+    """Hessians and their products with vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivativeSupport:
+    """Whether a function has a kind of derivative.
+
+    Attributes:
+        kind: The kind.
+        supported: Whether it has it.
+        reason: Why not, where it does not.
+    """
+
+    kind: DerivativeKind
+    supported: bool
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionDetails:
     """A registered function, seen at one of its revisions.
@@ -54,6 +81,8 @@ class FunctionDetails:
         revisions: All revisions of the function, oldest first.
         format: The format of the program, such as `stablehlo` or `formula`.
         producer: Who made the program.
+        derivatives: Which derivatives the function has, with respect to all arguments that can have them;
+            without what the server did not try, since it would have taken too long.
     """
 
     name: str
@@ -65,6 +94,7 @@ class FunctionDetails:
     revisions: tuple[Revision, ...]
     format: str
     producer: Producer
+    derivatives: tuple[DerivativeSupport, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -133,6 +163,13 @@ class Capabilities:
     limits: Limits
 
 
+_KINDS: Final = {
+    functions_pb2.DERIVATIVE_KIND_FORWARD: DerivativeKind.FORWARD,
+    functions_pb2.DERIVATIVE_KIND_REVERSE: DerivativeKind.REVERSE,
+    functions_pb2.DERIVATIVE_KIND_SECOND_ORDER: DerivativeKind.SECOND_ORDER,
+}
+
+
 def details_from_wire(message: functions_pb2.Function) -> FunctionDetails:
     """The details in a function's message.
 
@@ -150,7 +187,15 @@ def details_from_wire(message: functions_pb2.Function) -> FunctionDetails:
         revisions=tuple(map(_revision, message.revisions)),
         format=message.format,
         producer=producer,
+        derivatives=tuple(_supports(message.derivatives)),
     )
+
+
+def _supports(messages: Iterable[functions_pb2.DerivativeSupport]) -> Iterator[DerivativeSupport]:
+    for message in messages:
+        # A kind that a newer server knows says nothing here.
+        if message.kind in _KINDS:
+            yield DerivativeSupport(_KINDS[message.kind], message.supported, message.reason)
 
 
 def _revision(message: functions_pb2.Revision) -> Revision:

@@ -35,11 +35,12 @@ from pullback_server.compute.programs import (
     load_program,
     parse_program,
 )
+from pullback_server.compute.survey import survey
 from pullback_server.compute.symbolic import SymbolicProgram, symbolic_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
 from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Outcome, Tensor, Timing
-from pullback_server.model.functions import Findings
+from pullback_server.model.functions import DerivativeSupport, Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
@@ -126,6 +127,16 @@ class Kernel:
             ServiceError: MALFORMED_PROGRAM, FORMULA_ERROR, UNSUPPORTED_OPERATION or DIGEST_MISMATCH.
         """
         return self._programs.get(digest, lambda: self._load(digest, program)).value.findings
+
+    def survey(self, digest: str) -> tuple[DerivativeSupport, ...]:
+        """Which derivatives a program has; of one with symbols, at the sizes that it was tried at.
+
+        Without what would take too long to try, and empty for a program that was dropped meanwhile.
+        """
+        program = self._programs.find(digest)
+        if program is None:
+            return ()
+        return survey(program if isinstance(program, LoadedProgram) else program.at(program.sample))
 
     def bring(self, digest: str, data: Buffer) -> None:
         """Takes the bytes of a constant, for a program that is loaded next."""

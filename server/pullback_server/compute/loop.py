@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from pullback_server.compute.constants import ConstantsMissingError
@@ -18,6 +19,7 @@ from pullback_server.compute.programs import ProgramMissingError
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Buffer, Compilation
 from pullback_server.model.frames import Frame, FrameError, decode, encode
+from pullback_server.model.functions import Findings
 from pullback_server.model.messages import (
     Compile,
     Compiled,
@@ -87,12 +89,18 @@ class Loop:
                 assert_never(request)
 
     def _load(self, request: LoadProgram) -> Frame:
-        return Frame(findings_message(request.id, self._kernel.load(request.digest, request.program)))
+        return Frame(findings_message(request.id, self._findings(request)))
 
     def _bring(self, request: LoadConstant, frame: Frame) -> Frame:
         (data,) = frame.buffers
         self._kernel.bring(request.digest, data)
         return Frame(ConstantLoaded(request.id))
+
+    def _findings(self, request: LoadProgram) -> Findings:
+        findings = self._kernel.load(request.digest, request.program)
+        if not request.survey:
+            return findings
+        return replace(findings, derivatives=self._kernel.survey(request.digest))
 
     def _compile(self, request: Compile) -> Frame:
         compilation = Compilation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from time import perf_counter
 
 import jax
 from jax.extend.core import jaxpr_as_fun
@@ -52,6 +53,7 @@ class LoadedProgram:
         results: The types of the result's leaves.
         nbytes: The size of the serialized program and of its constants.
         says_signature: Whether the signature was read from the program's body.
+        seconds: How long it took to read and trace it.
     """
 
     function: Function
@@ -60,6 +62,7 @@ class LoadedProgram:
     results: tuple[TensorType, ...]
     nbytes: int
     says_signature: bool = False
+    seconds: float = 0.0
 
     @property
     def findings(self) -> Findings:
@@ -124,6 +127,7 @@ def _parse(data: bytes) -> Program:
 
 
 def _trace(program: Program, read: Read, constants: tuple[jax.Array, ...], nbytes: int) -> LoadedProgram:
+    started = perf_counter()
     with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be traced"):
         lifted = read(program)
         function, results = _traced(lifted.forward, program.signature, constants)
@@ -136,7 +140,15 @@ def _trace(program: Program, read: Read, constants: tuple[jax.Array, ...], nbyte
         return _traced(lifted.reverse, program.signature, constants)[0]
 
     nbytes += sum(constant.nbytes for constant in constants)
-    return LoadedProgram(function, reversible, program.signature, results, nbytes, says_signature(program))
+    return LoadedProgram(
+        function,
+        reversible,
+        program.signature,
+        results,
+        nbytes,
+        says_signature(program),
+        perf_counter() - started,
+    )
 
 
 def _traced(

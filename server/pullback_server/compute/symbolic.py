@@ -30,12 +30,14 @@ class SymbolicProgram:
         findings: What was found in the program.
         nbytes: The size of the serialized program.
         load_at: Reads and traces it with a signature without symbols.
+        sample: Sizes that it was tried at.
     """
 
     signature: Signature
     findings: Findings
     nbytes: int
     load_at: Callable[[Signature], LoadedProgram]
+    sample: Sizes
 
     def sizes_of(self, shapes: Sequence[tuple[int, ...]]) -> Sizes:
         """The sizes that the shapes of arguments mean.
@@ -82,7 +84,7 @@ def symbolic_program(
         else:
             result = signature.result.leaves if signature.result is not None else ()
             found = Findings(result, signature if says_signature else None)
-            return SymbolicProgram(signature, found, nbytes, load_at)
+            return SymbolicProgram(signature, found, nbytes, load_at, tuple(sorted(sample.items())))
     raise refusals[0]
 
 

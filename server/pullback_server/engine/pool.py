@@ -63,8 +63,8 @@ class LocalPool(Engine):
         await self._change.wait()
 
     async def load(self, digest: str, program: bytes) -> Findings:
-        """Has one worker read and trace a program; the others get it when they need it."""
-        return await self._replayed(lambda session: session.load(digest, program))
+        """Has one worker read and trace a program and survey its derivatives; others get it when needed."""
+        return await self._replayed(lambda session: session.load(digest, program, survey=True))
 
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles on one worker, and says whether the executable was there already."""

@@ -59,10 +59,10 @@ class Session:
         """How many requests wait for their answers."""
         return self._channel.in_flight
 
-    async def load(self, digest: str, program: bytes) -> Findings:
-        """Has the worker read and trace a program; gives what it finds."""
+    async def load(self, digest: str, program: bytes, *, survey: bool = False) -> Findings:
+        """Has the worker read and trace a program; gives what it finds, its derivatives if `survey`."""
         for _ in range(_PROVISIONS):
-            answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program)))
+            answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program, survey)))
             match answer.message:
                 case ProgramLoaded() as message:
                     return self._findings(message)

@@ -4,10 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pullback.program.container import Producer
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
+
+
+class DerivativeKind(StrEnum):
+    """A kind of derivative."""
+
+    FORWARD = "forward"
+    """JVPs and Jacobians by columns."""
+    REVERSE = "reverse"
+    """Gradients, VJPs and Jacobians by rows."""
+    SECOND_ORDER = "second_order"
+    """Hessians and their products with vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivativeSupport:
+    """Whether a function has a kind of derivative.
+
+    Attributes:
+        kind: The kind.
+        supported: Whether it has it.
+        reason: Why not, where it does not.
+    """
+
+    kind: DerivativeKind
+    supported: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +47,7 @@ class Revision:
         format: The name of the program's format.
         created: When it was registered, in seconds since 1970 (UTC).
         constants: The digests of its constants, which are blobs as well.
+        derivatives: Which derivatives it has; without what was not tried.
     """
 
     digest: str
@@ -27,6 +55,7 @@ class Revision:
     format: str
     created: float
     constants: tuple[str, ...] = ()
+    derivatives: tuple[DerivativeSupport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +89,12 @@ class Findings:
     Attributes:
         result: The types of the result's leaves.
         signature: What goes in and what comes out, of a program that says it itself; None of others.
+        derivatives: Which derivatives it has; without what was not tried.
     """
 
     result: tuple[TensorType, ...]
     signature: Signature | None = None
+    derivatives: tuple[DerivativeSupport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

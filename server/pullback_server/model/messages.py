@@ -12,6 +12,7 @@ from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Timing
+from pullback_server.model.functions import DerivativeSupport
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
@@ -23,11 +24,13 @@ class LoadProgram(msgspec.Struct, frozen=True, tag=True):
         id: The number of the request.
         digest: The program's digest.
         program: The serialized program.
+        survey: Whether to find out which derivatives it has.
     """
 
     id: int
     digest: str
     program: bytes
+    survey: bool = False
 
 
 class LoadConstant(msgspec.Struct, frozen=True, tag=True):
@@ -44,11 +47,13 @@ class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
         id: The number of the request.
         result: The types of the leaves of its result.
         signature: The serialized signature of a program that says it itself; empty for others.
+        derivatives: Which derivatives it has, if that was asked; without what was not tried.
     """
 
     id: int
     result: tuple[TensorType, ...]
     signature: bytes = b""
+    derivatives: tuple[DerivativeSupport, ...] = ()
 
 
 class ConstantsMissing(msgspec.Struct, frozen=True, tag=True):

@@ -59,9 +59,8 @@ def outcome_of(message: Evaluated, buffers: Sequence[Buffer]) -> Outcome:
 def findings_message(id_: int, findings: Findings) -> ProgramLoaded:
     """The answer to a request to load a program."""
     signature = findings.signature
-    return ProgramLoaded(
-        id_, findings.result, signature_to_wire(signature).SerializeToString() if signature else b""
-    )
+    serialized = signature_to_wire(signature).SerializeToString() if signature else b""
+    return ProgramLoaded(id_, findings.result, serialized, findings.derivatives)
 
 
 def findings_of(message: ProgramLoaded) -> Findings:
@@ -71,12 +70,12 @@ def findings_of(message: ProgramLoaded) -> Findings:
         FrameError: If the signature is none.
     """
     if not message.signature:
-        return Findings(message.result)
+        return Findings(message.result, derivatives=message.derivatives)
     try:
         signature = signature_from_wire(program_pb2.Signature.FromString(message.signature))
     except (DecodeError, ProgramError) as error:
         raise FrameError(f"a program was loaded with a signature that cannot be read: {error}") from error
-    return Findings(message.result, signature)
+    return Findings(message.result, signature, message.derivatives)
 
 
 def _types(tensors: Iterable[Tensor]) -> tuple[TensorType, ...]:

@@ -15,7 +15,7 @@ from pullback.program.container import Program
 from pullback.program.digest import digest as digest_of
 from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.functions import Function, Registered, Revision
+from pullback_server.model.functions import DerivativeSupport, Function, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.files import locked, remove_temporaries
@@ -35,12 +35,14 @@ class Registration:
         program: The program; its signature has the result.
         labels: Labels to find the function by.
         description: A text for people.
+        derivatives: Which derivatives the program has; without what was not tried.
     """
 
     name: str
     program: Program
     labels: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    derivatives: tuple[DerivativeSupport, ...] = ()
 
 
 @contextmanager
@@ -135,7 +137,14 @@ class Registry:
             for constant in self.missing_constants(constants):
                 raise _constant_not_found(constant)
             blob = self._blobs.keep(program_to_bytes(registration.program))
-            revision = Revision(digest, blob, registration.program.format, time.time(), constants)
+            revision = Revision(
+                digest,
+                blob,
+                registration.program.format,
+                time.time(),
+                constants,
+                registration.derivatives,
+            )
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
             for uploaded in (digest, *constants):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,9 +15,15 @@ from pullback.program.wire import (
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, tensor_pb2
 from pullback_server.model.devices import Device
 from pullback_server.model.evaluation import Outcome, Tensor
-from pullback_server.model.functions import Registered, Revision
+from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Registered, Revision
 from pullback_server.registry.names import function_name, revision_name
 from pullback_server.services.status import duration
+
+_KINDS: Final = {
+    DerivativeKind.FORWARD: functions_pb2.DERIVATIVE_KIND_FORWARD,
+    DerivativeKind.REVERSE: functions_pb2.DERIVATIVE_KIND_REVERSE,
+    DerivativeKind.SECOND_ORDER: functions_pb2.DERIVATIVE_KIND_SECOND_ORDER,
+}
 
 
 def function_to_wire(registered: Registered) -> functions_pb2.Function:
@@ -32,6 +39,7 @@ def function_to_wire(registered: Registered) -> functions_pb2.Function:
         revisions=[_revision_to_wire(function.name, each) for each in function.revisions],
         format=revision.format,
         producer=producer_to_wire(registered.producer),
+        derivatives=map(_support_to_wire, revision.derivatives),
     )
 
 
@@ -76,6 +84,12 @@ def _revision_to_wire(function: str, revision: Revision) -> functions_pb2.Revisi
         name=revision_name(function, revision.digest),
         create_time=_timestamp(revision.created),
         format=revision.format,
+    )
+
+
+def _support_to_wire(support: DerivativeSupport) -> functions_pb2.DerivativeSupport:
+    return functions_pb2.DerivativeSupport(
+        kind=_KINDS[support.kind], supported=support.supported, reason=support.reason
     )
 
 

@@ -81,8 +81,14 @@ class Functions:
         current = await asyncio.to_thread(self._registry.current, name)
         if current is not None and current.revision.digest == digest:
             return pb.RegisterFunctionResponse(function=function_to_wire(current), created=False)
-        validated = await self._validated(program, digest)
-        registration = Registration(name, validated, dict(request.labels), request.description)
+        findings = await self._findings(program, digest)
+        registration = Registration(
+            name,
+            _completed(program, findings),
+            dict(request.labels),
+            request.description,
+            findings.derivatives,
+        )
         registered = await asyncio.to_thread(self._registry.register, registration)
         return pb.RegisterFunctionResponse(function=function_to_wire(registered), created=True)
 
@@ -136,14 +142,13 @@ class Functions:
                     "nothing to register was given; set program, or program_digest after an upload"
                 )
 
-    async def _validated(self, program: Program, digest: str) -> Program:
-        """The program with the result that a worker found; an upload that it refuses is discarded."""
+    async def _findings(self, program: Program, digest: str) -> Findings:
+        """What a worker finds in a program; an upload that it refuses is discarded."""
         try:
-            findings = await self._scheduler.load(digest, program_to_bytes(program))
+            return await self._scheduler.load(digest, program_to_bytes(program))
         except RequestError:
             await asyncio.to_thread(self._registry.discard_upload, digest, program.constants)
             raise
-        return _completed(program, findings)
 
     def _check_program_size(self, size: int) -> None:
         limit = self._limits.program_bytes

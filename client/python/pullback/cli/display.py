@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pullback._arguments import describe_argument
-from pullback._descriptions import FunctionDetails
+from pullback._descriptions import DerivativeSupport, FunctionDetails
 from pullback.program.signature import Signature
 from pullback.program.trees import leaf_paths
 
@@ -88,11 +88,17 @@ def describe(details: FunctionDetails) -> Table:
             ("signature", spell_signature(details.signature)),
             ("format", details.format),
             ("labels", spell_labels(details)),
+            ("derivatives", "\n".join(map(_spell_support, details.derivatives))),
             ("producer", " ".join(filter(None, [producer.name, producer.version, dependencies]))),
             ("revision", details.digest),
             ("revisions", "\n".join(revisions)),
         ]
     )
+
+
+def _spell_support(support: DerivativeSupport) -> str:
+    kind = support.kind.value.replace("_", " ")
+    return kind if support.supported else f"no {kind}: {support.reason}"
 
 
 def function_as_json(details: FunctionDetails) -> dict[str, Any]:
@@ -105,6 +111,10 @@ def function_as_json(details: FunctionDetails) -> dict[str, Any]:
         "labels": dict(details.labels),
         "description": details.description,
         "created": details.created.isoformat(),
+        "derivatives": [
+            {"kind": support.kind.value, "supported": support.supported, "reason": support.reason}
+            for support in details.derivatives
+        ],
         "revisions": [
             {
                 "digest": revision.digest,

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pullback.v1 import program_pb2 as pullback_dot_v1_dot_program__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpullback/v1/functions.proto\x12\x0bpullback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pullback/v1/program.proto\"\xe0\x02\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12)\n\tsignature\x18\x03 \x01(\x0b\x32\x16.pullback.v1.Signature\x12\x31\n\x06labels\x18\x04 \x03(\x0b\x32!.pullback.v1.Function.LabelsEntry\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\trevisions\x18\x07 \x03(\x0b\x32\x15.pullback.v1.Revision\x12\x0e\n\x06\x66ormat\x18\x08 \x01(\t\x12\'\n\x08producer\x18\t \x01(\x0b\x32\x15.pullback.v1.Producer\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\"I\n\x14UploadProgramRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"\'\n\x15UploadProgramResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\".\n\x1bListMissingConstantsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\"7\n\x1cListMissingConstantsResponse\x12\x17\n\x0fmissing_digests\x18\x01 \x03(\t\"J\n\x15UploadConstantRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"(\n\x16UploadConstantResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"\xfa\x01\n\x17RegisterFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x07program\x18\x02 \x01(\x0b\x32\x14.pullback.v1.ProgramH\x00\x12\x18\n\x0eprogram_digest\x18\x03 \x01(\tH\x00\x12@\n\x06labels\x18\x04 \x03(\x0b\x32\x30.pullback.v1.RegisterFunctionRequest.LabelsEntry\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06source\"T\n\x18RegisterFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.pullback.v1.Function\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\"\n\x12GetFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x13GetFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.pullback.v1.Function\"\xab\x01\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12=\n\x06labels\x18\x03 \x03(\x0b\x32-.pullback.v1.ListFunctionsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.pullback.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x15\x44\x65leteFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteFunctionResponse2\x9b\x05\n\x0f\x46unctionService\x12X\n\rUploadProgram\x12!.pullback.v1.UploadProgramRequest\x1a\".pullback.v1.UploadProgramResponse(\x01\x12k\n\x14ListMissingConstants\x12(.pullback.v1.ListMissingConstantsRequest\x1a).pullback.v1.ListMissingConstantsResponse\x12[\n\x0eUploadConstant\x12\".pullback.v1.UploadConstantRequest\x1a#.pullback.v1.UploadConstantResponse(\x01\x12_\n\x10RegisterFunction\x12$.pullback.v1.RegisterFunctionRequest\x1a%.pullback.v1.RegisterFunctionResponse\x12P\n\x0bGetFunction\x12\x1f.pullback.v1.GetFunctionRequest\x1a .pullback.v1.GetFunctionResponse\x12V\n\rListFunctions\x12!.pullback.v1.ListFunctionsRequest\x1a\".pullback.v1.ListFunctionsResponse\x12Y\n\x0e\x44\x65leteFunction\x12\".pullback.v1.DeleteFunctionRequest\x1a#.pullback.v1.DeleteFunctionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpullback/v1/functions.proto\x12\x0bpullback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pullback/v1/program.proto\"\x95\x03\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12)\n\tsignature\x18\x03 \x01(\x0b\x32\x16.pullback.v1.Signature\x12\x31\n\x06labels\x18\x04 \x03(\x0b\x32!.pullback.v1.Function.LabelsEntry\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\trevisions\x18\x07 \x03(\x0b\x32\x15.pullback.v1.Revision\x12\x0e\n\x06\x66ormat\x18\x08 \x01(\t\x12\'\n\x08producer\x18\t \x01(\x0b\x32\x15.pullback.v1.Producer\x12\x33\n\x0b\x64\x65rivatives\x18\n \x03(\x0b\x32\x1e.pullback.v1.DerivativeSupport\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x11\x44\x65rivativeSupport\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.pullback.v1.DerivativeKind\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Y\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\"I\n\x14UploadProgramRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"\'\n\x15UploadProgramResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\".\n\x1bListMissingConstantsRequest\x12\x0f\n\x07\x64igests\x18\x01 \x03(\t\"7\n\x1cListMissingConstantsResponse\x12\x17\n\x0fmissing_digests\x18\x01 \x03(\t\"J\n\x15UploadConstantRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\"(\n\x16UploadConstantResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"\xfa\x01\n\x17RegisterFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x07program\x18\x02 \x01(\x0b\x32\x14.pullback.v1.ProgramH\x00\x12\x18\n\x0eprogram_digest\x18\x03 \x01(\tH\x00\x12@\n\x06labels\x18\x04 \x03(\x0b\x32\x30.pullback.v1.RegisterFunctionRequest.LabelsEntry\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06source\"T\n\x18RegisterFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.pullback.v1.Function\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\"\n\x12GetFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x13GetFunctionResponse\x12\'\n\x08\x66unction\x18\x01 \x01(\x0b\x32\x15.pullback.v1.Function\"\xab\x01\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12=\n\x06labels\x18\x03 \x03(\x0b\x32-.pullback.v1.ListFunctionsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.pullback.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x15\x44\x65leteFunctionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteFunctionResponse*\x8d\x01\n\x0e\x44\x65rivativeKind\x12\x1f\n\x1b\x44\x45RIVATIVE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45RIVATIVE_KIND_FORWARD\x10\x01\x12\x1b\n\x17\x44\x45RIVATIVE_KIND_REVERSE\x10\x02\x12 \n\x1c\x44\x45RIVATIVE_KIND_SECOND_ORDER\x10\x03\x32\x9b\x05\n\x0f\x46unctionService\x12X\n\rUploadProgram\x12!.pullback.v1.UploadProgramRequest\x1a\".pullback.v1.UploadProgramResponse(\x01\x12k\n\x14ListMissingConstants\x12(.pullback.v1.ListMissingConstantsRequest\x1a).pullback.v1.ListMissingConstantsResponse\x12[\n\x0eUploadConstant\x12\".pullback.v1.UploadConstantRequest\x1a#.pullback.v1.UploadConstantResponse(\x01\x12_\n\x10RegisterFunction\x12$.pullback.v1.RegisterFunctionRequest\x1a%.pullback.v1.RegisterFunctionResponse\x12P\n\x0bGetFunction\x12\x1f.pullback.v1.GetFunctionRequest\x1a .pullback.v1.GetFunctionResponse\x12V\n\rListFunctions\x12!.pullback.v1.ListFunctionsRequest\x1a\".pullback.v1.ListFunctionsResponse\x12Y\n\x0e\x44\x65leteFunction\x12\".pullback.v1.DeleteFunctionRequest\x1a#.pullback.v1.DeleteFunctionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,44 +39,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERFUNCTIONREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_DERIVATIVEKIND']._serialized_start=1812
+  _globals['_DERIVATIVEKIND']._serialized_end=1953
   _globals['_FUNCTION']._serialized_start=105
-  _globals['_FUNCTION']._serialized_end=457
-  _globals['_FUNCTION_LABELSENTRY']._serialized_start=412
-  _globals['_FUNCTION_LABELSENTRY']._serialized_end=457
-  _globals['_REVISION']._serialized_start=459
-  _globals['_REVISION']._serialized_end=548
-  _globals['_UPLOADPROGRAMREQUEST']._serialized_start=550
-  _globals['_UPLOADPROGRAMREQUEST']._serialized_end=623
-  _globals['_UPLOADPROGRAMRESPONSE']._serialized_start=625
-  _globals['_UPLOADPROGRAMRESPONSE']._serialized_end=664
-  _globals['_LISTMISSINGCONSTANTSREQUEST']._serialized_start=666
-  _globals['_LISTMISSINGCONSTANTSREQUEST']._serialized_end=712
-  _globals['_LISTMISSINGCONSTANTSRESPONSE']._serialized_start=714
-  _globals['_LISTMISSINGCONSTANTSRESPONSE']._serialized_end=769
-  _globals['_UPLOADCONSTANTREQUEST']._serialized_start=771
-  _globals['_UPLOADCONSTANTREQUEST']._serialized_end=845
-  _globals['_UPLOADCONSTANTRESPONSE']._serialized_start=847
-  _globals['_UPLOADCONSTANTRESPONSE']._serialized_end=887
-  _globals['_REGISTERFUNCTIONREQUEST']._serialized_start=890
-  _globals['_REGISTERFUNCTIONREQUEST']._serialized_end=1140
-  _globals['_REGISTERFUNCTIONREQUEST_LABELSENTRY']._serialized_start=412
-  _globals['_REGISTERFUNCTIONREQUEST_LABELSENTRY']._serialized_end=457
-  _globals['_REGISTERFUNCTIONRESPONSE']._serialized_start=1142
-  _globals['_REGISTERFUNCTIONRESPONSE']._serialized_end=1226
-  _globals['_GETFUNCTIONREQUEST']._serialized_start=1228
-  _globals['_GETFUNCTIONREQUEST']._serialized_end=1262
-  _globals['_GETFUNCTIONRESPONSE']._serialized_start=1264
-  _globals['_GETFUNCTIONRESPONSE']._serialized_end=1326
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1329
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1500
-  _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._serialized_start=412
-  _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._serialized_end=457
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1502
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1592
-  _globals['_DELETEFUNCTIONREQUEST']._serialized_start=1594
-  _globals['_DELETEFUNCTIONREQUEST']._serialized_end=1631
-  _globals['_DELETEFUNCTIONRESPONSE']._serialized_start=1633
-  _globals['_DELETEFUNCTIONRESPONSE']._serialized_end=1657
-  _globals['_FUNCTIONSERVICE']._serialized_start=1660
-  _globals['_FUNCTIONSERVICE']._serialized_end=2327
+  _globals['_FUNCTION']._serialized_end=510
+  _globals['_FUNCTION_LABELSENTRY']._serialized_start=465
+  _globals['_FUNCTION_LABELSENTRY']._serialized_end=510
+  _globals['_DERIVATIVESUPPORT']._serialized_start=512
+  _globals['_DERIVATIVESUPPORT']._serialized_end=609
+  _globals['_REVISION']._serialized_start=611
+  _globals['_REVISION']._serialized_end=700
+  _globals['_UPLOADPROGRAMREQUEST']._serialized_start=702
+  _globals['_UPLOADPROGRAMREQUEST']._serialized_end=775
+  _globals['_UPLOADPROGRAMRESPONSE']._serialized_start=777
+  _globals['_UPLOADPROGRAMRESPONSE']._serialized_end=816
+  _globals['_LISTMISSINGCONSTANTSREQUEST']._serialized_start=818
+  _globals['_LISTMISSINGCONSTANTSREQUEST']._serialized_end=864
+  _globals['_LISTMISSINGCONSTANTSRESPONSE']._serialized_start=866
+  _globals['_LISTMISSINGCONSTANTSRESPONSE']._serialized_end=921
+  _globals['_UPLOADCONSTANTREQUEST']._serialized_start=923
+  _globals['_UPLOADCONSTANTREQUEST']._serialized_end=997
+  _globals['_UPLOADCONSTANTRESPONSE']._serialized_start=999
+  _globals['_UPLOADCONSTANTRESPONSE']._serialized_end=1039
+  _globals['_REGISTERFUNCTIONREQUEST']._serialized_start=1042
+  _globals['_REGISTERFUNCTIONREQUEST']._serialized_end=1292
+  _globals['_REGISTERFUNCTIONREQUEST_LABELSENTRY']._serialized_start=465
+  _globals['_REGISTERFUNCTIONREQUEST_LABELSENTRY']._serialized_end=510
+  _globals['_REGISTERFUNCTIONRESPONSE']._serialized_start=1294
+  _globals['_REGISTERFUNCTIONRESPONSE']._serialized_end=1378
+  _globals['_GETFUNCTIONREQUEST']._serialized_start=1380
+  _globals['_GETFUNCTIONREQUEST']._serialized_end=1414
+  _globals['_GETFUNCTIONRESPONSE']._serialized_start=1416
+  _globals['_GETFUNCTIONRESPONSE']._serialized_end=1478
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1481
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1652
+  _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._serialized_start=465
+  _globals['_LISTFUNCTIONSREQUEST_LABELSENTRY']._serialized_end=510
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1654
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1744
+  _globals['_DELETEFUNCTIONREQUEST']._serialized_start=1746
+  _globals['_DELETEFUNCTIONREQUEST']._serialized_end=1783
+  _globals['_DELETEFUNCTIONRESPONSE']._serialized_start=1785
+  _globals['_DELETEFUNCTIONRESPONSE']._serialized_end=1809
+  _globals['_FUNCTIONSERVICE']._serialized_start=1956
+  _globals['_FUNCTIONSERVICE']._serialized_end=2623
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from pullback.v1 import program_pb2 as _program_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -8,8 +9,19 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DerivativeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DERIVATIVE_KIND_UNSPECIFIED: _ClassVar[DerivativeKind]
+    DERIVATIVE_KIND_FORWARD: _ClassVar[DerivativeKind]
+    DERIVATIVE_KIND_REVERSE: _ClassVar[DerivativeKind]
+    DERIVATIVE_KIND_SECOND_ORDER: _ClassVar[DerivativeKind]
+DERIVATIVE_KIND_UNSPECIFIED: DerivativeKind
+DERIVATIVE_KIND_FORWARD: DerivativeKind
+DERIVATIVE_KIND_REVERSE: DerivativeKind
+DERIVATIVE_KIND_SECOND_ORDER: DerivativeKind
+
 class Function(_message.Message):
-    __slots__ = ("name", "revision", "signature", "labels", "description", "create_time", "revisions", "format", "producer")
+    __slots__ = ("name", "revision", "signature", "labels", "description", "create_time", "revisions", "format", "producer", "derivatives")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +38,7 @@ class Function(_message.Message):
     REVISIONS_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
+    DERIVATIVES_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: str
     signature: _program_pb2.Signature
@@ -35,7 +48,18 @@ class Function(_message.Message):
     revisions: _containers.RepeatedCompositeFieldContainer[Revision]
     format: str
     producer: _program_pb2.Producer
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., signature: _Optional[_Union[_program_pb2.Signature, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., description: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[Revision, _Mapping]]] = ..., format: _Optional[str] = ..., producer: _Optional[_Union[_program_pb2.Producer, _Mapping]] = ...) -> None: ...
+    derivatives: _containers.RepeatedCompositeFieldContainer[DerivativeSupport]
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., signature: _Optional[_Union[_program_pb2.Signature, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., description: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[Revision, _Mapping]]] = ..., format: _Optional[str] = ..., producer: _Optional[_Union[_program_pb2.Producer, _Mapping]] = ..., derivatives: _Optional[_Iterable[_Union[DerivativeSupport, _Mapping]]] = ...) -> None: ...
+
+class DerivativeSupport(_message.Message):
+    __slots__ = ("kind", "supported", "reason")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUPPORTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    kind: DerivativeKind
+    supported: bool
+    reason: str
+    def __init__(self, kind: _Optional[_Union[DerivativeKind, str]] = ..., supported: bool = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Revision(_message.Message):
     __slots__ = ("name", "create_time", "format")
