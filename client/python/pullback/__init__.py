@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pullback._descriptions import Capabilities, Device, FunctionDetails, Health, Limits, Revision
     from pullback._registration import Formula
     from pullback._results import Results, Timing
+    from pullback._sources import Exported, StableHLO
     from pullback._wants import Want
     from pullback.client import Client, Function, connect, local
     from pullback.errors import (
@@ -42,6 +43,7 @@ __all__ = [
     "DataLossError",
     "DeadlineExceededError",
     "Device",
+    "Exported",
     "Formula",
     "Function",
     "FunctionDetails",
@@ -59,6 +61,7 @@ __all__ = [
     "Revision",
     "ServerError",
     "ServerStartError",
+    "StableHLO",
     "Timing",
     "UnavailableError",
     "Want",
@@ -76,6 +79,8 @@ _HOMES: Final = {
     "Client": "pullback.client",
     "Function": "pullback.client",
     "Formula": "pullback._registration",
+    "StableHLO": "pullback._sources",
+    "Exported": "pullback._sources",
     "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
     "Results": "pullback._results",

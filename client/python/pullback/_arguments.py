@@ -66,6 +66,15 @@ def flatten_value(tree: Tree, value: Any, path: str) -> list[Any]:
         raise invalid_argument("ARGUMENT_COUNT_MISMATCH", str(error), argument=path) from error
 
 
+def convert(value: Any, expected: TensorType, path: str) -> Array:
+    """The array of a value, of the element type that is expected and of whatever shape; see `to_array`.
+
+    Raises:
+        InvalidArgumentError: If the value is no array, or its dtype does not fit.
+    """
+    return _convert(value, expected, path) if _is_plain(value) else _read(value, expected, path)
+
+
 def to_array(value: Any, expected: TensorType, path: str) -> Array:
     """The array for one leaf.
 
@@ -84,7 +93,7 @@ def to_array(value: Any, expected: TensorType, path: str) -> Array:
     Raises:
         InvalidArgumentError: If the value is no array, or its dtype or shape does not fit.
     """
-    array = _convert(value, expected, path) if _is_plain(value) else _read(value, expected, path)
+    array = convert(value, expected, path)
     if array.shape != expected.shape and array.shape[1:] != expected.shape:
         raise invalid_argument(
             "SHAPE_MISMATCH",

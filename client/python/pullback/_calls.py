@@ -121,7 +121,7 @@ def build(
         tangents=map(_encode, collected.tangents),
         cotangents=map(_encode, collected.cotangents),
     )
-    return Call(request, signature, resolved, collected.points, pick)
+    return Call(request, collected.signature, resolved, collected.points, pick)
 
 
 def _encode(given: Input) -> tensor_pb2.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -45,6 +45,7 @@ def compile_request(
     argnums: Argnums | None,
     batch: int | None,
     shared: Iterable[str],
+    sizes: Mapping[str, int] | None = None,
 ) -> evaluation_pb2.CompileRequest:
     """The request to compile ahead.
 
@@ -55,15 +56,32 @@ def compile_request(
         argnums: For wants that do not say.
         batch: The number of points; None for a single point.
         shared: The names of the arguments that will not be batched.
+        sizes: The size of each symbol of the signature.
 
     Raises:
-        InvalidArgumentError: If a want does not fit the signature, or a shared argument is unknown.
+        InvalidArgumentError: If a want does not fit the signature, a shared argument is unknown, or the sizes
+            are not those of the signature's symbols.
     """
+    require_sizes(signature, sizes or {})
     resolved = resolve(wants, signature, argnums)
     leaves = shared_leaves(signature, shared)
     return evaluation_pb2.CompileRequest(
-        function=revision, wants=map(want_to_wire, resolved), batch=batch, shared_leaves=leaves
+        function=revision, wants=map(want_to_wire, resolved), batch=batch, shared_leaves=leaves, sizes=sizes
     )
+
+
+def require_sizes(signature: Signature, sizes: Mapping[str, int]) -> None:
+    """Makes sure that sizes are those of a signature's symbols.
+
+    Raises:
+        InvalidArgumentError: If one is missing or superfluous.
+    """
+    if set(sizes) != set(signature.symbols):
+        example = ", ".join(f'"{symbol}": 8' for symbol in signature.symbols)
+        raise invalid_argument(
+            "MALFORMED_REQUEST",
+            f"sizes={dict(sizes)} does not fit the signature; pass sizes={{{example}}}",
+        )
 
 
 def shared_leaves(signature: Signature, shared: Iterable[str]) -> list[int]:

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullback._arguments import bind, flatten_value, is_batched, to_array
+from pullback._arguments import bind, convert, flatten_value, is_batched, to_array
 from pullback._results import FLOAT0, require_result
 from pullback._tensors import Array
 from pullback._wants import ResolvedWant
 from pullback.errors import InvalidArgumentError, invalid_argument
+from pullback.program.dimensions import SizeError
+from pullback.program.errors import SizeMismatchError
 from pullback.program.signature import Signature
+from pullback.program.sizes import bind_sizes
 from pullback.program.tensors import TensorType
 
 
@@ -58,12 +61,14 @@ class Collected:
         tangents: One for each differentiable leaf of the arguments in argnums of JVP and HVP.
         cotangents: One for each differentiable leaf of the result, for VJP.
         points: The size of the batch; None where nothing is batched.
+        signature: The signature at the sizes that the arguments have.
     """
 
     arguments: tuple[Input, ...]
     tangents: tuple[Input, ...]
     cotangents: tuple[Input, ...]
     points: int | None
+    signature: Signature
 
 
 def collect(signature: Signature, wants: Iterable[ResolvedWant], inputs: Inputs) -> Collected:
@@ -74,21 +79,47 @@ def collect(signature: Signature, wants: Iterable[ResolvedWant], inputs: Inputs)
             or tangents or cotangents are missing or superfluous.
     """
     wanted = tuple(wants)
-    arguments = _arguments(signature, inputs)
+    values = _leaves(signature, inputs)
+    signature = _at_sizes_of(signature, values)
+    arguments = _arguments(signature, values)
     tangents = _tangents(signature, wanted, inputs.tangents)
     cotangents = _cotangents(signature, wanted, inputs.cotangents)
-    return Collected(arguments, tangents, cotangents, _points([*arguments, *tangents, *cotangents]))
+    points = _points([*arguments, *tangents, *cotangents])
+    return Collected(arguments, tangents, cotangents, points, signature)
 
 
-def _arguments(signature: Signature, inputs: Inputs) -> tuple[Input, ...]:
+def _leaves(signature: Signature, inputs: Inputs) -> list[Any]:
     if inputs.as_primals:
         _require_entries("primals", inputs.args, len(signature.arguments), "one for each argument")
     values = bind(signature, inputs.args, inputs.kwargs)
-    leaves = [
+    return [
         leaf
         for argument, value in zip(signature.arguments, values, strict=True)
         for leaf in flatten_value(argument.tree, value, argument.name)
     ]
+
+
+def _at_sizes_of(signature: Signature, leaves: Sequence[Any]) -> Signature:
+    """The signature with the sizes of the arguments in the place of its symbols."""
+    if not signature.symbols:
+        return signature
+    places = zip(leaves, signature.leaves, signature.paths, strict=True)
+    shapes = [convert(leaf, kind, path).shape for leaf, kind, path in places]
+    try:
+        return signature.at(bind_sizes(signature, shapes))
+    except SizeMismatchError as error:
+        raise invalid_argument(
+            "SHAPE_MISMATCH",
+            str(error),
+            argument=error.path,
+            expected=error.expected,
+            actual=error.actual,
+        ) from error
+    except SizeError as error:
+        raise invalid_argument("SHAPE_MISMATCH", f"the arguments are of impossible sizes: {error}") from error
+
+
+def _arguments(signature: Signature, leaves: Sequence[Any]) -> tuple[Input, ...]:
     places = zip(leaves, signature.leaves, signature.paths, strict=True)
     return tuple(Input(to_array(leaf, kind, path), kind, path) for leaf, kind, path in places)
 

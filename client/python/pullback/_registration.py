@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pullback import __version__
 from pullback._names import default_name, function_name
+from pullback._sources import Exported, StableHLO, is_exported, recognized
 from pullback.errors import invalid_argument
 from pullback.program import container
 from pullback.program.container import Buffer, Producer, Program
@@ -50,7 +51,8 @@ def _tensor_type(text: str | TensorType) -> TensorType:
     return text if isinstance(text, TensorType) else parse_tensor_type(text)
 
 
-Source = Program | Formula | Callable[..., Any]
+Source = Program | Formula | StableHLO | Exported | bytes | Callable[..., Any]
+"""What can be registered; also a `jax.export.Exported`, and the bytes of one or of StableHLO."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def prepare(
     """Prepares the registration of a function.
 
     Args:
-        source: A function that JAX can trace, a formula, or a program.
+        source: A function that JAX can trace, a formula, StableHLO, an artifact of `jax.export`, a program.
         examples: For a function: example arguments, whose shapes and dtypes count.
         name: The function's name; None is the Python function's own, or one made from the digest.
         labels: Labels to find it by.
@@ -133,19 +135,31 @@ def to_program(source: Source, examples: Sequence[Any]) -> Program:
         ExportError: If a function cannot be exported.
         InvalidArgumentError: If the source will not do, examples are superfluous, or JAX is missing.
     """
-    if isinstance(source, Program | Formula):
+    made = _made_elsewhere(source)
+    if made is not None:
         if examples:
             raise invalid_argument(
                 "MALFORMED_REQUEST", "example arguments are only for Python functions; a program has its own"
             )
-        return source.program if isinstance(source, Formula) else source
+        return made
     if not callable(source):
         raise invalid_argument(
             "MALFORMED_REQUEST",
             f"a {type(source).__name__} cannot be registered; pass a function that JAX can trace, a "
-            "pullback.Formula or a Program",
+            "pullback.Formula, a pullback.StableHLO, a pullback.Exported or a Program",
         )
     return _export(source, examples)
+
+
+def _made_elsewhere(source: object) -> Program | None:
+    """The program of what need not be traced; None for anything else."""
+    if isinstance(source, bytes | bytearray):
+        return recognized(bytes(source)).program
+    if is_exported(source):
+        return Exported(source).program
+    if isinstance(source, Formula | StableHLO | Exported):
+        return source.program
+    return source if isinstance(source, Program) else None
 
 
 def _export(function: Callable[..., Any], examples: Sequence[Any]) -> Program:

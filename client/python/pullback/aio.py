@@ -283,6 +283,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
         argnums: Argnums | None = None,
         batch: int | None = None,
         shared: Iterable[str] = (),
+        sizes: Mapping[str, int] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         timeout: float | None = None,
     ) -> Progress:
@@ -292,7 +293,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             PullbackError: If the call fails.
         """
         request = compile_request(
-            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
+            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared, sizes=sizes
         )
         return await self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
 

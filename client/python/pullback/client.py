@@ -279,6 +279,7 @@ class Function(Transformations[Any]):
         argnums: Argnums | None = None,
         batch: int | None = None,
         shared: Iterable[str] = (),
+        sizes: Mapping[str, int] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         timeout: float | None = None,
     ) -> Progress:
@@ -289,6 +290,7 @@ class Function(Transformations[Any]):
             argnums: For wants that do not say.
             batch: The number of points; None for a single point.
             shared: The names of the arguments that will not be batched.
+            sizes: The size of each symbol, for a function whose signature has symbols.
             on_progress: Called with each report.
             timeout: In seconds; None is the client's.
 
@@ -296,7 +298,7 @@ class Function(Transformations[Any]):
             PullbackError: If the call fails.
         """
         request = compile_request(
-            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared
+            self.revision, self.signature, want, argnums=argnums, batch=batch, shared=shared, sizes=sizes
         )
         return self._client.follow_compilation(request, on_progress or (lambda _: None), timeout)
 

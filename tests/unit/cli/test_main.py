@@ -58,7 +58,7 @@ def test_the_server_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["register"], "give either FILE.py:FUNCTION or --formula"),
+        (["register"], "give either FILE.py:FUNCTION, a file or --formula"),
         (["register", "model.py:f", "--formula", "x"], "give either"),
         (["register", "--formula", "x", "--arg", "f64[]"], "as in x=f64[]"),
         (["register", "--formula", "x", "--label", "a"], "is no label"),

@@ -14,9 +14,9 @@ import pullback
 ROOT = Path(__file__).parents[3]
 
 EXPORTED = """
-Capabilities Client ConflictError DataLossError DeadlineExceededError Device Formula Function
+Capabilities Client ConflictError DataLossError DeadlineExceededError Device Exported Formula Function
 FunctionDetails Graph Health InvalidArgumentError LimitExceededError Limits NotFoundError OverloadedError
-PermissionDeniedError Program PullbackError Results Revision ServerError ServerStartError Timing
+PermissionDeniedError Program PullbackError Results Revision ServerError ServerStartError StableHLO Timing
 UnavailableError Want aio connect errors local
 """
 

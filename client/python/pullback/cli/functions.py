@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import click
 import numpy as np
 
-from pullback._registration import Formula, to_program
+from pullback._registration import Formula, Source, to_program
 from pullback.cli.connection import connected, json_option, readable_errors, server_option
 from pullback.cli.display import (
     console,
@@ -19,7 +20,7 @@ from pullback.cli.display import (
     short_digest,
     spell_signature,
 )
-from pullback.cli.loading import load_function
+from pullback.cli.loading import load_function, load_program
 from pullback.cli.values import parse_labels, parse_types
 from pullback.errors import PullbackError
 from pullback.program.container import Program
@@ -28,11 +29,12 @@ from pullback.program.tensors import TensorType
 # click keeps the lines of a paragraph that begins with a backspace.
 _EXAMPLES: Final = """\b
 pullback register model.py:loss --arg 'f64[8]'
-pullback register --formula 'sum(x**2)' --arg 'x=f64[8]' --name squares"""
+pullback register --formula 'sum(x**2)' --arg 'x=f64[8]' --name squares
+pullback register model.mlir --argument-name x --argument-name y"""
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("function", metavar="FILE.py:FUNCTION", required=False)
+@click.argument("function", metavar="FILE.py:FUNCTION|FILE", required=False)
 @click.option("--formula", help="A formula to register instead of a function.")
 @click.option(
     "--arg",
@@ -40,6 +42,13 @@ pullback register --formula 'sum(x**2)' --arg 'x=f64[8]' --name squares"""
     multiple=True,
     metavar="TYPE",
     help="The type of an argument, such as f64[8]; for a formula with its name, x=f64[8]. Repeat for each.",
+)
+@click.option(
+    "--argument-name",
+    "argument_names",
+    multiple=True,
+    metavar="NAME",
+    help="For a file that another tool made: the name of an argument. Repeat for each.",
 )
 @click.option("--name", help="The name to register under; a function's own if left out.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find it by.")
@@ -49,23 +58,40 @@ def register(
     function: str | None,
     formula: str | None,
     arguments: tuple[str, ...],
+    argument_names: tuple[str, ...],
     name: str | None,
     labels: tuple[str, ...],
     description: str,
     server: str,
 ) -> None:
-    """Register a function of your own file, traced on your machine, or a formula."""
+    """Register a function of your own file, traced on your machine, a file of another tool, or a formula.
+
+    A file is StableHLO (text, bytecode, a portable artifact) or what jax.export serialized.
+    """
     if (function is None) == (formula is None):
-        raise click.UsageError("give either FILE.py:FUNCTION or --formula")
+        raise click.UsageError("give either FILE.py:FUNCTION, a file or --formula")
     tags = parse_labels(labels)
     with readable_errors():
-        source = _formula(formula, arguments) if formula is not None else _trace(function or "", arguments)
-    own_name = (function or "").rpartition(":")[2] or None
+        source, own_name = _source(function or "", formula, arguments, argument_names)
     with connected(server) as client:
         registered = client.register(source, name=name or own_name, labels=tags, description=description)
     click.echo(
         f"{registered.name}@{short_digest(registered.details)}  {spell_signature(registered.signature)}"
     )
+
+
+def _source(
+    reference: str, formula: str | None, arguments: tuple[str, ...], argument_names: tuple[str, ...]
+) -> tuple[Source, str | None]:
+    """What to register, and the name that it has by itself."""
+    if formula is not None:
+        return _formula(formula, arguments), None
+    path = Path(reference).expanduser()
+    if not path.is_file():
+        return _trace(reference, arguments), reference.rpartition(":")[2] or None
+    if arguments:
+        raise click.BadParameter(f"{path} says the types of its arguments itself", param_hint="--arg")
+    return load_program(path, argument_names), path.stem
 
 
 def _formula(source: str, arguments: tuple[str, ...]) -> Formula:

@@ -1,15 +1,19 @@
-"""The user's own function from the user's own file, on the user's own machine."""
+"""The user's own function from the user's own file, on the user's own machine; or what another tool wrote."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import click
+
+from pullback._sources import Exported, StableHLO, recognized
+
+_STABLEHLO_ENDINGS: Final = (".mlir", ".mlirbc", ".stablehlo")
 
 
 def load_function(reference: str) -> Callable[..., Any]:
@@ -32,6 +36,26 @@ def load_function(reference: str) -> Callable[..., Any]:
         raise click.ClickException(f"{path} has no function {name!r}")
     found: Callable[..., Any] = function
     return found
+
+
+def load_program(path: Path, argument_names: Sequence[str]) -> StableHLO | Exported:
+    """Reads a file that another tool wrote: StableHLO by its ending, otherwise by what stands in it.
+
+    Args:
+        path: The file.
+        argument_names: The names of the arguments; none for those that the server gives them.
+
+    Raises:
+        InvalidArgumentError: If the file is neither StableHLO nor an artifact of jax.export.
+        ClickException: If it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}") from error
+    if path.suffix in _STABLEHLO_ENDINGS:
+        return StableHLO(data, argument_names)
+    return recognized(data, argument_names)
 
 
 def _import(path: Path) -> ModuleType:
