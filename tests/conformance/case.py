@@ -20,8 +20,8 @@ class Case:
 
     Attributes:
         operation: The operation, with its dialect.
-        body: Lines that define `%r`, or `%r:2` and so on, from the arguments `%a`, `%b` and so on; `$a` stands
-            for the type of an argument, `$r` for that of the result, `$r1` for that of the second one.
+        body: Lines that define `%r`, or `%r:2` and so on, from the arguments `%a`, `%b` and so on. The type
+            of an argument is written `$a`, that of the result `$r`, that of the second one `$r1`.
         inputs: The arguments.
         expected: The results, in their types.
         label: What is special about it.

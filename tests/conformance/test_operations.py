@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from conformance.case import Case
 from conformance.catalogue import CASES, POINTWISE
 from conformance.lifting import lifted

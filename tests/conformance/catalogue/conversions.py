@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import ml_dtypes
 import numpy as np
-from numpy import array
-
 from conformance.case import Case
+from numpy import array
 
 _M: Final = np.arange(6.0).reshape(2, 3)
 _E4M3: Final = ml_dtypes.float8_e4m3fn

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import ml_dtypes
 import numpy as np
-from numpy import array
-
 from conformance.case import Case
+from numpy import array
 
 X: Final = array([0.5, -1.25, 2.0])
 Y: Final = array([1.5, 0.75, -0.5])

@@ -67,8 +67,7 @@ _NUMBERS: Final[Mapping[str, tuple[Callable[[Any], Any], tuple[str, ...]]]] = {
             "lhs_precision_type",
             "rhs_precision_type",
             "accumulation_type",
-            "lhs_component_count",
-            "rhs_component_count",
+            "num_primitive_operations",
         ),
     ),
     "#chlo.ragged_dot<": (

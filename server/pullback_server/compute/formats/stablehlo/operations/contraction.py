@@ -11,6 +11,7 @@ from jax import lax
 
 from pullback.program.elements import parse_element
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.operations.elementwise import NARROW
 from pullback_server.compute.formats.stablehlo.operations.windows import pairs
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
@@ -65,17 +66,14 @@ def _by_algorithm(operation: Operation, numbers: Any) -> Emit:
     """A product by an algorithm of some device: the types that it names, computed as any device can."""
     algorithm = operation.attributes["algorithm"]
     accumulation = parse_element(algorithm["accumulation_type"]).dtype
+    # Several products of parts together are as exact as the type that they are summed in.
+    exact = algorithm["num_primitive_operations"] > 1
+    kinds = [None if exact else algorithm[f"{side}_precision_type"] for side in ("lhs", "rhs")]
     (result,) = operation.result_types
 
     def emit(operands: Arrays) -> Arrays:
         left, right = (
-            _rounded(
-                operand,
-                algorithm[f"{side}_precision_type"],
-                algorithm[f"{side}_component_count"],
-                accumulation,
-            )
-            for operand, side in zip(operands, ("lhs", "rhs"), strict=True)
+            _rounded(operand, kind, accumulation) for operand, kind in zip(operands, kinds, strict=True)
         )
         product = lax.dot_general(
             left, right, numbers, precision=lax.Precision.HIGHEST, preferred_element_type=accumulation
@@ -85,10 +83,10 @@ def _by_algorithm(operation: Operation, numbers: Any) -> Emit:
     return emit
 
 
-def _rounded(operand: jax.Array, kind: str, components: int, accumulation: Any) -> jax.Array:
-    """An operand as an algorithm sees it: several components together are as exact as the accumulation."""
+def _rounded(operand: jax.Array, kind: str | None, accumulation: Any) -> jax.Array:
+    """An operand as an algorithm sees it, in the type that it accumulates in."""
     wide = lax.convert_element_type(operand, accumulation)
-    if components > 1:
+    if kind is None:
         return wide
     if kind == _TF32:
         return lax.reduce_precision(wide, *_TF32_BITS)
@@ -98,9 +96,9 @@ def _rounded(operand: jax.Array, kind: str, components: int, accumulation: Any) 
 
 
 def in_one_type(operands: Arrays, result: Any) -> list[jax.Array]:
-    """Two factors in one element type: that of the result where theirs differ."""
+    """Two factors in one element type: that of the result where theirs differ, or have few bits."""
     left, right = operands
-    if left.dtype == right.dtype:
+    if left.dtype == right.dtype and left.dtype not in NARROW:
         return [left, right]
     return [lax.convert_element_type(operand, result) for operand in operands]
 

@@ -14,10 +14,9 @@ from pullback.program.elements import ElementType
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
-
 _SINGLE_BYTES: Final = 4
-# Integers that few functions of JAX take.
-_NARROW: Final = frozenset(element.dtype for element in (ElementType.I2, ElementType.I4))
+NARROW: Final = frozenset(element.dtype for element in ElementType if element.value.endswith(("i2", "i4")))
+"""Integers that few functions of JAX take."""
 
 
 def pointwise(function: Callable[..., Any]) -> Build:
@@ -47,7 +46,7 @@ def _imag(x: jax.Array) -> jax.Array:
 
 
 def _absolute(x: jax.Array) -> jax.Array:
-    if x.dtype in _NARROW:
+    if x.dtype in NARROW:
         return lax.select(lax.lt(x, lax.full_like(x, 0)), lax.neg(x), x)
     return lax.abs(x)
 
