@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pullback._registration import Formula
     from pullback._results import Results, Timing
     from pullback._sources import Exported, StableHLO
+    from pullback._sparse import Sparse
     from pullback._wants import Want
     from pullback.client import Client, Function, connect, local
     from pullback.errors import (
@@ -61,6 +62,7 @@ __all__ = [
     "Revision",
     "ServerError",
     "ServerStartError",
+    "Sparse",
     "StableHLO",
     "Timing",
     "UnavailableError",
@@ -84,6 +86,7 @@ _HOMES: Final = {
     "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
     "Results": "pullback._results",
+    "Sparse": "pullback._sparse",
     "Timing": "pullback._results",
     "Want": "pullback._wants",
     **dict.fromkeys(

@@ -9,7 +9,7 @@ from typing import Any
 from pullback._arguments import bind, convert, flatten_value, is_batched, to_array
 from pullback._results import FLOAT0, require_result
 from pullback._tensors import Array
-from pullback._wants import ResolvedWant
+from pullback._wants import TAKE_TANGENTS, ResolvedWant
 from pullback.errors import InvalidArgumentError, invalid_argument
 from pullback.program.dimensions import SizeError
 from pullback.program.errors import SizeMismatchError
@@ -25,7 +25,7 @@ class Inputs:
     Attributes:
         args: Arguments by position; the primals, where they come as one tuple.
         kwargs: Arguments by name.
-        tangents: For JVP and HVP: a tree for each argument in their argnums; None elsewhere.
+        tangents: For JVP, HVP and GGN_VP: a tree for each argument in their argnums; None elsewhere.
         cotangents: For VJP: a tree like the result; None elsewhere.
         as_primals: Whether `args` are primals, and so a user's value that may not even be a tuple.
     """
@@ -58,7 +58,7 @@ class Collected:
 
     Attributes:
         arguments: One for each leaf of the arguments.
-        tangents: One for each differentiable leaf of the arguments in argnums of JVP and HVP.
+        tangents: One for each differentiable leaf of the arguments in argnums of JVP, HVP and GGN_VP.
         cotangents: One for each differentiable leaf of the result, for VJP.
         points: The size of the batch; None where nothing is batched.
         signature: The signature at the sizes that the arguments have.
@@ -127,16 +127,17 @@ def _arguments(signature: Signature, leaves: Sequence[Any]) -> tuple[Input, ...]
 def _tangents(
     signature: Signature, wants: Sequence[ResolvedWant], tangents: Sequence[Any] | None
 ) -> tuple[Input, ...]:
-    takers = [want for want in wants if want.quantity in ("jvp", "hvp")]
-    _require_presence("tangents", "jvp or hvp", bool(takers), tangents is not None)
+    takers = [want for want in wants if want.quantity in TAKE_TANGENTS]
+    _require_presence("tangents", "jvp, hvp or ggn_vp", bool(takers), tangents is not None)
     if not takers or tangents is None:
         return ()
     numbers = takers[0].argnums
     if any(want.argnums != numbers for want in takers):
         raise invalid_argument(
             "INVALID_ARGNUMS",
-            "jvp and hvp in one evaluation share their tangents; give them the same argnums",
+            "jvp, hvp and ggn_vp in one evaluation share their tangents; give them the same argnums",
         )
+    directions = _common_directions(takers, "tangents")
     _require_entries("tangents", tangents, len(numbers), f"one for each of argnums={list(numbers)}")
     arguments = [signature.arguments[number] for number in numbers]
     return tuple(
@@ -146,18 +147,27 @@ def _tangents(
             flatten_value(argument.tree, value, f"the tangent of {argument.name}"),
             argument.leaves,
             [f"the tangent of {path}" for path in argument.paths],
+            directions,
         )
     )
 
 
+def _common_directions(takers: Sequence[ResolvedWant], what: str) -> int | None:
+    directions = takers[0].directions
+    if any(want.directions != directions for want in takers):
+        raise _malformed(f"wants in one evaluation share their {what}; give them the same directions")
+    return directions
+
+
 def _cotangents(signature: Signature, wants: Sequence[ResolvedWant], cotangents: Any) -> tuple[Input, ...]:
-    taken = any(want.quantity == "vjp" for want in wants)
-    _require_presence("cotangents", "vjp", taken, cotangents is not None)
-    if not taken:
+    takers = [want for want in wants if want.quantity == "vjp"]
+    _require_presence("cotangents", "vjp", bool(takers), cotangents is not None)
+    if not takers:
         return ()
+    directions = _common_directions(takers, "cotangents")
     result = require_result(signature)
     leaves = flatten_value(result.tree, cotangents, "the cotangent")
-    return tuple(_derivatives(leaves, result.leaves, ["the cotangent"] * len(leaves)))
+    return tuple(_derivatives(leaves, result.leaves, ["the cotangent"] * len(leaves), directions))
 
 
 def _require_entries(what: str, value: Any, count: int, which: str) -> None:
@@ -176,11 +186,14 @@ def _require_presence(what: str, takers: str, taken: bool, given: bool) -> None:
         raise _malformed(f"{what}= is only for {takers}")
 
 
-def _derivatives(leaves: Sequence[Any], types: Sequence[TensorType], paths: Sequence[str]) -> Iterable[Input]:
+def _derivatives(
+    leaves: Sequence[Any], types: Sequence[TensorType], paths: Sequence[str], directions: int | None
+) -> Iterable[Input]:
     """The tangents or cotangents of what has derivatives; of the rest, only None or JAX's float0 will do."""
     for leaf, kind, path in zip(leaves, types, paths, strict=True):
         if kind.element.differentiable:
-            yield Input(to_array(leaf, kind, path), kind, path)
+            directed = kind if directions is None else kind.batched(directions)
+            yield Input(to_array(leaf, directed, path), directed, path)
         elif leaf is not None and getattr(leaf, "dtype", None) != FLOAT0:
             raise invalid_argument(
                 "ELEMENT_TYPE_MISMATCH",

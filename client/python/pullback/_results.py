@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 import numpy as np
 
+from pullback._sparse import Sparse
 from pullback._tensors import Array
 from pullback._wants import ResolvedWant
 from pullback.errors import ServerError
@@ -94,7 +95,7 @@ def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], 
         ServerError: If the number of arrays is not what the want has.
     """
     tree = _tree(want, signature)
-    leaves = _with_float0(want, signature, list(arrays), points)
+    leaves = _leaves(want, signature, arrays, points)
     if len(leaves) != count_leaves(tree):
         raise ServerError(
             f"the server sent {len(arrays)} arrays for {want.key!r}, which has {count_leaves(tree)}",
@@ -106,11 +107,11 @@ def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], 
 def _tree(want: ResolvedWant, signature: Signature) -> Tree:
     result, arguments = require_result(signature).tree, _argument_tree(want, signature)
     match want.quantity:
-        case "value" | "jvp":
+        case "value" | "jvp" | "laplacian":
             return result
-        case "grad" | "vjp":
+        case "grad" | "vjp" | "ggn_vp":
             return arguments
-        case "jacobian" | "jacfwd" | "jacrev" | "hvp":
+        case "jacobian" | "jacfwd" | "jacrev" | "hvp" | "hessian_diag":
             return compose(result, arguments)
         case "hessian":
             return compose(compose(result, arguments), arguments)
@@ -158,6 +159,23 @@ def require_result(signature: Signature) -> Result:
     return signature.result
 
 
+def _leaves(
+    want: ResolvedWant, signature: Signature, arrays: Sequence[Array], points: int | None
+) -> Sequence[Any]:
+    if want.sparse:
+        return _matrices(want, signature, arrays)
+    return _with_float0(want, signature, list(arrays), points)
+
+
+def _matrices(want: ResolvedWant, signature: Signature, arrays: Sequence[Array]) -> list[Sparse]:
+    """The sparse matrices of arrays: of each, in order, its values, rows and columns."""
+    arguments = _argument_types(want, signature)
+    differentiated = arguments if want.quantity == "hessian" else require_result(signature).leaves
+    shapes = [(row.size, column.size) for row in differentiated for column in arguments]
+    triples = zip(arrays[::3], arrays[1::3], arrays[2::3], strict=False)
+    return [Sparse(*triple, shape) for triple, shape in zip(triples, shapes, strict=False)]
+
+
 def _with_float0(
     want: ResolvedWant, signature: Signature, arrays: list[Array], points: int | None
 ) -> list[Array]:
@@ -168,14 +186,18 @@ def _with_float0(
     if len(arrays) != sum(leaf.element.differentiable for leaf in types):
         return arrays
     rest = iter(arrays)
-    return [next(rest) if leaf.element.differentiable else _no_derivative(leaf, points) for leaf in types]
+    lead = tuple(size for size in (points, want.directions) if size is not None)
+    return [
+        next(rest) if leaf.element.differentiable else np.zeros((*lead, *leaf.shape), FLOAT0)
+        for leaf in types
+    ]
 
 
 def _types_of(want: ResolvedWant, signature: Signature) -> tuple[TensorType, ...]:
     if want.quantity == "jvp":
         return require_result(signature).leaves
+    return _argument_types(want, signature)
+
+
+def _argument_types(want: ResolvedWant, signature: Signature) -> tuple[TensorType, ...]:
     return tuple(leaf for number in want.argnums for leaf in signature.arguments[number].leaves)
-
-
-def _no_derivative(leaf: TensorType, points: int | None) -> Array:
-    return np.zeros(leaf.shape if points is None else (points, *leaf.shape), FLOAT0)

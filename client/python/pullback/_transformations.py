@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pullback._calls import Call, Pick, build, everything, in_order, only
 from pullback._descriptions import FunctionDetails
 from pullback._inputs import Inputs
-from pullback._wants import Argnums, Quantity, Want
+from pullback._wants import Argnums, Mode, Quantity, Want
 from pullback.program.signature import Signature
 
 R = TypeVar("R")
@@ -98,10 +98,27 @@ class Transformations(ABC, Generic[R]):
         return self._evaluate(["value", "grad"], Inputs(args, kwargs), argnums, in_order, timeout)
 
     def jacobian(
-        self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        sparse: bool = False,
+        modes: Sequence[Mode] | None = None,
+        argnums: Argnums | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
     ) -> R:
-        """The Jacobian, as `jax.jacobian`; in forward or reverse mode, as the server finds cheaper."""
-        return self._evaluate(["jacobian"], Inputs(args, kwargs), argnums, only, timeout)
+        """The Jacobian, as `jax.jacobian`.
+
+        Args:
+            *args: Arguments by position.
+            sparse: Whether to give, in the place of each array, a `Sparse`: the entries that can differ from
+                zero, at a cost that follows from their pattern.
+            modes: `["forward"]` or `["reverse"]`; None is what the server finds cheaper.
+            argnums: As in `grad`.
+            timeout: In seconds; None is the client's.
+            **kwargs: Arguments by name.
+        """
+        wants = [Want("jacobian", sparse=sparse, modes=modes)]
+        return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def jacfwd(
         self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
@@ -116,15 +133,75 @@ class Transformations(ABC, Generic[R]):
         return self._evaluate(["jacrev"], Inputs(args, kwargs), argnums, only, timeout)
 
     def hessian(
-        self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        sparse: bool = False,
+        modes: Sequence[Mode] | None = None,
+        argnums: Argnums | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
     ) -> R:
-        """The Hessian, as `jax.hessian`."""
-        return self._evaluate(["hessian"], Inputs(args, kwargs), argnums, only, timeout)
+        """The Hessian, as `jax.hessian`.
+
+        Args:
+            *args: Arguments by position.
+            sparse: Whether to give, in the place of each array, a `Sparse`; for one real scalar as result.
+            modes: The two modes, innermost first; None is `["reverse", "forward"]`, forward over reverse.
+            argnums: As in `grad`.
+            timeout: In seconds; None is the client's.
+            **kwargs: Arguments by name.
+        """
+        wants = [Want("hessian", sparse=sparse, modes=modes)]
+        return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
+
+    def hessian_diag(
+        self,
+        *args: Any,
+        modes: Sequence[Mode] | None = None,
+        argnums: Argnums | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> R:
+        """The diagonal of the Hessian, without the Hessian.
+
+        Its tree is that of the Jacobian: for one real scalar as result that of the arguments in argnums.
+
+        Args:
+            *args: Arguments by position.
+            modes: `["reverse", "forward"]`, or `["forward", "forward"]`, which keeps nothing for a reverse
+                pass; None is the server's choice.
+            argnums: As in `grad`.
+            timeout: In seconds; None is the client's.
+            **kwargs: Arguments by name.
+        """
+        wants = [Want("hessian_diag", modes=modes)]
+        return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
+
+    def laplacian(
+        self,
+        *args: Any,
+        modes: Sequence[Mode] | None = None,
+        argnums: Argnums | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> R:
+        """The Laplacian: the sum of the diagonal of the Hessian, without the Hessian; a tree like the result.
+
+        Args:
+            *args: Arguments by position.
+            modes: As in `hessian_diag`.
+            argnums: The arguments over whose elements the sum goes, as in `grad`.
+            timeout: In seconds; None is the client's.
+            **kwargs: Arguments by name.
+        """
+        wants = [Want("laplacian", modes=modes)]
+        return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def derivative(
         self,
         *args: Any,
         order: int,
+        modes: Sequence[Mode] | None = None,
         argnums: Argnums | None = None,
         timeout: float | None = None,
         **kwargs: Any,
@@ -134,11 +211,13 @@ class Transformations(ABC, Generic[R]):
         Args:
             *args: Arguments by position.
             order: How often to differentiate, from 1.
+            modes: `"forward"` or `"reverse"` for each differentiation, innermost first; None is reverse and
+                then forward, and for order 1 what the server finds cheaper.
             argnums: As in `grad`.
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("derivative", order=order)]
+        wants = [Want("derivative", order=order, modes=modes)]
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def jvp(
@@ -146,6 +225,7 @@ class Transformations(ABC, Generic[R]):
         primals: Sequence[Any],
         tangents: Sequence[Any],
         *,
+        directions: int | None = None,
         argnums: Argnums | None = None,
         timeout: float | None = None,
     ) -> R:
@@ -154,17 +234,22 @@ class Transformations(ABC, Generic[R]):
         Args:
             primals: The arguments.
             tangents: A tangent for each argument in argnums; None or zeros of float0 for integers.
+            directions: How many tangents each argument has, on a leading axis; those of the result then have
+                it, too. None is one, without such an axis.
             argnums: The arguments that have tangents; None is all.
             timeout: In seconds; None is the client's.
         """
         inputs = Inputs(primals, tangents=tangents, as_primals=True)
-        return self._evaluate(["value", "jvp"], inputs, argnums, in_order, timeout)
+        return self._evaluate(
+            ["value", Want("jvp", directions=directions)], inputs, argnums, in_order, timeout
+        )
 
     def vjp(
         self,
         primals: Sequence[Any],
         cotangents: Any,
         *,
+        directions: int | None = None,
         argnums: Argnums | None = None,
         timeout: float | None = None,
     ) -> R:
@@ -173,17 +258,22 @@ class Transformations(ABC, Generic[R]):
         Args:
             primals: The arguments.
             cotangents: A tree like the result; None or zeros of float0 for integers.
+            directions: How many cotangents there are, on a leading axis; what is pulled back then has it,
+                too. None is one, without such an axis.
             argnums: The arguments to pull back to; None is all, as a tuple. Integers get zeros of float0.
             timeout: In seconds; None is the client's.
         """
         inputs = Inputs(primals, cotangents=cotangents, as_primals=True)
-        return self._evaluate(["value", "vjp"], inputs, argnums, in_order, timeout)
+        return self._evaluate(
+            ["value", Want("vjp", directions=directions)], inputs, argnums, in_order, timeout
+        )
 
     def hvp(
         self,
         primals: Sequence[Any],
         tangents: Sequence[Any],
         *,
+        directions: int | None = None,
         argnums: Argnums | None = None,
         timeout: float | None = None,
     ) -> R:
@@ -194,11 +284,37 @@ class Transformations(ABC, Generic[R]):
         Args:
             primals: The arguments.
             tangents: A tangent for each argument in argnums.
+            directions: How many tangents each argument has, on a leading axis; the products then have it,
+                too. None is one, without such an axis.
             argnums: The arguments of the Hessian, its rows and columns; None is argument 0.
             timeout: In seconds; None is the client's.
         """
         inputs = Inputs(primals, tangents=tangents, as_primals=True)
-        return self._evaluate(["hvp"], inputs, argnums, only, timeout)
+        return self._evaluate([Want("hvp", directions=directions)], inputs, argnums, only, timeout)
+
+    def ggn_vp(
+        self,
+        primals: Sequence[Any],
+        tangents: Sequence[Any],
+        *,
+        directions: int | None = None,
+        argnums: Argnums | None = None,
+        timeout: float | None = None,
+    ) -> R:
+        """The Gauss-Newton matrix times tangents: `J.T @ (J @ v)`, with neither matrix made.
+
+        The function gives the residuals r of a least-squares problem; J^T J is the Hessian of |r|^2 / 2
+        without its second derivatives of r (Schraudolph, 2002). Its tree is that of the arguments in argnums.
+
+        Args:
+            primals: The arguments.
+            tangents: A tangent for each argument in argnums.
+            directions: As in `hvp`.
+            argnums: The arguments of the Gauss-Newton matrix, its rows and columns; None is argument 0.
+            timeout: In seconds; None is the client's.
+        """
+        inputs = Inputs(primals, tangents=tangents, as_primals=True)
+        return self._evaluate([Want("ggn_vp", directions=directions)], inputs, argnums, only, timeout)
 
     def evaluate(
         self,
@@ -216,7 +332,7 @@ class Transformations(ABC, Generic[R]):
             *args: Arguments by position.
             want: What is wanted, such as `["value", "grad", Want("derivative", order=3)]`.
             argnums: For wants that do not say.
-            tangents: For `jvp` and `hvp`: a tangent for each argument in their argnums.
+            tangents: For `jvp`, `hvp` and `ggn_vp`: a tangent for each argument in their argnums.
             cotangents: For `vjp`: a tree like the result.
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.

@@ -11,9 +11,22 @@ from pullback.program.signature import Signature
 from pullback.v1 import evaluation_pb2
 
 Quantity = Literal[
-    "value", "grad", "jacobian", "jacfwd", "jacrev", "hessian", "jvp", "vjp", "hvp", "derivative"
+    "value",
+    "grad",
+    "jacobian",
+    "jacfwd",
+    "jacrev",
+    "hessian",
+    "jvp",
+    "vjp",
+    "hvp",
+    "derivative",
+    "ggn_vp",
+    "hessian_diag",
+    "laplacian",
 ]
 Argnums = int | Sequence[int]
+Mode = Literal["forward", "reverse"]
 
 _WIRE: Final = {
     "value": evaluation_pb2.QUANTITY_VALUE,
@@ -26,8 +39,15 @@ _WIRE: Final = {
     "vjp": evaluation_pb2.QUANTITY_VJP,
     "hvp": evaluation_pb2.QUANTITY_HVP,
     "derivative": evaluation_pb2.QUANTITY_DERIVATIVE,
+    "ggn_vp": evaluation_pb2.QUANTITY_GGN_VP,
+    "hessian_diag": evaluation_pb2.QUANTITY_HESSIAN_DIAG,
+    "laplacian": evaluation_pb2.QUANTITY_LAPLACIAN,
 }
-_MODES: Final = {"jacfwd": evaluation_pb2.MODE_FORWARD, "jacrev": evaluation_pb2.MODE_REVERSE}
+_MODES: Final = {"forward": evaluation_pb2.MODE_FORWARD, "reverse": evaluation_pb2.MODE_REVERSE}
+_MODE_OF: Final[dict[str, tuple[Mode, ...]]] = {"jacfwd": ("forward",), "jacrev": ("reverse",)}
+_JACOBIANS: Final = ("jacobian", "jacfwd", "jacrev")
+TAKE_TANGENTS: Final = ("jvp", "hvp", "ggn_vp")
+"""The quantities along tangents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +56,27 @@ class Want:
 
     Attributes:
         quantity: What, by JAX's name: `value`, `grad`, `jacobian` (forward or reverse as the server
-            finds cheaper), `jacfwd`, `jacrev`, `hessian`, `jvp`, `vjp`, `hvp`, or `derivative`.
+            finds cheaper), `jacfwd`, `jacrev`, `hessian`, `jvp`, `vjp`, `hvp`, `derivative`, `ggn_vp`,
+            `hessian_diag` or `laplacian`.
         argnums: As in JAX: an integer gives bare results, a sequence a tuple of them. None is argument
             0, and for `jvp` and `vjp` all arguments.
         order: The order of a `derivative`, from 1; 0 elsewhere.
         name: The key of its result; None is the quantity's name.
+        modes: `"forward"` or `"reverse"` for each differentiation, innermost first: one for a `jacobian`,
+            two for a `hessian`, `hessian_diag` or `laplacian`, as many as its order for a `derivative`. None
+            is the server's choice.
+        directions: For `jvp`, `vjp`, `hvp` and `ggn_vp`: how many tangents or cotangents are given at once,
+            on a leading axis of theirs. None is one, without such an axis.
+        sparse: For a Jacobian or Hessian: its entries with their coordinates, a `Sparse`.
     """
 
     quantity: Quantity
     argnums: Argnums | None = None
     order: int = 0
     name: str | None = None
+    modes: Sequence[Mode] | None = None
+    directions: int | None = None
+    sparse: bool = False
 
     @property
     def key(self) -> str:
@@ -63,7 +93,10 @@ class ResolvedWant:
         key: The key of its result.
         argnums: The arguments to differentiate with respect to; empty for the value.
         bare: Whether `argnums` was an integer, so that results stand without a tuple.
-        order: How often the result is differentiated, and so how deep its tree of arguments is.
+        order: The order of a derivative; 0 elsewhere.
+        modes: The modes that were asked for, innermost first; empty where the server chooses.
+        directions: How many tangents or cotangents are given at once; None without such an axis.
+        sparse: Whether entries with coordinates were asked for.
     """
 
     quantity: Quantity
@@ -71,6 +104,9 @@ class ResolvedWant:
     argnums: tuple[int, ...]
     bare: bool
     order: int
+    modes: tuple[Mode, ...] = ()
+    directions: int | None = None
+    sparse: bool = False
 
 
 def resolve(
@@ -109,11 +145,59 @@ def _resolve(want: Want, signature: Signature, argnums: Argnums | None) -> Resol
         raise _malformed(
             f"order={want.order} does not fit {want.quantity!r}; a derivative has one from 1, others none"
         )
+    modes = _modes(want)
+    _check_extras(want)
     if want.quantity == "value":
         return ResolvedWant("value", want.key, (), bare=True, order=0)
     given = argnums if want.argnums is None else want.argnums
     numbers, bare = resolve_argnums(want.quantity, given, signature)
-    return ResolvedWant(want.quantity, want.key, numbers, bare, want.order)
+    return ResolvedWant(
+        want.quantity, want.key, numbers, bare, want.order, modes, want.directions, want.sparse
+    )
+
+
+def _modes(want: Want) -> tuple[Mode, ...]:
+    if want.modes is None:
+        return _MODE_OF.get(want.quantity, ())
+    levels = _levels(want)
+    what = f"a sparse {want.quantity}" if want.sparse else want.quantity
+    if not levels:
+        raise _malformed(f"modes={want.modes!r} was given for {what}, whose modes the server chooses")
+    modes = tuple(want.modes)
+    if isinstance(want.modes, str) or len(modes) != levels or not set(modes) <= set(_MODES):
+        raise _malformed(
+            f"modes={want.modes!r} does not fit {what}; pass {levels} in a list, each forward or reverse, "
+            "innermost first"
+        )
+    return modes
+
+
+def _levels(want: Want) -> int:
+    """How many modes a want can be given."""
+    match want.quantity:
+        case "jacobian":
+            return 1
+        case "hessian":
+            return 0 if want.sparse else 2
+        case "hessian_diag" | "laplacian":
+            return 2
+        case "derivative":
+            return want.order
+        case _:
+            return 0
+
+
+def _check_extras(want: Want) -> None:
+    if want.sparse and want.quantity not in (*_JACOBIANS, "hessian"):
+        raise _malformed(f"a {want.quantity} cannot be sparse; a jacobian and a hessian can")
+    if want.directions is None:
+        return
+    if want.quantity not in (*TAKE_TANGENTS, "vjp"):
+        raise _malformed(f"a {want.quantity} has no directions; jvp, vjp, hvp and ggn_vp have")
+    if not isinstance(want.directions, int) or isinstance(want.directions, bool) or want.directions < 0:
+        raise _malformed(
+            f"directions={want.directions!r} is no number of directions; pass how many there are: len(v)"
+        )
 
 
 def resolve_argnums(
@@ -142,11 +226,15 @@ def resolve_argnums(
 
 def want_to_wire(want: ResolvedWant) -> evaluation_pb2.Want:
     """The message of a want."""
+    of_jacobian = want.quantity in _JACOBIANS
     return evaluation_pb2.Want(
         quantity=_WIRE[want.quantity],
-        mode=_MODES.get(want.quantity, evaluation_pb2.MODE_UNSPECIFIED),
+        mode=_MODES[want.modes[0]] if of_jacobian and want.modes else evaluation_pb2.MODE_UNSPECIFIED,
         order=want.order,
         argnums=want.argnums,
+        modes=[] if of_jacobian else [_MODES[mode] for mode in want.modes],
+        directions=want.directions,
+        sparse=want.sparse,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
+from typing import Final
 
 from pullback.program.container import FORMAT_VERSION
 from pullback.program.elements import ElementType
@@ -13,6 +14,9 @@ from pullback_server.engine.interface import Engine
 from pullback_server.model.quantities import Quantity
 from pullback_server.services.conversion import device_to_wire
 from pullback_server.services.limits import Limits
+
+# Bodies with another name than their format.
+_FORMATS: Final = {"stable_hlo": "stablehlo", "stable_hlo_module": "stablehlo"}
 
 
 class Capabilities:
@@ -51,9 +55,9 @@ class Capabilities:
 
 
 def _formats() -> list[str]:
-    """The names of the program's bodies, without underscores: `stablehlo`, `formula`."""
+    """The names of the formats, in the order of their first bodies: `stablehlo`, `formula` and so on."""
     fields = program_pb2.Program.DESCRIPTOR.oneofs_by_name["body"].fields
-    return [field.name.replace("_", "") for field in fields]
+    return list(dict.fromkeys(_FORMATS.get(field.name, field.name) for field in fields))
 
 
 def _version() -> str:

@@ -15,7 +15,7 @@ from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.conversion import outcome_to_wire
 from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation, check_evaluation
+from pullback_server.services.requests import check_compilation, check_evaluation, check_outcome
 from pullback_server.services.status import duration, service_error_of, status_message
 from pullback_server.services.streams import answer_each
 
@@ -40,6 +40,7 @@ class Evaluation:
         registered = self._registry.resolve(parse_name(request.function))
         evaluation = check_evaluation(request, registered, self._limits)
         outcome = await self._scheduler.evaluate(evaluation)
+        check_outcome(outcome, self._limits)
         return outcome_to_wire(registered, outcome, time.monotonic() - began)
 
     async def evaluate_stream(

@@ -7,13 +7,14 @@ expected, what came, and what to do.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import leaf_paths
 from pullback.v1 import evaluation_pb2, graphs_pb2
 from pullback_server.errors import Reason, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Tensor
+from pullback_server.model.evaluation import Compilation, Evaluation, Outcome, Tensor
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
 from pullback_server.services.limits import Limits, exceeded
@@ -21,6 +22,10 @@ from pullback_server.services.sizes import result_bytes
 from pullback_server.services.symbols import signature_at_sizes, signature_of_arguments
 from pullback_server.services.tensors import Checked, Expected, check_tensors, common_points
 from pullback_server.services.wants import check_wants
+
+_LESS: Final = (
+    "ask for less at once: fewer points, fewer wants, or a jvp, vjp, hvp or sparse matrix instead of a matrix"
+)
 
 
 def check_evaluation(
@@ -81,27 +86,47 @@ def check_compilation(
     return Compilation(registered.revision.digest, wants, points, shared, sizes)
 
 
+def check_outcome(outcome: Outcome, limits: Limits) -> None:
+    """Refuses an outcome that is too large to send; what sparse results take is known only now.
+
+    Raises:
+        ServiceError: LIMIT_EXCEEDED.
+    """
+    size = sum(tensor.type.nbytes for result in outcome.results for tensor in result)
+    if size > limits.message_bytes:
+        raise exceeded(
+            f"the results have {size} bytes", size, limits.message_bytes, "max_message_bytes", _LESS
+        )
+
+
 def _argument_leaves(signature: Signature) -> list[Expected]:
     return _expected(zip(signature.paths, signature.leaves, strict=True))
 
 
 def _tangents(wants: Iterable[Want], signature: Signature) -> list[Expected]:
-    along = (want for want in wants if want.quantity in (Quantity.JVP, Quantity.HVP))
-    argnums = next((want.argnums for want in along), ())
-    chosen = [signature.arguments[argnum] for argnum in argnums]
+    along = next((want for want in wants if want.quantity.takes_tangents), None)
+    if along is None:
+        return []
     leaves = (
         (f"the tangent of {path}", leaf)
-        for argument in chosen
+        for argument in (signature.arguments[argnum] for argnum in along.argnums)
         for path, leaf in zip(argument.paths, argument.leaves, strict=True)
     )
-    return _differentiable(leaves)
+    return _directed(along, _differentiable(leaves))
 
 
 def _cotangents(wants: Iterable[Want], signature: Signature) -> list[Expected]:
-    if not any(want.quantity is Quantity.VJP for want in wants) or signature.result is None:
+    pulled = next((want for want in wants if want.quantity is Quantity.VJP), None)
+    if pulled is None or signature.result is None:
         return []
     paths = (f"the cotangent of {path}" for path in leaf_paths(signature.result.tree, "result"))
-    return _differentiable(zip(paths, signature.result.leaves, strict=True))
+    return _directed(pulled, _differentiable(zip(paths, signature.result.leaves, strict=True)))
+
+
+def _directed(want: Want, leaves: list[Expected]) -> list[Expected]:
+    """What is expected, with the axis of directions where the want has one."""
+    count = want.directions
+    return leaves if count is None else [Expected(leaf.path, leaf.type.batched(count)) for leaf in leaves]
 
 
 def _differentiable(leaves: Iterable[tuple[str, TensorType]]) -> list[Expected]:
@@ -122,6 +147,5 @@ def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | Non
         raise exceeded(f"the batch has {points} points", points, limits.batch, "max_batch", advice)
     size = result_bytes(wants, signature, points)
     if size > limits.message_bytes:
-        advice = "ask for less at once: fewer points, fewer wants, or a jvp, vjp or hvp instead of a matrix"
         what = f"the results would have {size} bytes"
-        raise exceeded(what, size, limits.message_bytes, "max_message_bytes", advice)
+        raise exceeded(what, size, limits.message_bytes, "max_message_bytes", _LESS)

@@ -23,14 +23,21 @@ def result_bytes(wants: Iterable[Want], signature: Signature, points: int | None
 
 
 def _want_bytes(want: Want, signature: Signature) -> int:
+    if want.sparse:
+        # How many entries it has only the worker knows, which has a limit of its own.
+        return 0
+    return _dense_bytes(want, signature) * (1 if want.directions is None else want.directions)
+
+
+def _dense_bytes(want: Want, signature: Signature) -> int:
     result = signature.result.leaves if signature.result else ()
     arguments = [leaf for argnum in want.argnums for leaf in signature.arguments[argnum].leaves]
     match want.quantity:
-        case Quantity.VALUE | Quantity.JVP:
+        case Quantity.VALUE | Quantity.JVP | Quantity.LAPLACIAN:
             return sum(leaf.nbytes for leaf in result)
-        case Quantity.GRADIENT | Quantity.VJP | Quantity.HVP:
+        case Quantity.GRADIENT | Quantity.VJP | Quantity.HVP | Quantity.GGN_VP:
             return sum(leaf.nbytes for leaf in arguments)
-        case Quantity.JACOBIAN:
+        case Quantity.JACOBIAN | Quantity.HESSIAN_DIAG:
             return _derivative_bytes(result, arguments, 1)
         case Quantity.HESSIAN:
             return _derivative_bytes(result, arguments, 2)

@@ -21,9 +21,10 @@ _MODES: Final = {
     int(evaluation_pb2.MODE_REVERSE): Mode.REVERSE,
 }
 _OF_ALL_ARGUMENTS: Final = (Quantity.JVP, Quantity.VJP)
-_ALONG_TANGENTS: Final = (Quantity.JVP, Quantity.HVP)
 _OF_A_REAL_SCALAR: Final = (Quantity.GRADIENT, Quantity.HVP)
+_SPARSE: Final = (Quantity.JACOBIAN, Quantity.HESSIAN)
 _MOST_WANTS: Final = 32
+_MOST_DIRECTIONS: Final = 1 << 20
 
 
 def check_wants(
@@ -42,13 +43,28 @@ def check_wants(
     if not 0 < len(messages) <= _MOST_WANTS:
         raise _malformed(f"{len(messages)} quantities are wanted; ask for 1 to {_MOST_WANTS}", "wants")
     wants = tuple(_want(message, signature, highest_order) for message in messages)
-    if len({want.argnums for want in wants if want.quantity in _ALONG_TANGENTS}) > 1:
+    _check_shared(wants)
+    return wants
+
+
+def _check_shared(wants: Sequence[Want]) -> None:
+    """Refuses wants that would share their tangents or cotangents, and cannot."""
+    along = [want for want in wants if want.quantity.takes_tangents]
+    if len({want.argnums for want in along}) > 1:
         raise service_error(
             Reason.INVALID_ARGNUMS,
-            "JVPs and HVPs of one request share their tangents and need the same argnums (without argnums "
-            "a JVP takes all arguments and an HVP argument 0); give them the same, or send two requests",
+            "JVPs, HVPs and GGN_VPs of one request share their tangents and need the same argnums (without "
+            "argnums a JVP takes all arguments and the others argument 0); give them the same, or send two "
+            "requests",
         )
-    return wants
+    pulled = [want for want in wants if want.quantity is Quantity.VJP]
+    for sharing, what in ((along, "tangents"), (pulled, "cotangents")):
+        if len({want.directions for want in sharing}) > 1:
+            raise _malformed(
+                f"wants of one request share their {what} and need the same directions; give them the same, "
+                "or send two requests",
+                "directions",
+            )
 
 
 def _want(message: evaluation_pb2.Want, signature: Signature, highest_order: int) -> Want:
@@ -59,7 +75,8 @@ def _want(message: evaluation_pb2.Want, signature: Signature, highest_order: int
     mode = _mode(quantity, message.mode)
     _check_order(quantity, message.order, highest_order)
     argnums = _argnums(quantity, tuple(message.argnums), len(signature.arguments))
-    want = Want(quantity, mode, message.order, argnums)
+    modes = _modes(quantity, message)
+    want = Want(quantity, mode, message.order, argnums, modes, _directions(quantity, message), message.sparse)
     _check_arguments(want, signature)
     _check_result(want, signature)
     return want
@@ -72,6 +89,39 @@ def _mode(quantity: Quantity, number: int) -> Mode:
     if mode is not Mode.PLANNED and quantity is not Quantity.JACOBIAN:
         raise _malformed(f"a mode was given for {quantity.name}; only a JACOBIAN has one", "mode")
     return mode
+
+
+def _modes(quantity: Quantity, message: evaluation_pb2.Want) -> tuple[Mode, ...]:
+    if message.sparse and quantity not in _SPARSE:
+        raise _malformed(f"{quantity.name} cannot be sparse; a JACOBIAN and a HESSIAN can", "sparse")
+    modes = tuple(_MODES.get(number, Mode.PLANNED) for number in message.modes)
+    levels = 0 if message.sparse else quantity.levels(message.order)
+    if modes and not levels:
+        what = f"a sparse {quantity.name}" if message.sparse else quantity.name
+        raise _malformed(f"modes were given for {what}, whose modes the planner chooses", "modes")
+    if modes and (len(modes) != levels or Mode.PLANNED in modes):
+        raise _malformed(
+            f"{quantity.name} takes {levels} modes, each MODE_FORWARD or MODE_REVERSE, innermost first, but "
+            f"modes are {list(message.modes)}",
+            "modes",
+        )
+    return modes
+
+
+def _directions(quantity: Quantity, message: evaluation_pb2.Want) -> int | None:
+    if not message.HasField("directions"):
+        return None
+    if not quantity.takes_directions:
+        raise _malformed(
+            f"directions were given for {quantity.name}; only JVP, VJP, HVP and GGN_VP have them",
+            "directions",
+        )
+    if message.directions > _MOST_DIRECTIONS:
+        raise _malformed(
+            f"{message.directions} directions were given; at most {_MOST_DIRECTIONS} go into one request",
+            "directions",
+        )
+    return message.directions
 
 
 def _check_order(quantity: Quantity, order: int, highest: int) -> None:
@@ -123,6 +173,8 @@ def _check_arguments(want: Want, signature: Signature) -> None:
 
 def _check_result(want: Want, signature: Signature) -> None:
     result = signature.result.leaves if signature.result else ()
+    if want.sparse and want.quantity is Quantity.HESSIAN and not _is_real_scalar(result):
+        raise _undefined(want, result, "has entries with coordinates for one real scalar as result only")
     if want.quantity in _OF_A_REAL_SCALAR and not _is_real_scalar(result):
         jacobian = "; ask for the jacobian" if want.quantity is Quantity.GRADIENT else ""
         raise _undefined(want, result, f"exists for one real scalar as result{jacobian}")

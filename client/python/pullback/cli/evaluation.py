@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, assert_never, cast, get_args
 
 import click
 import numpy as np
 
 from pullback._results import Results
-from pullback._wants import Argnums, Quantity, Want
+from pullback._wants import Argnums, Mode, Quantity, Want
 from pullback.cli.connection import connected, json_option, server_option
 from pullback.cli.results import print_result, result_arrays, result_as_json
 from pullback.cli.values import fit, parse_argnums, parse_values
@@ -42,7 +43,20 @@ pullback eval loss --want hessian --arg x=@points.npy --output hessians.npz"""
 @click.option("--argnums", help="As in JAX: 0 for a bare derivative, 0,1 for several.")
 @click.option("--order", type=click.IntRange(min=1), help="The order of --want derivative.")
 @click.option(
-    "--tangent", "tangents", multiple=True, metavar="VALUE", help="For jvp and hvp; repeat for each."
+    "--mode",
+    "modes",
+    multiple=True,
+    type=click.Choice(get_args(Mode)),
+    help="For jacobian, hessian, hessian_diag, laplacian and derivative; repeat for each, innermost first.",
+)
+@click.option("--sparse", is_flag=True, help="Give the entries of jacobian and hessian with coordinates.")
+@click.option(
+    "--directions",
+    type=click.IntRange(min=0),
+    help="How many tangents or cotangents are given at once, on a leading axis.",
+)
+@click.option(
+    "--tangent", "tangents", multiple=True, metavar="VALUE", help="For jvp, hvp, ggn_vp; repeat for each."
 )
 @click.option("--cotangent", metavar="VALUE", help="For vjp.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write an .npz file.")
@@ -54,6 +68,9 @@ def evaluate(
     arguments: tuple[str, ...],
     argnums: str | None,
     order: int | None,
+    modes: tuple[Mode, ...],
+    sparse: bool,
+    directions: int | None,
     tangents: tuple[str, ...],
     cotangent: str | None,
     output: Path | None,
@@ -61,7 +78,8 @@ def evaluate(
     server: str,
 ) -> None:
     """Evaluate a registered function and its derivatives."""
-    wants = [_want(quantity, order) for quantity in quantities or ("value",)]
+    options = _Options(order or 0, modes or None, directions, sparse)
+    wants = [_want(cast("Quantity", quantity), options) for quantity in quantities or ("value",)]
     numbers = parse_argnums(argnums)
     with connected(server) as client:
         function = client.function(name)
@@ -78,9 +96,40 @@ def evaluate(
         _give(results, output, as_json=as_json)
 
 
-def _want(quantity: str, order: int | None) -> Want:
-    known = cast("Quantity", quantity)
-    return Want(known, order=order or 0) if known == "derivative" else Want(known)
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the options say of all quantities together.
+
+    Attributes:
+        order: The order of a derivative.
+        modes: The modes of what can be given modes.
+        directions: The number of tangents or cotangents.
+        sparse: Whether a Jacobian or Hessian is sparse.
+    """
+
+    order: int
+    modes: Sequence[Mode] | None
+    directions: int | None
+    sparse: bool
+
+
+def _want(quantity: Quantity, options: _Options) -> Want:
+    """A quantity with those of the options that are for it."""
+    match quantity:
+        case "derivative":
+            return Want(quantity, order=options.order, modes=options.modes)
+        case "jacobian" | "hessian":
+            return Want(quantity, modes=options.modes, sparse=options.sparse)
+        case "jacfwd" | "jacrev":
+            return Want(quantity, sparse=options.sparse)
+        case "hessian_diag" | "laplacian":
+            return Want(quantity, modes=options.modes)
+        case "jvp" | "vjp" | "hvp" | "ggn_vp":
+            return Want(quantity, directions=options.directions)
+        case "value" | "grad":
+            return Want(quantity)
+        case _:
+            assert_never(quantity)
 
 
 def _arguments(signature: Signature, texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:

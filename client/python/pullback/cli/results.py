@@ -9,8 +9,10 @@ import click
 import numpy as np
 
 from pullback._results import FLOAT0
+from pullback._sparse import Sparse
 
 _SHOWN: Final = 200
+_OF_SPARSE: Final = ("values", "rows", "cols", "shape")
 
 
 def result_as_json(tree: Any) -> Any:
@@ -27,6 +29,8 @@ def result_as_json(tree: Any) -> Any:
             return {name: result_as_json(getattr(tree, name)) for name in tree._fields}
         case list() | tuple():
             return [result_as_json(value) for value in tree]
+        case Sparse():
+            return {name: result_as_json(getattr(tree, name)) for name in _OF_SPARSE}
         case _:
             return tree
 
@@ -60,6 +64,9 @@ def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Any]]:
         case list() | tuple():
             for index, value in enumerate(tree):
                 yield from _leaves(f"{path}[{index}]", value)
+        case Sparse():
+            for name in _OF_SPARSE:
+                yield f"{path}.{name}", np.asarray(getattr(tree, name))
         case _:
             yield path, tree
 
