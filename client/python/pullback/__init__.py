@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pullback import aio, errors
     from pullback._descriptions import Capabilities, Device, FunctionDetails, Health, Limits, Revision
+    from pullback._onnx import Onnx
     from pullback._registration import Formula
     from pullback._results import Results, Timing
     from pullback._sources import Exported, StableHLO
     from pullback._sparse import Sparse
+    from pullback._torch import Torch
     from pullback._wants import Want
     from pullback.client import Client, Function, connect, local
     from pullback.errors import (
@@ -54,6 +56,7 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "NotFoundError",
+    "Onnx",
     "OverloadedError",
     "PermissionDeniedError",
     "Program",
@@ -65,6 +68,7 @@ __all__ = [
     "Sparse",
     "StableHLO",
     "Timing",
+    "Torch",
     "UnavailableError",
     "Want",
     "aio",
@@ -81,6 +85,8 @@ _HOMES: Final = {
     "Client": "pullback.client",
     "Function": "pullback.client",
     "Formula": "pullback._registration",
+    "Onnx": "pullback._onnx",
+    "Torch": "pullback._torch",
     "StableHLO": "pullback._sources",
     "Exported": "pullback._sources",
     "Graph": "pullback.graphs.data",

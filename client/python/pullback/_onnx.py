@@ -35,12 +35,18 @@ class Onnx:
         self.program = Program(container.Onnx(_bytes(model)), Signature(()), producer)
 
 
+def is_model(value: object) -> bool:
+    """Whether a value is an `onnx.ModelProto`; the package is not imported to see it."""
+    kind = type(value)
+    return kind.__name__ == "ModelProto" and kind.__module__.partition(".")[0] == "onnx"
+
+
 def _bytes(model: Any) -> bytes:
     if isinstance(model, str | Path):
         return Path(model).expanduser().read_bytes()
     if isinstance(model, bytes | bytearray | memoryview):
         return bytes(model)
-    if type(model).__name__ == "ModelProto":
+    if is_model(model):
         return bytes(model.SerializeToString())
     raise invalid_argument(
         "MALFORMED_REQUEST",

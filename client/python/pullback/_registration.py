@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from pullback import __version__
 from pullback._names import default_name, function_name
+from pullback._onnx import Onnx, is_model
 from pullback._sources import Exported, StableHLO, is_exported, recognized
+from pullback._torch import Torch, is_module
 from pullback.errors import invalid_argument
 from pullback.program import container
 from pullback.program.container import Buffer, Producer, Program
@@ -51,8 +53,9 @@ def _tensor_type(text: str | TensorType) -> TensorType:
     return text if isinstance(text, TensorType) else parse_tensor_type(text)
 
 
-Source = Program | Formula | StableHLO | Exported | bytes | Callable[..., Any]
-"""What can be registered; also a `jax.export.Exported`, and the bytes of one or of StableHLO."""
+Source = Program | Formula | StableHLO | Exported | Onnx | Torch | bytes | Callable[..., Any]
+"""What can be registered; also a `jax.export.Exported`, the bytes of one or of StableHLO, an
+`onnx.ModelProto` and a `torch.nn.Module`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ def prepare(
     """Prepares the registration of a function.
 
     Args:
-        source: A function that JAX can trace, a formula, StableHLO, an artifact of `jax.export`, a program.
-        examples: For a function: example arguments, whose shapes and dtypes count.
+        source: A function that JAX can trace, a PyTorch module, a formula, StableHLO, an ONNX
+            model, an artifact of `jax.export`, a program.
+        examples: For a function or module: example arguments, whose shapes and dtypes count.
         name: The function's name; None is the Python function's own, or one made from the digest.
         labels: Labels to find it by.
         description: A text for people.
@@ -142,11 +146,13 @@ def to_program(source: Source, examples: Sequence[Any]) -> Program:
                 "MALFORMED_REQUEST", "example arguments are only for Python functions; a program has its own"
             )
         return made
+    if isinstance(source, Torch) or is_module(source):
+        return (source if isinstance(source, Torch) else Torch(source)).export(examples)
     if not callable(source):
         raise invalid_argument(
             "MALFORMED_REQUEST",
             f"a {type(source).__name__} cannot be registered; pass a function that JAX can trace, a "
-            "pullback.Formula, a pullback.StableHLO, a pullback.Exported or a Program",
+            "PyTorch module, a pullback.Formula, StableHLO, Exported or Onnx, or a Program",
         )
     return _export(source, examples)
 
@@ -157,7 +163,9 @@ def _made_elsewhere(source: object) -> Program | None:
         return recognized(bytes(source)).program
     if is_exported(source):
         return Exported(source).program
-    if isinstance(source, Formula | StableHLO | Exported):
+    if is_model(source):
+        return Onnx(source).program
+    if isinstance(source, Formula | StableHLO | Exported | Onnx):
         return source.program
     return source if isinstance(source, Program) else None
 

@@ -30,7 +30,8 @@ from pullback.program.tensors import TensorType
 _EXAMPLES: Final = """\b
 pullback register model.py:loss --arg 'f64[8]'
 pullback register --formula 'sum(x**2)' --arg 'x=f64[8]' --name squares
-pullback register model.mlir --argument-name x --argument-name y"""
+pullback register model.mlir --argument-name x --argument-name y
+pullback register model.onnx"""
 
 
 @click.command(epilog=_EXAMPLES)
@@ -66,7 +67,7 @@ def register(
 ) -> None:
     """Register a function of your own file, traced on your machine, a file of another tool, or a formula.
 
-    A file is StableHLO (text, bytecode, a portable artifact) or what jax.export serialized.
+    A file is StableHLO (text, bytecode, a portable artifact), an ONNX model, or what jax.export serialized.
     """
     if (function is None) == (formula is None):
         raise click.UsageError("give either FILE.py:FUNCTION, a file or --formula")

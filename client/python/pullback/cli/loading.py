@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from pullback._onnx import Onnx
 from pullback._sources import Exported, StableHLO, recognized
 
 _STABLEHLO_ENDINGS: Final = (".mlir", ".mlirbc", ".stablehlo")
@@ -38,21 +39,25 @@ def load_function(reference: str) -> Callable[..., Any]:
     return found
 
 
-def load_program(path: Path, argument_names: Sequence[str]) -> StableHLO | Exported:
-    """Reads a file that another tool wrote: StableHLO by its ending, otherwise by what stands in it.
+def load_program(path: Path, argument_names: Sequence[str]) -> StableHLO | Exported | Onnx:
+    """Reads a file that another tool wrote: StableHLO and ONNX by its ending, otherwise by what stands in it.
 
     Args:
         path: The file.
         argument_names: The names of the arguments; none for those that the server gives them.
 
     Raises:
-        InvalidArgumentError: If the file is neither StableHLO nor an artifact of jax.export.
+        InvalidArgumentError: If the file is none of StableHLO, ONNX and an artifact of jax.export.
         ClickException: If it cannot be read.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise click.ClickException(f"{path} cannot be read: {error.strerror}") from error
+    if path.suffix == ".onnx":
+        if argument_names:
+            raise click.BadParameter(f"{path} names its arguments itself", param_hint="--argument-name")
+        return Onnx(data)
     if path.suffix in _STABLEHLO_ENDINGS:
         return StableHLO(data, argument_names)
     return recognized(data, argument_names)
