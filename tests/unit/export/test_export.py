@@ -157,11 +157,6 @@ def test_producer_is_named() -> None:
     assert producer.dependencies["jax"] == jax.__version__
 
 
-def _print(x: jax.Array) -> jax.Array:
-    jax.debug.print("x = {}", x)
-    return x
-
-
 def _call_back(x: jax.Array) -> jax.Array:
     return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
@@ -174,7 +169,7 @@ def _mutate(x: jax.Array) -> jax.Array:
 
 @pytest.mark.parametrize(
     ("function", "words"),
-    [(_print, "prints|debug"), (_call_back, "pure_callback.*Python code"), (_mutate, "state|ref")],
+    [(_call_back, "pure_callback.*Python code"), (_mutate, "state|ref")],
 )
 def test_effects_are_refused_by_name(function: Any, words: str) -> None:
     """What a server cannot do is refused with the operation's name and advice."""
@@ -182,6 +177,28 @@ def test_effects_are_refused_by_name(function: Any, words: str) -> None:
         export(function, _X)
     with pytest.raises(UnsupportedOperationError, match=words):
         export(lambda x: lax.cond(x[0] > 0, function, lambda y: y, x), _X)
+
+
+def test_effects_in_rules_are_refused_by_name() -> None:
+    """A rule that calls back is refused when its function is exported, not when it is differentiated."""
+    function = jax.custom_jvp(jnp.sin)
+    function.defjvp(lambda p, t: (function(*p), _call_back(t[0])))
+    with pytest.raises(UnsupportedOperationError, match="pure_callback"):
+        export(function, _X)
+
+
+def _print(x: jax.Array) -> jax.Array:
+    jax.debug.print("x = {}", x)
+    return lax.fori_loop(0, 2, lambda i, y: (jax.debug.callback(print, y), y * i)[1], x)
+
+
+@pytest.mark.filterwarnings("ignore:the function uses debug_callback")
+def test_printing_is_left_out_with_a_warning() -> None:
+    """A server would print where nobody looks."""
+    with pytest.warns(UserWarning, match="debug_print.*exported without it"):
+        program = export(_print, _X)
+    assert isinstance(program.body, StableHlo)
+    assert b"callback" not in program.body.entry
 
 
 def test_operation_of_the_cpu_only_is_exported() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import jax
 
-from pullback.export import _library, _structures
+from pullback.export import _checks, _foreign, _library, _structures
 from pullback.export._constants import set_apart
 from pullback.export._examples import Examples, names_of, needs_wide_types, read_examples
 from pullback.export._refusals import refuse_unservable
@@ -20,7 +20,12 @@ from pullback.export.errors import ExampleError, RuleClosureError, TracingError
 from pullback.program.container import Buffer, Producer, Program, StableHlo
 from pullback.program.signature import Result, Signature
 
-_HANDLERS: Final = {**_library.HANDLERS, **_structures.HANDLERS}
+_HANDLERS: Final = {
+    **_checks.HANDLERS,
+    **_foreign.HANDLERS,
+    **_library.HANDLERS,
+    **_structures.HANDLERS,
+}
 
 
 def export(
@@ -76,7 +81,7 @@ def _body(
 def _rewritten(traced: Traced) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
     refuse_unservable(traced.jaxpr)
     opened = set_apart(traced.jaxpr)
-    body = replace(Rewriting(_HANDLERS).export(opened.jaxpr), constants=opened.constants)
+    body = replace(Rewriting(_HANDLERS, refuse_unservable).export(opened.jaxpr), constants=opened.constants)
     return body, traced.result, opened.attachments
 
 

@@ -57,6 +57,8 @@ _ENCODERS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     Kind.INTEGERS: lambda values: tuple(map(int, values)),
     Kind.FLAG: bool,
     Kind.ELEMENT: _element,
+    Kind.NUMBER: float,
     Kind.TEXT: _text,
+    Kind.TEXTS: lambda values: tuple(map(_text, values)),
     Kind.MODULE: int,
 }

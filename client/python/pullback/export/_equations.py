@@ -75,8 +75,10 @@ def nested_jaxprs(equation: core.JaxprEqn) -> list[core.ClosedJaxpr]:
 
 
 def is_jaxpr(value: Any) -> bool:
-    """Whether a parameter is a jaxpr, closed or open."""
-    return isinstance(value, core.ClosedJaxpr | core.Jaxpr)
+    """Whether a parameter is a jaxpr, closed, or open and without constants."""
+    if isinstance(value, core.ClosedJaxpr):
+        return True
+    return isinstance(value, core.Jaxpr) and not value.constvars
 
 
 def _leaves(value: Any) -> Sequence[Any]:

@@ -17,9 +17,11 @@ import numpy as np
 from jax.extend import core
 
 from pullback.export._equations import HI_CALL, close, has_rules, is_jaxpr, primal_of
+from pullback.export._rules import Rules
 
-Rules = Callable[[core.JaxprEqn], Sequence[core.ClosedJaxpr]]
-_Describe = Callable[[core.JaxprEqn], str]
+RulesOf = Callable[[core.JaxprEqn], Rules]
+_Name = Callable[[Any], str]
+_Describe = Callable[[core.JaxprEqn, _Name], str]
 
 # Rules that differ only in rules nested deeper than this are taken for equal. There are functions whose
 # rules go on without end, each with another one in it.
@@ -28,62 +30,66 @@ _DEEPEST: Final = 4
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 
 
-def fingerprint(jaxpr: core.ClosedJaxpr, rules: Rules) -> str:
+def fingerprint(jaxpr: core.ClosedJaxpr, rules: RulesOf, captured: Sequence[Any] = ()) -> str:
     """A digest of the jaxpr's content, equal for jaxprs that compute and differentiate alike.
 
     Args:
         jaxpr: The jaxpr.
-        rules: Gives the jaxprs of the rules of an equation with custom derivatives.
+        rules: Gives the rules of an equation with custom derivatives.
+        captured: The variables that the first arguments stand for, where the jaxpr is a rule.
     """
-    return _digest(jaxpr, partial(_deep, rules=rules, path=()))
+    return _digest(jaxpr, partial(_deep, rules=rules, path=()), captured)
 
 
-def _deep(equation: core.JaxprEqn, rules: Rules, path: tuple[str, ...]) -> str:
-    parts = [primal_of(equation), *(rules(equation) if has_rules(equation) else ())]
-    own = "|".join(_digest(part, _shallow) for part in parts)
+def _deep(equation: core.JaxprEqn, name: _Name, rules: RulesOf, path: tuple[str, ...]) -> str:
+    own_rules = rules(equation) if has_rules(equation) else Rules(())
+    parts = [(primal_of(equation), ()), *((jaxpr, own_rules.captured) for jaxpr in own_rules.jaxprs)]
+    captured = ",".join(map(name, own_rules.captured))
+    own = "|".join(_digest(part, _shallow) for part, _ in parts)
     if own in path:
-        return f"^{path[::-1].index(own)}"
+        return f"{captured}^{path[::-1].index(own)}"
     if len(path) == _DEEPEST:
-        return own
+        return captured + own
     describe = partial(_deep, rules=rules, path=(*path, own))
-    return "|".join(_digest(part, describe) for part in parts)
+    return captured + "|".join(_digest(part, describe, aliases) for part, aliases in parts)
 
 
-def _shallow(equation: core.JaxprEqn) -> str:
+def _shallow(equation: core.JaxprEqn, _: _Name) -> str:
     return _digest(primal_of(equation), _shallow)
 
 
-def _digest(jaxpr: core.ClosedJaxpr, describe: _Describe) -> str:
+def _digest(jaxpr: core.ClosedJaxpr, describe: _Describe, aliases: Sequence[Any] = ()) -> str:
     digest = hashlib.sha256()
-    for part in _parts(jaxpr, describe):
+    for part in _parts(jaxpr, describe, aliases):
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()
 
 
-def _parts(jaxpr: core.ClosedJaxpr, describe: _Describe) -> Iterator[str]:
+def _parts(jaxpr: core.ClosedJaxpr, describe: _Describe, aliases: Sequence[Any]) -> Iterator[str]:
     inner = jaxpr.jaxpr
     numbers: dict[Any, int] = {}
 
     def name(atom: Any) -> str:
         if isinstance(atom, core.Literal):
-            return _value(atom.val, describe) + f":{atom.aval}"
+            return _value(atom.val, _shallow) + f":{atom.aval}"
         return f"%{numbers.setdefault(atom, len(numbers))}:{atom.aval}"
 
     yield from map(name, inner.constvars)
     yield from (_value(constant, describe) for constant in jaxpr.consts)
     yield from map(name, inner.invars)
+    numbers.update(zip(aliases, map(numbers.__getitem__, inner.invars), strict=False))
     for equation in inner.eqns:
         yield equation.primitive.name
         yield from map(name, equation.invars)
-        yield _parameters(equation, describe)
+        yield _parameters(equation, describe, name)
         yield from map(name, equation.outvars)
     yield from map(name, inner.outvars)
 
 
-def _parameters(equation: core.JaxprEqn, describe: _Describe) -> str:
+def _parameters(equation: core.JaxprEqn, describe: _Describe, name: _Name) -> str:
     parameters = equation.params
     if has_rules(equation) or equation.primitive.name == HI_CALL:
-        return f"{parameters.get('num_consts', 0)} {describe(equation)}"
+        return f"{parameters.get('num_consts', 0)} {describe(equation, name)}"
     return ";".join(f"{key}={_value(parameters[key], describe)}" for key in sorted(parameters))
 
 

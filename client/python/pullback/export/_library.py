@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import jax
 import numpy as np
 from jax.extend import core
 
@@ -33,12 +34,7 @@ def _emit(_: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[
     name = equation.primitive.name
     schema = LIBRARY[name]
     _require_known(name, equation.params, set(schema))
-
-    def decomposition(*operands: Any) -> list[Any]:
-        return bind(equation, operands)
-
-    decomposition.__name__ = name
-    return emit_composite(name, decomposition, inputs, schema, equation.params)
+    return emit_composite(name, _bound(equation), inputs, schema, equation.params)
 
 
 def _require_known(name: str, parameters: dict[str, Any], schema: set[str]) -> None:
@@ -59,4 +55,52 @@ def _emit_power(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[
     return bind(equation, inputs)
 
 
-HANDLERS: Final[dict[str, Handler]] = {**dict.fromkeys(LIBRARY, _emit), "pow": _emit_power}
+def _emit_approximate(_: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    rank = len(types_of(equation.invars)[0].shape)
+    dimension = equation.params["reduction_dimension"] % rank
+    parameters = {**equation.params, "reduction_dimension": dimension}
+    return emit_composite("approx_top_k", _bound(equation), inputs, LIBRARY["approx_top_k"], parameters)
+
+
+def _emit_gamma(_: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """A draw, from the data of its key: composites have operands of numbers alone."""
+    key, shape = inputs
+    impl = str(jax.random.key_impl(key))
+
+    def decomposition(data: Any, shape: Any) -> list[Any]:
+        return bind(equation, [jax.random.wrap_key_data(data, impl=impl), shape])
+
+    data = jax.random.key_data(key)
+    parameters = {**equation.params, "impl": impl}
+    return emit_composite("random_gamma", decomposition, [data, shape], LIBRARY["random_gamma"], parameters)
+
+
+def _emit_platform(_: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """The number of the branch for the server's own platform, whichever that is."""
+    platforms = [",".join(group or ()) for group in equation.params["platforms"]]
+    schema = LIBRARY["platform_index"]
+    return emit_composite("platform_index", _bound(equation), inputs, schema, {"platforms": platforms})
+
+
+def _emit_choice(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """A choice of branches; every branch is kept, since the server chooses among platforms."""
+    branches = tuple(map(rewriting.rewrite, equation.params["branches"]))
+    return bind(equation, inputs, branches=branches, branches_platforms=None)
+
+
+def _bound(equation: core.JaxprEqn) -> Callable[..., list[Any]]:
+    def decomposition(*operands: Any) -> list[Any]:
+        return bind(equation, operands)
+
+    decomposition.__name__ = equation.primitive.name
+    return decomposition
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **dict.fromkeys(LIBRARY, _emit),
+    "pow": _emit_power,
+    "approx_top_k": _emit_approximate,
+    "random_gamma": _emit_gamma,
+    "platform_index": _emit_platform,
+    "cond": _emit_choice,
+}

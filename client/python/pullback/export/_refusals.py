@@ -6,13 +6,13 @@ from typing import Final
 
 from jax.extend import core
 
-from pullback.export._equations import all_equations
+from pullback.export._checks import is_left_out
+from pullback.export._equations import all_equations, nested_jaxprs
 from pullback.export.errors import UnsupportedOperationError
 
 _CALLBACK: Final = (
     "it would call Python code of this process, which a server does not have; compute it with jax.numpy"
 )
-_PRINTING: Final = "it prints from this process; remove it from the function that you export"
 _DEVICES: Final = (
     "it speaks to other devices; a server places work by itself, so write the function for one device"
 )
@@ -21,15 +21,12 @@ _KERNEL: Final = "it is bound to one kind of device; use the operations of jax.n
 
 _ADVICE: Final = {
     **dict.fromkeys(("pure_callback", "io_callback"), _CALLBACK),
-    **dict.fromkeys(("debug_callback", "debug_print"), _PRINTING),
     **dict.fromkeys(
         ("shard_map", "all_gather", "all_to_all", "axis_index", "pmax", "pmin", "ppermute", "psum", "infeed"),
         _DEVICES,
     ),
     **dict.fromkeys(("get", "swap", "addupdate", "new_ref", "run_state", "freeze"), _STATE),
-    **dict.fromkeys(("pallas_call", "ffi_call", "custom_partitioning", "tpu_custom_call"), _KERNEL),
-    "linear_call": "its transpose is a rule that programs cannot say; use jax.custom_vjp",
-    "custom_vmap_call": "its batching rule is code that programs cannot say; leave jax.custom_batching out",
+    **dict.fromkeys(("pallas_call", "ffi_call", "tpu_custom_call"), _KERNEL),
 }
 
 
@@ -39,14 +36,14 @@ def refuse_unservable(jaxpr: core.ClosedJaxpr) -> None:
     Raises:
         UnsupportedOperationError: Names the operation and says what to do instead.
     """
-    equations = list(all_equations(jaxpr))
+    equations = [equation for equation in all_equations(jaxpr) if not is_left_out(equation)]
     for name in (equation.primitive.name for equation in equations):
         if name in _ADVICE:
             raise UnsupportedOperationError(
                 f"the function uses {name}, which cannot be served: {_ADVICE[name]}"
             )
     for equation in equations:
-        if equation.effects:
+        if equation.effects and not nested_jaxprs(equation):
             effects = ", ".join(sorted(type(effect).__name__ for effect in equation.effects))
             raise UnsupportedOperationError(
                 f"the function uses {equation.primitive.name}, which has side effects ({effects}); "

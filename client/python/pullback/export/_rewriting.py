@@ -6,7 +6,9 @@ further modules. All else is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -15,7 +17,8 @@ from jax.extend import core
 from pullback.export._artifact import artifact_of
 from pullback.export._equations import VJP_CALL, bind, close, function_of, is_jaxpr, types_of
 from pullback.export._fingerprint import fingerprint
-from pullback.export._rules import jvp_rule, vjp_rules
+from pullback.export._rules import ADVICE, Rules, jvp_rule, vjp_rules
+from pullback.export.errors import RuleClosureError
 from pullback.program.composites import DEEPEST_RULES
 from pullback.program.container import StableHlo
 
@@ -27,10 +30,12 @@ class Rewriting:
 
     Args:
         handlers: What to emit for a primitive, by its name, in place of the primitive itself.
+        check: Refuses a derivative rule that cannot be served.
     """
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+    def __init__(self, handlers: dict[str, Handler], check: Callable[[core.ClosedJaxpr], None]) -> None:
         self._handlers = handlers
+        self._check = check
         self._modules: list[bytes] = []
         self._waiting: list[tuple[int, core.ClosedJaxpr]] = []
         self._level = 0
@@ -38,7 +43,9 @@ class Rewriting:
         # Keyed by identity, so that a jaxpr that is used twice is lowered to one function; the
         # originals are kept, lest an address is used again.
         self._rewritten: dict[int, tuple[Any, core.ClosedJaxpr]] = {}
-        self._rules: dict[int, tuple[core.JaxprEqn, tuple[core.ClosedJaxpr, ...]]] = {}
+        self._rules: dict[int, tuple[core.JaxprEqn, Rules]] = {}
+        self._captured: dict[int, tuple[Any, ...]] = {}
+        self._scopes: list[dict[Any, Any]] = []
 
     def export(self, jaxpr: core.ClosedJaxpr) -> StableHlo:
         """The jaxpr, rewritten, and all modules that it refers to.
@@ -60,21 +67,35 @@ class Rewriting:
             self._modules[index] = self._artifact(jaxpr)
         return index
 
-    def rule_indices(self, equation: core.JaxprEqn) -> tuple[int | None, ...]:
-        """The indices of the modules that hold an equation's rules, or None where they lie too far away."""
-        rules = self._rules_of(equation)
-        if self._level == DEEPEST_RULES:
-            return (None,) * len(rules)
-        return tuple(map(self._rule_index, rules))
+    def rules(self, equation: core.JaxprEqn) -> tuple[tuple[int | None, ...], list[Any]]:
+        """The modules that hold an equation's rules, and the values that the rules captured.
 
-    def _rule_index(self, rule: core.ClosedJaxpr) -> int:
-        index, is_new = self._index(rule)
+        Returns:
+            The indices of the modules, or None where they lie too far away or JAX cannot trace them; and
+            the captured values.
+
+        Raises:
+            RuleClosureError: If a rule captured a value from outside the jaxpr that the equation stands in.
+        """
+        rules = self._rules_of(equation)
+        if self._level == DEEPEST_RULES or not rules.jaxprs:
+            return (None,) * _count_rules(equation), []
+        scope = self._scopes[-1]
+        if any(variable not in scope for variable in rules.captured):
+            raise RuleClosureError(ADVICE)
+        indices = tuple(self._rule_index(jaxpr, rules.captured) for jaxpr in rules.jaxprs)
+        return indices, [scope[variable] for variable in rules.captured]
+
+    def _rule_index(self, rule: core.ClosedJaxpr, captured: tuple[Any, ...]) -> int:
+        self._captured[id(rule)] = captured
+        index, is_new = self._index(rule, captured)
         if is_new:
+            self._check(rule)
             self._waiting.append((index, rule))
         return index
 
-    def _index(self, jaxpr: core.ClosedJaxpr) -> tuple[int, bool]:
-        key = fingerprint(jaxpr, self._rules_of)
+    def _index(self, jaxpr: core.ClosedJaxpr, captured: tuple[Any, ...] = ()) -> tuple[int, bool]:
+        key = fingerprint(jaxpr, self._rules_of, captured)
         is_new = key not in self._indices
         if is_new:
             self._indices[key] = len(self._modules)
@@ -84,36 +105,68 @@ class Rewriting:
     def _artifact(self, jaxpr: core.ClosedJaxpr) -> bytes:
         return artifact_of(function_of(self.rewrite(jaxpr), "main"), types_of(jaxpr.in_avals))
 
-    def _rules_of(self, equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, ...]:
+    def _rules_of(self, equation: core.JaxprEqn) -> Rules:
         if id(equation) not in self._rules:
-            reverse_only = equation.primitive.name == VJP_CALL
-            rules = vjp_rules(equation) if reverse_only else (jvp_rule(equation),)
-            self._rules[id(equation)] = (equation, rules)
+            self._rules[id(equation)] = (equation, _make_rules(equation))
         return self._rules[id(equation)][1]
 
     def rewrite(self, jaxpr: Any) -> core.ClosedJaxpr:
         """The jaxpr with composites."""
         if id(jaxpr) not in self._rewritten:
-            closed = close(jaxpr)
-            rewritten = jax.make_jaxpr(lambda *inputs: self._evaluate(closed, inputs))(
+            closed, captured = close(jaxpr), self._captured.get(id(jaxpr), ())
+            rewritten = jax.make_jaxpr(lambda *inputs: self._evaluate(closed, inputs, captured))(
                 *types_of(closed.in_avals)
             )
             self._rewritten[id(jaxpr)] = (jaxpr, rewritten)
         return self._rewritten[id(jaxpr)][1]
 
-    def _evaluate(self, jaxpr: core.ClosedJaxpr, inputs: Sequence[Any]) -> list[Any]:
+    def inline(self, jaxpr: Any, inputs: Sequence[Any]) -> list[Any]:
+        """What a call computes, written where it is called, with all values there in reach of its rules."""
+        return self._evaluate(close(jaxpr), inputs, around=self._scopes[-1])
+
+    @contextmanager
+    def _scope(self, values: dict[Any, Any]) -> Iterator[None]:
+        self._scopes.append(values)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def _evaluate(
+        self,
+        jaxpr: core.ClosedJaxpr,
+        inputs: Sequence[Any],
+        captured: Sequence[Any] = (),
+        around: Mapping[Any, Any] = MappingProxyType({}),
+    ) -> list[Any]:
         inner = jaxpr.jaxpr
-        values: dict[Any, Any] = dict(zip(inner.constvars, jaxpr.consts, strict=True))
+        values: dict[Any, Any] = {**around, **dict(zip(inner.constvars, jaxpr.consts, strict=True))}
         values.update(zip(inner.invars, inputs, strict=True))
+        values.update(zip(captured, inputs, strict=False))
 
         def read(atom: Any) -> Any:
             return atom.val if isinstance(atom, core.Literal) else values[atom]
 
         for equation in inner.eqns:
             handler = self._handlers.get(equation.primitive.name, _leave)
-            outputs = handler(self, equation, [read(atom) for atom in equation.invars])
+            with self._scope(values):
+                outputs = handler(self, equation, [read(atom) for atom in equation.invars])
             values.update(zip(equation.outvars, outputs, strict=True))
         return [read(atom) for atom in inner.outvars]
+
+
+def _count_rules(equation: core.JaxprEqn) -> int:
+    return 2 if equation.primitive.name == VJP_CALL else 1
+
+
+def _make_rules(equation: core.JaxprEqn) -> Rules:
+    try:
+        return vjp_rules(equation) if equation.primitive.name == VJP_CALL else jvp_rule(equation)
+    except RuleClosureError:
+        raise
+    except Exception:  # noqa: BLE001 -- whatever a user's rule raises
+        # JAX has no derivative here either; the function still has values.
+        return Rules(())
 
 
 def _leave(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:

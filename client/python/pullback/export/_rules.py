@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jax
@@ -12,28 +13,66 @@ from jax.extend import core
 from pullback.export._equations import bind, is_differentiable, types_of
 from pullback.export.errors import RuleClosureError
 
-_ADVICE: Final = (
+ADVICE: Final = (
     "a derivative rule uses a traced value that is not among its arguments; pass the value to the "
     "custom_jvp or custom_vjp function as an argument"
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of an equation.
+
+    Attributes:
+        jaxprs: The rules. The first one takes the captured values before all else.
+        captured: The variables, of the jaxpr around the equation, whose values the rules use beside their
+            arguments: what their Python functions closed over.
+    """
+
+    jaxprs: tuple[core.ClosedJaxpr, ...]
+    captured: tuple[Any, ...] = ()
+
+
 def _traced(rule: Callable[..., list[Any]], types: Sequence[jax.ShapeDtypeStruct]) -> core.ClosedJaxpr:
     try:
-        jaxpr = jax.make_jaxpr(rule)(*types)
+        return jax.make_jaxpr(rule)(*types)
     except jax.errors.UnexpectedTracerError as error:
-        raise RuleClosureError(_ADVICE) from error
-    if any(isinstance(constant, jax.core.Tracer) for constant in jaxpr.consts):
-        raise RuleClosureError(_ADVICE)
-    return jaxpr
+        raise RuleClosureError(ADVICE) from error
 
 
-def jvp_rule(equation: core.JaxprEqn) -> core.ClosedJaxpr:
+def _captures(jaxpr: core.ClosedJaxpr) -> list[Any]:
+    """The traced values among a jaxpr's constants."""
+    return [constant for constant in jaxpr.consts if isinstance(constant, jax.core.Tracer)]
+
+
+def _opened(jaxpr: core.ClosedJaxpr, captured: Sequence[Any]) -> core.ClosedJaxpr:
+    """The jaxpr with captured values as its first arguments."""
+    if not captured:
+        return jaxpr
+
+    def function(*flat: Any) -> list[Any]:
+        given = {id(value): flat[number] for number, value in enumerate(captured)}
+        constants = [given.get(id(constant), constant) for constant in jaxpr.consts]
+        outs: list[Any] = core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr.jaxpr, constants))(*flat[len(captured) :])
+        return outs
+
+    return _traced(function, [*types_of(captured), *types_of(jaxpr.in_avals)])
+
+
+def _variables(captured: Sequence[Any]) -> tuple[Any, ...]:
+    """The variables that traced values stand for."""
+    variables = tuple(getattr(value, "val", None) for value in captured)
+    if not all(isinstance(variable, core.Var) for variable in variables):
+        raise RuleClosureError(ADVICE)
+    return variables
+
+
+def jvp_rule(equation: core.JaxprEqn) -> Rules:
     """The rule of an equation with a custom JVP.
 
     Returns:
-        A jaxpr from constants, primals and the tangents of the differentiable primals to results and
-        the tangents of the differentiable results.
+        A jaxpr from captured values, constants, primals and the tangents of the differentiable primals to
+        results and the tangents of the differentiable results.
     """
     constants, primals = _operands(equation)
     tangents = list(filter(is_differentiable, primals))
@@ -48,15 +87,18 @@ def jvp_rule(equation: core.JaxprEqn) -> core.ClosedJaxpr:
         )
         return [*outs, *_differentiable_only(outs, changes)]
 
-    return _traced(rule, [*constants, *primals, *tangents])
+    traced = _traced(rule, [*constants, *primals, *tangents])
+    captured = _captures(traced)
+    return Rules((_opened(traced, captured),), _variables(captured))
 
 
-def vjp_rules(equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, core.ClosedJaxpr]:
+def vjp_rules(equation: core.JaxprEqn) -> Rules:
     """The forward and backward rules of an equation with a custom VJP.
 
     Returns:
-        A jaxpr from constants and primals to results and residuals; and one from residuals and the
-        cotangents of the differentiable results to the cotangents of the differentiable primals.
+        A jaxpr from captured values, constants and primals to results and residuals; and one from residuals
+        and the cotangents of the differentiable results to the cotangents of the differentiable primals.
+        What the backward rule captured is among the residuals.
     """
     constants, primals = _operands(equation)
     structure: Any = None
@@ -77,7 +119,59 @@ def vjp_rules(equation: core.JaxprEqn) -> tuple[core.ClosedJaxpr, core.ClosedJax
         return _differentiable_only(primals, pullback(_filled(results, cotangents)))
 
     cotangents = list(filter(is_differentiable, results))
-    return traced, _traced(backward, [*residuals, *cotangents])
+    return _joined(traced, _traced(backward, [*residuals, *cotangents]), len(residuals))
+
+
+def _joined(forward: core.ClosedJaxpr, backward: core.ClosedJaxpr, residuals: int) -> Rules:
+    """Both rules; what the backward rule captured reaches it as further residuals."""
+    later = _captures(backward)
+    captured = list({id(value): value for value in (*_captures(forward), *later)}.values())
+    if not captured:
+        return Rules((forward, backward))
+    opened, numbers = _opened(forward, captured), [_index(captured, value) for value in later]
+
+    def run_forward(*flat: Any) -> list[Any]:
+        return [*core.jaxpr_as_fun(opened)(*flat), *(flat[number] for number in numbers)]
+
+    def run_backward(*flat: Any) -> list[Any]:
+        saved, rest = _split(flat, residuals)
+        values, cotangents = _split(rest, len(later))
+        return list(core.jaxpr_as_fun(_opened(backward, later))(*values, *saved, *cotangents))
+
+    inner, last = types_of(backward.in_avals)[:residuals], types_of(backward.in_avals)[residuals:]
+    return Rules(
+        (
+            _traced(run_forward, types_of(opened.in_avals)),
+            _traced(run_backward, [*inner, *types_of(later), *last]),
+        ),
+        _variables(captured),
+    )
+
+
+def _index(values: Sequence[Any], wanted: Any) -> int:
+    return next(number for number, value in enumerate(values) if value is wanted)
+
+
+def transpose_rule(equation: core.JaxprEqn, residuals: int) -> core.ClosedJaxpr:
+    """The transpose of an equation that is linear in all operands but the first ones.
+
+    Returns:
+        A jaxpr from these and the cotangents of the results to the cotangents of the other operands.
+
+    Raises:
+        RuleClosureError: If it uses a traced value that is not among its arguments.
+    """
+    constants, linear = _split(types_of(equation.invars), residuals)
+
+    def rule(*flat: Any) -> list[Any]:
+        saved, cotangents = _split(flat, residuals)
+        transposed = jax.linear_transpose(lambda *inner: bind(equation, (*saved, *inner)), *linear)
+        return list(transposed(cotangents))
+
+    traced = _traced(rule, [*constants, *types_of(equation.outvars)])
+    if _captures(traced):
+        raise RuleClosureError(ADVICE)
+    return traced
 
 
 def _operands(

@@ -9,31 +9,27 @@ import jax
 from jax.extend import core
 
 from pullback.export._composites import emit_composite
-from pullback.export._equations import HI_CALL, bind, close, function_of, is_root, primal_of
+from pullback.export._equations import HI_CALL, bind, close, function_of, is_root, primal_of, types_of
+from pullback.export._policies import describe
 from pullback.export._rewriting import Handler, Rewriting
+from pullback.export._rules import transpose_rule
+from pullback.export.errors import RuleClosureError
 from pullback.program.composites import STRUCTURED
-
-_POLICIES: Final[dict[Callable[..., Any], str]] = {
-    getattr(jax.checkpoint_policies, name): name
-    for name in (
-        "everything_saveable",
-        "nothing_saveable",
-        "dots_saveable",
-        "dots_with_no_batch_dims_saveable",
-    )
-}
 
 
 def _custom_jvp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    (rule,) = rewriting.rule_indices(equation)
-    parameters = {"constants": equation.params["num_consts"], "rule": rule}
-    return _emit("custom_jvp", _body(rewriting, equation, "call_jaxpr"), inputs, parameters)
+    (rule,), captured = rewriting.rules(equation)
+    parameters = {"constants": len(captured) + equation.params["num_consts"], "rule": rule}
+    body = _body(rewriting, equation, "call_jaxpr", passed_over=len(captured))
+    return _emit("custom_jvp", body, [*captured, *inputs], parameters)
 
 
 def _custom_vjp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    forward, backward = rewriting.rule_indices(equation)
-    parameters = {"constants": equation.params["num_consts"], "forward": forward, "backward": backward}
-    return _emit("custom_vjp", _body(rewriting, equation, "call_jaxpr"), inputs, parameters)
+    (forward, backward), captured = rewriting.rules(equation)
+    constants = len(captured) + equation.params["num_consts"]
+    parameters = {"constants": constants, "forward": forward, "backward": backward}
+    body = _body(rewriting, equation, "call_jaxpr", passed_over=len(captured))
+    return _emit("custom_vjp", body, [*captured, *inputs], parameters)
 
 
 def _hi_primitive(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
@@ -41,16 +37,17 @@ def _hi_primitive(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequenc
     function = function_of(rewriting.rewrite(primal_of(equation)), "hi_primitive")
     if not is_root(equation):
         return function(*inputs)
-    (rule,) = rewriting.rule_indices(equation)
-    return _emit("custom_jvp", function, inputs, {"constants": 0, "rule": rule})
+    (rule,), captured = rewriting.rules(equation)
+    body = _after(function, len(captured))
+    return _emit("custom_jvp", body, [*captured, *inputs], {"constants": len(captured), "rule": rule})
 
 
 def _checkpoint(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
-    # A policy of the user's own is code, which programs do not carry: it chooses what is stored, not
-    # what is computed, so the default stands in for it.
+    policy = describe(equation.params["policy"], close(equation.params["jaxpr"]))
     parameters = {
         "prevent_cse": bool(equation.params["prevent_cse"]),
-        "policy": _POLICIES.get(equation.params["policy"]),
+        "policy": policy.name,
+        "names": policy.names,
     }
     return _emit("checkpoint", _body(rewriting, equation, "jaxpr"), inputs, parameters)
 
@@ -97,6 +94,52 @@ def _linear_solve(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequenc
     )
 
 
+def _linear_call(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    residuals = equation.params["num_callee_consts"] + equation.params["num_res"]
+    transpose = _without_calls(transpose_rule(equation, residuals))
+    parameters = {"residuals": residuals, "transpose": rewriting.body(transpose)}
+    return _emit("linear_call", _body(rewriting, equation, "callee"), inputs, parameters)
+
+
+def _without_calls(transpose: core.ClosedJaxpr) -> core.ClosedJaxpr:
+    """The transpose, which JAX gives as a linear call whose own transpose is the function again."""
+
+    def function(*inputs: Any) -> list[Any]:
+        values = dict(zip(transpose.jaxpr.invars, inputs, strict=True))
+        values.update(zip(transpose.jaxpr.constvars, transpose.consts, strict=True))
+        for equation in transpose.jaxpr.eqns:
+            operands = [
+                atom.val if isinstance(atom, core.Literal) else values[atom] for atom in equation.invars
+            ]
+            called = equation.params.get("callee")
+            outs = (
+                bind(equation, operands) if called is None else function_of(close(called), "call")(*operands)
+            )
+            values.update(zip(equation.outvars, outs, strict=True))
+        return [
+            atom.val if isinstance(atom, core.Literal) else values[atom] for atom in transpose.jaxpr.outvars
+        ]
+
+    return jax.make_jaxpr(function)(*types_of(transpose.in_avals))
+
+
+def _jit(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    try:
+        return bind(equation, inputs, jaxpr=rewriting.rewrite(equation.params["jaxpr"]))
+    except RuleClosureError:
+        # A rule inside captured a value from outside the call.
+        return rewriting.inline(equation.params["jaxpr"], inputs)
+
+
+def _inline(parameter: str) -> Handler:
+    """A call that is replaced by what it calls: what else it says is for JAX's other transformations."""
+
+    def handler(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+        return list(_body(rewriting, equation, parameter)(*inputs))
+
+    return handler
+
+
 def _emit(
     operation: str,
     decomposition: Callable[..., Any],
@@ -106,9 +149,22 @@ def _emit(
     return emit_composite(operation, decomposition, inputs, STRUCTURED[operation], parameters)
 
 
-def _body(rewriting: Rewriting, equation: core.JaxprEqn, parameter: str) -> Callable[..., Any]:
+def _body(
+    rewriting: Rewriting, equation: core.JaxprEqn, parameter: str, passed_over: int = 0
+) -> Callable[..., Any]:
     """The equation's own function: the decomposition that servers read as well."""
-    return function_of(rewriting.rewrite(equation.params[parameter]), equation.primitive.name)
+    function = function_of(rewriting.rewrite(equation.params[parameter]), equation.primitive.name)
+    return _after(function, passed_over)
+
+
+def _after(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """The function with more arguments before its own, which only its rules use."""
+
+    def longer(*operands: Any) -> Any:
+        return function(*operands[count:])
+
+    longer.__name__ = function.__name__
+    return longer
 
 
 def _decomposition(_: Rewriting, equation: core.JaxprEqn, **changes: Any) -> Callable[..., Any]:
@@ -127,4 +183,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "checkpoint": _checkpoint,
     "scan": _scan,
     "custom_linear_solve": _linear_solve,
+    "jit": _jit,
+    "linear_call": _linear_call,
+    "custom_partitioning": _inline("call"),
+    "custom_vmap_call": _inline("call"),
 }

@@ -27,8 +27,12 @@ class Kind(StrEnum):
     """A boolean attribute."""
     ELEMENT = "element"
     """A string attribute with the name of an element type, such as `f64`."""
+    NUMBER = "number"
+    """A 64-bit floating-point attribute."""
     TEXT = "text"
     """A string attribute."""
+    TEXTS = "texts"
+    """An array of string attributes."""
     MODULE = "module"
     """A 64-bit integer attribute: the index of a module of the same program."""
 
@@ -52,6 +56,8 @@ _INTEGER: Final = Parameter(Kind.INTEGER)
 _INTEGERS: Final = Parameter(Kind.INTEGERS)
 _FLAG: Final = Parameter(Kind.FLAG)
 _ELEMENT: Final = Parameter(Kind.ELEMENT)
+_TEXT: Final = Parameter(Kind.TEXT)
+_TEXTS: Final = Parameter(Kind.TEXTS)
 _MODULE: Final = Parameter(Kind.MODULE)
 _OPTIONAL_MODULE: Final = Parameter(Kind.MODULE, optional=True)
 _CUMULATIVE: Final = {"axis": _INTEGER, "reverse": _FLAG}
@@ -105,6 +111,17 @@ LIBRARY: Final[Mapping[str, Parameters]] = MappingProxyType(
         "schur": {"compute_schur_vectors": _FLAG, "sort_eig_vals": _FLAG},
         "tridiagonal": {"lower": _FLAG},
         "lu_pivots_to_permutation": {"permutation_size": _INTEGER},
+        "approx_top_k": {
+            "k": _INTEGER,
+            "reduction_dimension": _INTEGER,
+            "recall_target": Parameter(Kind.NUMBER),
+            "is_max_k": _FLAG,
+            "reduction_input_size_override": _INTEGER,
+            "aggregate_to_topk": _FLAG,
+        },
+        "random_gamma": {"impl": _TEXT, "log_space": _FLAG},
+        "name": {"name": _TEXT},
+        "platform_index": {"platforms": _TEXTS},
     }
 )
 """Operations of JAX's library, by the name of their primitive, with parameters that are plain data."""
@@ -128,7 +145,12 @@ STRUCTURED: Final[Mapping[str, Parameters]] = MappingProxyType(
             "transpose_solve": _OPTIONAL_MODULE,
             "symmetric": _FLAG,
         },
-        "checkpoint": {"prevent_cse": _FLAG, "policy": Parameter(Kind.TEXT, optional=True)},
+        "linear_call": {"residuals": _INTEGER, "transpose": _MODULE},
+        "checkpoint": {
+            "prevent_cse": _FLAG,
+            "policy": Parameter(Kind.TEXT, optional=True),
+            "names": Parameter(Kind.TEXTS, optional=True),
+        },
     }
 )
 """Operations made of other functions: derivative rules, loops, solvers, rematerialization."""

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.ad_checkpoint
+import jax.custom_derivatives
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
-from pullback.export import RuleClosureError, export
+from pullback.export import export
 from pullback.program.composites import LIBRARY, STRUCTURED, composite_name
 from pullback.program.container import StableHlo
 from pullback_server.compute.formats.stablehlo import composites
@@ -165,16 +167,106 @@ def test_derivative_with_respect_to_what_a_function_closed_over() -> None:
         jax.grad(lambda x: _lifted(backward, _X)(x)[0])(_X)
 
 
-def test_rule_that_closed_over_an_argument() -> None:
-    """Is refused at export, with what to do."""
+def _captures(x: jax.Array, y: jax.Array, which: int, around: Callable[..., Any]) -> jax.Array:
+    """Two functions whose rules use different values from around them."""
+    first, second = jnp.sin(y), jnp.cos(y)
+    forward = jax.custom_jvp(lambda a: a * first * second)
+    forward.defjvp(lambda p, t: (forward(*p), t[0] * (first if which else second)))
+    backward = jax.custom_vjp(lambda a: jnp.sin(a) * first)
+    backward.defvjp(lambda a: (jnp.sin(a) * first, a), lambda a, ct: (ct * a * (second if which else y),))
+    return jnp.sum(around(forward)(x) * backward(x))
+
+
+def test_rules_use_what_they_closed_over() -> None:
+    """As in JAX, with a derivative in what is not closed over; also in a jitted call, where JAX fails."""
+
+    def function(x: jax.Array, y: jax.Array, around: Callable[..., Any] = lambda f: f) -> jax.Array:
+        return _captures(x, y, 0, around) + _captures(x, y, 1, around)
+
+    lifted = _lifted(lambda x, y: function(x, y, jax.jit), _X, 2 * _X)
+    for transform in (jax.grad, lambda f: jax.jacrev(jax.grad(f))):
+        expected = jax.jit(transform(function))
+        actual = jax.jit(transform(lambda x, y: lifted(x, y)[0]))(_X, 2 * _X)
+        np.testing.assert_allclose(actual, expected(_X, 2 * _X), rtol=1e-14)
+
+
+def test_rule_that_closed_over_what_is_differentiated() -> None:
+    """It has no derivative in that, as in JAX."""
 
     def function(x: jax.Array) -> jax.Array:
         inner = jax.custom_jvp(lambda y: y * x)
         inner.defjvp(lambda p, t: (inner(*p), t[0] * x))
-        return jnp.sum(inner(jnp.ones(3)))
+        return jnp.sum(inner(x))
 
-    with pytest.raises(RuleClosureError, match="pass the value to"):
-        export(function, _X)
+    lifted = _lifted(function, _X)
+    for local in (function, lambda x: lifted(x)[0]):
+        with pytest.raises(jax.errors.UnexpectedTracerError):
+            jax.grad(local)(_X)
+
+
+def test_linear_call_keeps_its_transpose() -> None:
+    """Forward it is the function, backward the transpose it was given; a batch is no hindrance."""
+
+    def function(x: jax.Array, y: jax.Array) -> jax.Array:
+        call = jax.custom_derivatives.linear_call
+        return call(lambda r, v: (r * v)[:2], lambda r, ct: 5.0 * r * jnp.pad(ct, (0, 1)), x, y)
+
+    lifted = _lifted(function, _X, 2 * _X)
+    backward = jax.jacrev(lambda x, y: lifted(x, y)[0], 1)(_X, 2 * _X)
+    np.testing.assert_array_equal(backward, np.diag(5.0 * _X)[:2])
+    forward = jax.jacfwd(lambda x, y: lifted(x, y)[0], 1)(_X, 2 * _X)
+    np.testing.assert_array_equal(forward, np.diag(_X)[:2])
+    with pytest.raises(ServiceError) as refused:
+        jax.grad(lambda x: lifted(x, _X)[0].sum())(_X)
+    assert refused.value.reason is Reason.DERIVATIVE_UNDEFINED
+
+
+def test_draws_of_gamma_have_derivatives() -> None:
+    """They are differentiated implicitly, whatever the key."""
+    for impl in ("threefry2x32", "rbg"):
+        key = jax.random.key_data(jax.random.key(3, impl=impl))
+
+        def function(data: jax.Array, a: jax.Array, impl: str = impl) -> jax.Array:
+            return jax.random.gamma(jax.random.wrap_key_data(data, impl=impl), a)
+
+        lifted = _lifted(function, key, _X)
+        expected = jax.jit(jax.jacfwd(function, 1))(key, _X)
+        actual = jax.jit(jax.jacfwd(lambda *given: lifted(*given)[0], 1))(key, _X)  # noqa: B023 -- used here
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_branches_of_platforms_are_chosen_by_the_server() -> None:
+    """The branch is that of the platform on which the program runs, though the export is for another one."""
+
+    def function(x: jax.Array) -> jax.Array:
+        return lax.platform_dependent(x, tpu=jnp.sin, cpu=jnp.cos, default=jnp.tan)
+
+    np.testing.assert_array_equal(jax.jit(_lifted(function, _X))(_X)[0], jax.jit(function)(_X))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        None,
+        jax.checkpoint_policies.everything_saveable,
+        jax.checkpoint_policies.save_only_these_names("hidden"),
+        lambda prim, *_, **__: prim.name == "dot_general",
+    ],
+)
+def test_policies_are_kept(policy: Any) -> None:
+    """What is computed again in reverse mode is what JAX would compute again."""
+    name = jax.ad_checkpoint.checkpoint_name
+
+    def function(x: jax.Array) -> jax.Array:
+        inner: Callable[..., jax.Array] = jax.checkpoint(
+            lambda y: jnp.sin(_A @ name(jnp.tanh(_A @ y), "hidden")), policy=policy
+        )
+        return jnp.sum(inner(x))
+
+    lifted = _lifted(function, _X)
+    local, remote = (str(jax.make_jaxpr(jax.grad(f))(_X)) for f in (function, lambda x: lifted(x)[0]))
+    assert remote.count("dot_general") == local.count("dot_general")
+    assert remote.count("tanh") == local.count("tanh")
 
 
 def test_derivative_beyond_the_exported_rules() -> None:

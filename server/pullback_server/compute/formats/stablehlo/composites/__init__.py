@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +15,7 @@ from pullback_server.compute.formats.stablehlo.composites import (
     checkpoint,
     custom_derivatives,
     library,
+    linear_call,
     linear_solve,
     scan,
 )
@@ -29,6 +31,7 @@ TABLE: Final[Mapping[str, BuildComposite]] = MappingProxyType(
         "custom_jvp": custom_derivatives.build_custom_jvp,
         "custom_vjp": custom_derivatives.build_custom_vjp,
         "custom_linear_solve": linear_solve.build,
+        "linear_call": linear_call.build,
         "scan": scan.build,
     }
 )
@@ -38,7 +41,8 @@ _SCHEMAS: Final = {**LIBRARY, **STRUCTURED}
 def _composite(operation: Operation, scope: Scope) -> Emit:
     name = operation.attributes["name"]
     if name in chlo.BUILDERS:
-        return _named(name, chlo.BUILDERS[name](operation, scope))
+        stated = operation.attributes.get("composite_attributes", {})
+        return _named(name, chlo.BUILDERS[name](replace(operation, name=name, attributes=stated), scope))
     namespace, _, own = name.partition(".")
     if namespace != NAMESPACE:
         function = jax.jit(scope.function(operation.attributes["decomposition"]).__call__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import jax
@@ -31,7 +31,17 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
     require_signature(operation, body, operation.operand_types, operation.result_types)
     if values["policy"] not in _POLICIES:
         raise malformed(name_of(operation), f"has the unknown policy {values['policy']!r}")
-    function = jax.checkpoint(
-        body.__call__, prevent_cse=values["prevent_cse"], policy=_POLICIES[values["policy"]]
-    )
+    policy = _with_names(_POLICIES[values["policy"]], values["names"] or ())
+    function = jax.checkpoint(body.__call__, prevent_cse=values["prevent_cse"], policy=policy)
     return lambda operands: function(*operands)
+
+
+def _with_names(policy: Callable[..., Any] | None, names: Sequence[str]) -> Callable[..., Any] | None:
+    """A policy that saves what has one of the names as well."""
+    if not names:
+        return policy
+    named: Callable[..., Any] = jax.checkpoint_policies.save_only_these_names(*names)
+    if policy is None:
+        return named
+    both: Callable[..., Any] = jax.checkpoint_policies.save_from_both_policies(policy, named)
+    return both

@@ -105,8 +105,8 @@ def _without_rule(primal: Routine) -> Emit:
     def jvp(_: Arrays, __: Arrays) -> NoReturn:
         raise service_error(
             Reason.DERIVATIVE_UNDEFINED,
-            f"the program has no rule for a derivative of this order: its rules go on without end, and "
-            f"{DEEPEST_RULES} were exported; ask for a derivative of lower order",
+            "the program has no rule for a derivative of this order: JAX has none, or rules go on without "
+            f"end, of which {DEEPEST_RULES} were exported; ask for a derivative of lower order",
             limit=str(DEEPEST_RULES),
         )
 

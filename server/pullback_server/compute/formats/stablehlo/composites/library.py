@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import primitives
 
 from pullback.program.elements import ElementType
@@ -48,6 +50,38 @@ def _tridiagonal(x: jax.Array, lower: bool) -> Sequence[jax.Array]:
     return lax.linalg.tridiagonal(x, lower=lower)
 
 
+def _approx_top_k(
+    x: jax.Array, reduction_dimension: int, is_max_k: bool, **parameters: Any
+) -> Sequence[jax.Array]:
+    search = lax.approx_max_k if is_max_k else lax.approx_min_k
+    return search(x, reduction_dimension=reduction_dimension, **parameters)
+
+
+def _random_gamma(data: jax.Array, shape: jax.Array, impl: str, log_space: bool) -> jax.Array:
+    """A draw of `jax.random.gamma` from the data of its key."""
+    key = jax.random.wrap_key_data(data, impl=impl)
+    draw: Callable[..., jax.Array] = primitives.random_gamma_p.bind
+    return draw(key, shape, log_space=log_space)
+
+
+def _platform_index(platforms: Sequence[str]) -> jax.Array:
+    """The number of the group of platforms that this one belongs to; an empty group is that of all others."""
+    default = next((number for number, group in enumerate(platforms) if not group), None)
+    choices = {
+        platform: _constant(number)
+        for number, group in enumerate(platforms)
+        for platform in filter(None, group.split(","))
+    }
+    index: jax.Array = lax.platform_dependent(
+        default=None if default is None else _constant(default), **choices
+    )
+    return index
+
+
+def _constant(number: int) -> Callable[[], jax.Array]:
+    return lambda: jnp.int32(number)
+
+
 _FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     **ELEMENTWISE,
     "integer_pow": lax.integer_pow,
@@ -78,6 +112,10 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "schur": _schur,
     "tridiagonal": _tridiagonal,
     "lu_pivots_to_permutation": lax.linalg.lu_pivots_to_permutation,
+    "approx_top_k": _approx_top_k,
+    "random_gamma": _random_gamma,
+    "name": checkpoint_name,
+    "platform_index": _platform_index,
 }
 
 
@@ -95,7 +133,7 @@ def _builder(function: Callable[..., Any]) -> BuildComposite:
 
 
 def _require_axes(operation: Operation, values: Values) -> None:
-    rank = len(operation.operand_types[0].shape)
+    rank = len(operation.operand_types[0].shape) if operation.operand_types else 0
     # What is stacked has one axis more than its parts.
     room = rank + 1 if name_of(operation).endswith(".stack") else rank
     axes = [*values.get("axes", ()), *(values[name] for name in ("axis", "dimension") if name in values)]

@@ -16,7 +16,7 @@ from pullback_server.compute.formats.stablehlo.composites.parameters import (
     require_signature,
 )
 from pullback_server.compute.formats.stablehlo.failures import malformed
-from pullback_server.compute.formats.stablehlo.syntax import Operation
+from pullback_server.compute.formats.stablehlo.syntax import Operation, Types
 
 _FUNCTIONS = ("matvec", "vecmat", "solve", "transpose_solve")
 
@@ -33,24 +33,33 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
     starts = [0, *accumulate(values["constants"])]
     require_count(operation, "constants", starts[-1], len(operation.operands))
     right = operation.operand_types[starts[-1] :]
+    # What the solvers give beside the solution.
+    extra = operation.result_types[len(right) :]
     spans = {name: slice(starts[i], starts[i + 1]) for i, name in enumerate(_FUNCTIONS)}
 
-    def routine(name: str) -> Routine:
+    def routine(name: str, results: Types) -> Routine:
         found = scope.main(values[name])
-        require_signature(operation, found, (*operation.operand_types[spans[name]], *right), right)
+        require_signature(operation, found, (*operation.operand_types[spans[name]], *right), results)
         return found
 
-    matvec, solve = routine("matvec"), routine("solve")
-    transpose_solve = None if values["transpose_solve"] is None else routine("transpose_solve")
+    matvec, solve = routine("matvec", right), routine("solve", (*right, *extra))
+    transpose_solve = (
+        None if values["transpose_solve"] is None else routine("transpose_solve", (*right, *extra))
+    )
 
     def emit(operands: Arrays) -> Arrays:
         def applied(found: Routine, name: str) -> Callable[[Arrays], Arrays]:
             captured = operands[spans[name]]
             return lambda vector: found(*captured, *vector)
 
-        def solver(found: Routine, name: str) -> Callable[[Any, Arrays], Arrays]:
+        def solver(found: Routine, name: str) -> Callable[[Any, Arrays], Any]:
             function = applied(found, name)
-            return lambda _, vector: function(vector)
+
+            def solution(_: Any, vector: Arrays) -> Any:
+                outs = list(function(vector))
+                return (outs[: len(right)], outs[len(right) :]) if extra else outs
+
+            return solution
 
         out = lax.custom_linear_solve(
             applied(matvec, "matvec"),
@@ -58,7 +67,8 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
             solver(solve, "solve"),
             None if transpose_solve is None else solver(transpose_solve, "transpose_solve"),
             symmetric=values["symmetric"],
+            has_aux=bool(extra),
         )
-        return list(out)
+        return [*out[0], *out[1]] if extra else list(out)
 
     return emit

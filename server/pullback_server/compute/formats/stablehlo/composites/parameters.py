@@ -91,7 +91,9 @@ _CHECKS: Final[Mapping[Kind, Callable[[Any], bool]]] = {
     Kind.MODULE: _is_integer,
     Kind.INTEGERS: lambda value: isinstance(value, tuple) and all(map(_is_integer, value)),
     Kind.FLAG: lambda value: isinstance(value, bool),
+    Kind.NUMBER: lambda value: isinstance(value, float),
     Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.TEXTS: lambda value: isinstance(value, tuple) and all(isinstance(item, str) for item in value),
     Kind.ELEMENT: lambda value: (
         isinstance(value, str) and value in {element.value for element in ElementType}
     ),
