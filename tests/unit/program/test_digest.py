@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback.program.container import Formula, Producer, Program, StableHlo
+from pullback.program.container import Formula, JaxExport, Producer, Program, StableHlo, StableHloModule
 from pullback.program.digest import canonical_bytes, digest
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import parse_tensor_type
@@ -58,3 +58,17 @@ def test_a_formula_is_named_before_its_result_is_known() -> None:
 def test_the_digest_is_for_ever() -> None:
     """A stored program keeps its address through upgrades: this value never changes."""
     assert digest(PROGRAM) == "b74ff24ef30d21939812a6d49f540a5c3ad23886ec889b36c0e7e25a13e90fb0"
+
+
+def test_a_foreign_program_is_named_before_its_signature_is_known() -> None:
+    """The server reads the signature from the body, and the program keeps its address."""
+    for body in (StableHloModule(b"module", ("x",)), JaxExport(b"artifact", ("x",))):
+        before = Program(body, Signature(()))
+        assert digest(before) == digest(replace(before, signature=SIGNATURE))
+        assert digest(before) != digest(replace(before, body=replace(body, names=())))
+
+
+def test_symbols_change_the_digest() -> None:
+    """A type with a symbol is another one than any with a size."""
+    symbolic = replace(SIGNATURE, arguments=(Argument("x", LEAF, (parse_tensor_type("f64[n]"),)),))
+    assert digest(replace(PROGRAM, signature=symbolic)) != digest(PROGRAM)

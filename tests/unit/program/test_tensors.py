@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError
-from pullback.program.tensors import TensorType, parse_tensor_type
+from pullback.program.tensors import TensorType, parse_tensor_type, symbolic_type
 
-tensor_types = st.builds(
-    TensorType, st.sampled_from(ElementType), st.lists(st.integers(0, 10**6), max_size=5).map(tuple)
-)
+axes = st.integers(0, 10**6) | st.sampled_from(["n", "2*n+m", "floordiv(n,2)"])
+tensor_types = st.builds(symbolic_type, st.sampled_from(ElementType), st.lists(axes, max_size=4).map(tuple))
 
 
 @given(tensor_types)

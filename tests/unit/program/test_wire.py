@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback.program.container import Formula, Producer, Program, StableHlo
+from pullback.program.container import (
+    Formula,
+    JaxExport,
+    Producer,
+    Program,
+    StableHlo,
+    StableHloModule,
+)
 from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError, ProgramError
 from pullback.program.signature import Argument, Result, Signature
-from pullback.program.tensors import TensorType
+from pullback.program.tensors import TensorType, symbolic_type
 from pullback.program.trees import (
     LEAF,
     DictNode,
@@ -24,8 +31,14 @@ from pullback.program.trees import (
     TupleNode,
     count_leaves,
 )
-from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes, program_to_wire
-from pullback.v1 import tree_pb2
+from pullback.program.wire import (
+    program_from_bytes,
+    program_from_wire,
+    program_to_bytes,
+    program_to_wire,
+    tensor_type_from_wire,
+)
+from pullback.v1 import tensor_pb2, tree_pb2
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 
@@ -48,9 +61,8 @@ trees: st.SearchStrategy[Tree] = st.recursive(
     ),
     max_leaves=5,
 )
-tensor_types = st.builds(
-    TensorType, st.sampled_from(ElementType), st.lists(st.integers(0, 2**40), max_size=3).map(tuple)
-)
+axes = st.integers(0, 2**40) | st.sampled_from(["n", "2*n+m", "floordiv(n,2)"])
+tensor_types = st.builds(symbolic_type, st.sampled_from(ElementType), st.lists(axes, max_size=4).map(tuple))
 
 
 @st.composite
@@ -77,9 +89,10 @@ def programs(draw: st.DrawFn) -> Program:
         st.dictionaries(st.text(max_size=3), st.text(max_size=3)),
     )
     result = draw(st.none() | leaved_trees().map(lambda pair: Result(*pair)))
-    return Program(
-        draw(stable_hlo | st.builds(Formula, st.text())), Signature(arguments, result), draw(producer)
-    )
+    foreign = st.builds(StableHloModule, st.binary(max_size=9), st.lists(names, max_size=2).map(tuple))
+    artifact = st.builds(JaxExport, st.binary(max_size=9), st.lists(names, max_size=2).map(tuple))
+    body = stable_hlo | st.builds(Formula, st.text()) | foreign | artifact
+    return Program(draw(body), Signature(arguments, result), draw(producer))
 
 
 @given(programs())
@@ -156,3 +169,14 @@ def test_negative_sizes_are_refused() -> None:
     message.signature.arguments[0].leaves[0].shape[0] = -1
     with pytest.raises(MalformedProgramError, match="negative size"):
         program_from_wire(message)
+
+
+@pytest.mark.parametrize(
+    ("shape", "symbols"),
+    [([-1], ["n", ""]), ([3], ["n"]), ([-1], [""]), ([-2], ["n"]), ([-1], ["n if n else n"])],
+)
+def test_symbols_that_do_not_fit_their_shape(shape: list[int], symbols: list[str]) -> None:
+    """Each axis has a size, or -1 and an expression."""
+    message = tensor_pb2.TensorType(element_type="ELEMENT_TYPE_F64", shape=shape, symbols=symbols)
+    with pytest.raises(MalformedProgramError):
+        tensor_type_from_wire(message)

@@ -15,7 +15,7 @@ from typing import Final
 
 from pullback.program.errors import MalformedProgramError
 
-_LONGEST: Final = 400
+_LONGEST: Final = 200
 _LARGEST: Final = 2**63
 _HIGHEST_POWER: Final = 8
 _SEPARATE_WORDS: Final = re.compile(r"\w\s+\w")
