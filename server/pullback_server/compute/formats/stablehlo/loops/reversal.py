@@ -43,15 +43,16 @@ class Loop:
     def __call__(self, fixed: State, start: State) -> State:
         """Runs the loop, with a reverse mode with respect to `fixed` and `start`."""
         loop = jax.custom_vjp(self._run)
-        loop.defvjp(self._forward, self._backward)
+        loop.defvjp(self._forward, self._backward, symbolic_zeros=True)
         return list(loop(fixed, start))
 
     def _run(self, fixed: State, start: State) -> State:
         return run(self.goes_on, self.trip, fixed, start)
 
-    def _forward(self, fixed: State, start: State) -> tuple[State, tuple[State, _Kept]]:
-        state, kept = self._keep(fixed, start)
-        return state, (fixed, kept)
+    def _forward(self, fixed: State, start: State) -> tuple[State, _Residuals]:
+        values = [primal.value for primal in fixed]
+        state, kept = self._keep(values, [primal.value for primal in start])
+        return state, _Residuals(values, _marks(fixed), kept)
 
     def _keep(self, fixed: State, start: State) -> tuple[State, _Kept]:
         """Runs the loop and keeps the states that the schedule says."""
@@ -86,11 +87,15 @@ class Loop:
         state, trips = lax.while_loop(goes_on, trip, (state, jnp.int32(0)))
         return state, (trips + block - 1) // block
 
-    def _backward(self, residuals: tuple[State, _Kept], cotangents: State) -> tuple[State, State]:
-        fixed, kept = residuals
+    def _backward(self, residuals: _Residuals, cotangents: State) -> tuple[State, State]:
+        fixed, marks, kept = residuals
         pulled = _Cotangents(
-            list(map(_zeros, _inexact(fixed))),
-            [one for one, slot in zip(cotangents, kept.slots, strict=True) if _is_inexact(slot)],
+            list(map(_zeros, _marked(fixed, marks))),
+            [
+                _instantiated(one)
+                for one, slot in zip(cotangents, kept.slots, strict=True)
+                if _is_inexact(slot)
+            ],
         )
 
         def goes_on(at: tuple[_Stack, _Cotangents]) -> jax.Array:
@@ -99,14 +104,14 @@ class Loop:
         def block(at: tuple[_Stack, _Cotangents]) -> tuple[_Stack, _Cotangents]:
             stack, pulled = at
             stack, state = self._reach(fixed, stack)
-            pulled = self._reverse_block(fixed, state, pulled)
+            pulled = self._reverse_block(fixed, marks, state, pulled)
             spent = _take(stack.places, stack.top) == stack.target - 1
             return stack._replace(top=stack.top - spent.astype(jnp.int32), target=stack.target - 1), pulled
 
         places = jnp.arange(self.schedule.slots, dtype=jnp.int32) * kept.stride
         stack = _Stack(kept.slots, places, kept.number - 1, kept.blocks)
         _, pulled = lax.while_loop(goes_on, block, (stack, pulled))
-        return _spread(fixed, pulled.fixed), _spread(kept.slots, pulled.state)
+        return _spread(marks, pulled.fixed), _spread(_inexact_marks(kept.slots), pulled.state)
 
     def _reach(self, fixed: State, stack: _Stack) -> tuple[_Stack, State]:
         """The state before the block to be reversed; keeps further states on the way."""
@@ -126,7 +131,7 @@ class Loop:
         stack, _, state = lax.while_loop(goes_on, leg, (stack, _take(stack.places, stack.top), state))
         return stack, state
 
-    def _reverse_block(self, fixed: State, state: State, pulled: _Cotangents) -> _Cotangents:
+    def _reverse_block(self, fixed: State, marks: _Marks, state: State, pulled: _Cotangents) -> _Cotangents:
         def record(state: State, _: None) -> tuple[State, tuple[jax.Array, State]]:
             active = self.goes_on(fixed, state)
             after = lax.cond(active, lambda now: self.trip(fixed, now), lambda now: now, state)
@@ -134,21 +139,27 @@ class Loop:
 
         def back(pulled: _Cotangents, at: tuple[jax.Array, State]) -> tuple[_Cotangents, None]:
             active, state = at
-            return lax.cond(active, lambda one: self._pull(fixed, state, one), lambda one: one, pulled), None
+            return lax.cond(
+                active, lambda one: self._pull(fixed, marks, state, one), lambda one: one, pulled
+            ), None
 
         _, trips = lax.scan(record, state, length=self.schedule.block)
         pulled, _ = lax.scan(back, pulled, trips, reverse=True)
         return pulled
 
-    def _pull(self, fixed: State, state: State, pulled: _Cotangents) -> _Cotangents:
+    def _pull(self, fixed: State, marks: _Marks, state: State, pulled: _Cotangents) -> _Cotangents:
         """Pulls cotangents back through one trip."""
+        moving = _inexact_marks(state)
 
         def trip(constants: State, values: State) -> State:
-            return _inexact(self.reversed_trip(_merged(fixed, constants), _merged(state, values)))
+            after = self.reversed_trip(_merged(fixed, marks, constants), _merged(state, moving, values))
+            return _marked(after, moving)
 
-        _, pullback = jax.vjp(trip, _inexact(fixed), _inexact(state))
+        _, pullback = jax.vjp(trip, _marked(fixed, marks), _marked(state, moving))
         constants, values = pullback(pulled.state)
-        return _Cotangents([sum_ + one for sum_, one in zip(pulled.fixed, constants, strict=True)], values)
+        return _Cotangents(
+            [sum_ + one for sum_, one in zip(pulled.fixed, constants, strict=True)], list(values)
+        )
 
 
 def run(goes_on: Condition, trip: Trip, fixed: State, start: State) -> State:
@@ -173,6 +184,24 @@ class _Kept(NamedTuple):
     blocks: jax.Array
 
 
+_Marks = list[tuple[()] | None]
+"""Which of some values are meant: said by their structure, so that it is known while tracing."""
+
+
+class _Residuals(NamedTuple):
+    """What the reverse mode takes from the forward pass.
+
+    Attributes:
+        fixed: What does not change.
+        marks: What of it has cotangents that are asked for.
+        kept: The states that were kept.
+    """
+
+    fixed: State
+    marks: _Marks
+    kept: _Kept
+
+
 class _Stack(NamedTuple):
     """The states that are kept while a loop is reversed.
 
@@ -190,7 +219,7 @@ class _Stack(NamedTuple):
 
 
 class _Cotangents(NamedTuple):
-    """The cotangents of what does not change and of the state, where they are of floating-point type."""
+    """The cotangents of what is marked of what does not change, and of the state."""
 
     fixed: State
     state: State
@@ -223,26 +252,41 @@ def _take(slot: jax.Array, number: jax.Array) -> jax.Array:
     return value
 
 
+def _marks(primals: State) -> _Marks:
+    """Marks what a derivative is taken with respect to."""
+    return [() if primal.perturbed and _is_inexact(primal.value) else None for primal in primals]
+
+
+def _inexact_marks(values: State) -> _Marks:
+    """Marks what has derivatives: values of floating-point or complex type."""
+    return [() if _is_inexact(value) else None for value in values]
+
+
 def _is_inexact(value: Any) -> bool:
-    """Whether a value has derivatives: of floating-point or complex type."""
     return bool(jnp.issubdtype(value.dtype, jnp.inexact))
 
 
-def _inexact(values: State) -> State:
-    return [value for value in values if _is_inexact(value)]
+def _marked(values: State, marks: _Marks) -> State:
+    return [value for value, mark in zip(values, marks, strict=True) if mark is not None]
+
+
+def _merged(values: State, marks: _Marks, others: Sequence[Any]) -> State:
+    """The values with others in the place of those that are marked."""
+    given = iter(others)
+    pairs = zip(values, marks, strict=True)
+    return [value if mark is None else next(given) for value, mark in pairs]
+
+
+def _spread(marks: _Marks, cotangents: State) -> State:
+    """Cotangents of all values: None, which is JAX's zero, for those that are not marked."""
+    given = iter(cotangents)
+    return [None if mark is None else next(given) for mark in marks]
+
+
+def _instantiated(cotangent: Any) -> Any:
+    is_zero = isinstance(cotangent, jax.custom_derivatives.SymbolicZero)
+    return _zeros(cotangent) if is_zero else cotangent
 
 
 def _zeros(value: Any) -> jax.Array:
-    """Zeros of a value's shape and type."""
     return jnp.zeros(value.shape, value.dtype)
-
-
-def _merged(values: State, inexact: Sequence[Any]) -> State:
-    given = iter(inexact)
-    return [next(given) if _is_inexact(value) else value for value in values]
-
-
-def _spread(values: State, cotangents: State) -> State:
-    """Cotangents for all values: None, which is JAX's zero, for those that have no derivative."""
-    given = iter(cotangents)
-    return [next(given) if _is_inexact(value) else None for value in values]
