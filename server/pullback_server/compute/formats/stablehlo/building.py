@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jax
 
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
-from pullback_server.compute.formats.stablehlo.guarding import guarded
 from pullback_server.compute.formats.stablehlo.integers import Follower, Known, Linear
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
 from pullback_server.compute.formats.stablehlo.reading import Module
-from pullback_server.compute.formats.stablehlo.recomposition import recomposed
+from pullback_server.compute.formats.stablehlo.rewriting import rewritten, scalars_of
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
 from pullback_server.errors import Reason, ServiceError, service_error
 
@@ -120,11 +119,13 @@ class Program:
     Attributes:
         modules: The modules by index; the entry has the index ENTRY.
         table: What builds each operation.
+        max_trips: How many trips any loop makes whose number of trips depends on data, if that is known.
         two_sided: Whether an operation was built that is another one in reverse mode.
     """
 
     modules: Mapping[int, Module]
     table: Mapping[str, Build]
+    max_trips: int | None = None
     two_sided: bool = False
     _routines: dict[_Key, Routine] = field(default_factory=dict)
     _blocks: dict[tuple[int, str], Block] = field(default_factory=dict)
@@ -229,8 +230,14 @@ class Scope:
         self._module = module
         self._where = where
         self._known: Known = {}
+        self._scalars: dict[int, Any] = {}
         self.reverse = reverse
         self.size = 0
+
+    @property
+    def max_trips(self) -> int | None:
+        """How many trips any loop makes whose number of trips depends on data, if that is known."""
+        return self._program.max_trips
 
     @property
     def constants(self) -> dict[int, int]:
@@ -243,7 +250,8 @@ class Scope:
 
     def body(self, block: Block) -> Body:
         """A block, built: the body of a function, or of a region."""
-        block = guarded(recomposed(block))
+        self._scalars.update(scalars_of(block))
+        block = rewritten(block, self._scalars)
         with self._program.deeper():
             steps = tuple(map(self._step, block.operations))
         return Body(block, steps, self._where)
@@ -267,6 +275,7 @@ class Scope:
             return self
         scope = Scope(self._program, self._module, self._where)
         scope._known = self._known
+        scope._scalars = self._scalars
         return scope
 
     def main(self, index: int) -> Routine:

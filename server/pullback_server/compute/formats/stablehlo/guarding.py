@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat
+from pullback_server.compute.formats.stablehlo.syntax import Block, Operation
 
 GUARDED: Final = "pullback.select_product"
-"""Of which, x, factor, y: `which ? x * factor : y`, with a factor that may repeat."""
+"""Of which, x, factor, y: `which ? x * factor : y`, with a factor that is infinite."""
 
 
-def guarded(block: Block) -> Block:
-    """A block in which selects that may discard a product with infinity are one operation with it."""
+def guarded(block: Block, scalars: Mapping[int, Any]) -> Block:
+    """A block in which selects that may discard a product with infinity are one operation with it.
+
+    Args:
+        block: The block.
+        scalars: The constants of one element in it and around it, by number.
+    """
     makers = {number: made for made in block.operations for number in made.results}
     uses = Counter(
         number for made in block.operations for number in {*made.operands, *made.captures}
@@ -35,7 +40,7 @@ def guarded(block: Block) -> Block:
             continue
         for factor, other in (product.operands[::-1], product.operands):
             number = _unbroadcast(factor, makers)
-            if _may_be_infinite(number, block, makers):
+            if _is_infinite(scalars.get(number)):
                 which, _, otherwise = operation.operands
                 whole = replace(operation, name=GUARDED, operands=(which, other, number, otherwise))
                 replaced[id(operation)] = whole
@@ -55,13 +60,5 @@ def _unbroadcast(number: int, makers: Mapping[int, Operation]) -> int:
     return made.operands[0]
 
 
-def _may_be_infinite(number: int, block: Block, makers: Mapping[int, Operation]) -> bool:
-    """Whether a value is infinite, or comes from where constants come from."""
-    made = makers.get(number)
-    if made is None:
-        return number in block.captures
-    if made.name != "stablehlo.constant":
-        return False
-    value = made.attributes["value"]
-    element = np.asarray(value.element if isinstance(value, Splat) else value)
-    return element.dtype.kind == "f" and element.size > 0 and bool(np.isinf(element).all())
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, np.floating | float) and bool(np.isinf(value))

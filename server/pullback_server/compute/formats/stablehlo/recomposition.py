@@ -11,14 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import numpy as np
-
 from pullback_server.compute.formats.stablehlo.libraries import lapack, solvers
-from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat
+from pullback_server.compute.formats.stablehlo.syntax import Block, Operation
 
 QR: Final = "pullback.qr"
-"""The whole: of a matrix, and of scalars from outside of the block, which have to have the values that the
-attribute `scalars` says; to Q where `left` is set, then to R where `right` is. With `full_matrices`, Q is
+"""The whole: of a matrix, to Q where `left` is set, then to R where `right` is; with `full_matrices`, Q is
 square."""
 
 _CALL: Final = "stablehlo.custom_call"
@@ -28,11 +25,16 @@ _MULTIPLY: Final = frozenset(
 )
 
 
-def recomposed(block: Block) -> Block:
-    """A block with operations of JAX in place of their pieces, wherever no piece is used otherwise."""
+def recomposed(block: Block, scalars: Mapping[int, Any]) -> Block:
+    """A block with operations of JAX in place of their pieces, wherever no piece is used otherwise.
+
+    Args:
+        block: The block.
+        scalars: The constants of one element in it and around it, by number.
+    """
     if not any(_calls(operation, _FACTORIZE) for operation in block.operations):
         return block
-    surroundings = _Surroundings(block)
+    surroundings = _Surroundings(block, scalars)
     wholes: dict[int, Operation] = {}
     pieces: set[int] = set()
     for operation in block.operations:
@@ -61,7 +63,8 @@ class _Decomposition:
 class _Surroundings:
     """Where the values of a block come from, and who uses them."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, scalars: Mapping[int, Any]) -> None:
+        self._scalars = scalars
         self._makers = {number: made for made in block.operations for number in made.results}
         self._users: dict[int, list[Operation | None]] = defaultdict(list)
         for operation in block.operations:
@@ -89,12 +92,11 @@ class _Surroundings:
         wanted = [(rows, extent)] * len(left) + [(extent, columns)] * len(right)
         if extent not in (rows, min(rows, columns)) or [_matrix(end) for end in ends] != wanted:
             return None
-        scalars = self._triangle(right[0]) if right else {}
-        if scalars is None:
+        if right and not self._is_triangle(right[0]):
             return None
         whole = Operation(
             name=QR,
-            operands=(factorize.operands[0], *scalars),
+            operands=factorize.operands,
             operand_types=factorize.operand_types,
             results=tuple(end.results[0] for end in ends),
             result_types=tuple(end.result_types[0] for end in ends),
@@ -102,7 +104,6 @@ class _Surroundings:
                 "full_matrices": extent == rows,
                 "left": bool(left),
                 "right": bool(right),
-                "scalars": tuple(scalars.values()),
             },
             blocks=(),
         )
@@ -119,32 +120,26 @@ class _Surroundings:
             elif _calls(user, _MULTIPLY) or user.name == "stablehlo.select":
                 yield (user,)
 
-    def _triangle(self, branch: tuple[Operation, ...]) -> dict[int, Any] | None:
-        """What scalars have to be for a select to leave the upper triangle; None if it does not."""
+    def _is_triangle(self, branch: tuple[Operation, ...]) -> bool:
+        """Whether a select leaves the upper triangle, and zeros."""
         which, zeros, chosen = branch[-1].operands
-        if chosen in (which, zeros) or not _shows(branch[:-1], None):
-            return None
         compare = self._made(self._unbroadcast(which, matrix=True), "compare")
-        if compare is None or compare.attributes["comparison_direction"] != "GE":
-            return None
-        shifted, columns = (self._maker(number) for number in compare.operands)
+        if chosen in (which, zeros) or not _shows(branch[:-1], None) or compare is None:
+            return False
+        shifted, columns = map(self._makers.get, compare.operands)
         if shifted is None or shifted.name != "stablehlo.add" or not _counts(columns, 1):
-            return None
-        shifts = [number for number in shifted.operands if not _counts(self._maker(number), 2)]
-        if len(shifts) != 1:
-            return None
-        return self._unknown({self._unbroadcast(shifts[0]): -1, self._unbroadcast(zeros): 0})
+            return False
+        shifts = [number for number in shifted.operands if not _counts(self._makers.get(number), 2)]
+        return (
+            compare.attributes["comparison_direction"] == "GE"
+            and len(shifts) == 1
+            and self._is(shifts[0], -1)
+            and self._is(zeros, 0)
+        )
 
-    def _unknown(self, scalars: Mapping[int, Any]) -> dict[int, Any] | None:
-        """Those of some scalars that are not constants here; None if a constant has another value."""
-        unknown = {}
-        for number, expected in scalars.items():
-            maker = self._maker(number)
-            if maker is None:
-                unknown[number] = expected
-            elif maker.name != "stablehlo.constant" or not np.all(_constant(maker) == expected):
-                return None
-        return unknown
+    def _is(self, number: int, value: float) -> bool:
+        """Whether a value is this constant, or repeats it."""
+        return bool(self._scalars.get(self._unbroadcast(number)) == value)
 
     def _unbroadcast(self, number: int, *, matrix: bool = False) -> int:
         """What a value repeats: a scalar, or a matrix in its last two axes."""
@@ -157,11 +152,8 @@ class _Surroundings:
         return made.operands[0]
 
     def _made(self, number: int, name: str) -> Operation | None:
-        maker = self._maker(number)
+        maker = self._makers.get(number)
         return maker if maker is not None and maker.name == f"stablehlo.{name}" else None
-
-    def _maker(self, number: int) -> Operation | None:
-        return self._makers.get(number)
 
 
 def _cuts(operation: Operation) -> bool:
@@ -195,11 +187,6 @@ def _counts(operation: Operation | None, from_last: int) -> bool:
         return False
     rank = len(operation.result_types[0].shape)
     return bool(operation.attributes["iota_dimension"] == rank - from_last)
-
-
-def _constant(operation: Operation) -> Any:
-    value = operation.attributes["value"]
-    return value.element if isinstance(value, Splat) else value
 
 
 def _matrix(operation: Operation) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
@@ -17,9 +16,8 @@ from pullback_server.compute.formats.stablehlo.syntax import Operation
 def _select_product(_: Operation, __: Scope) -> Emit:
     def emit(operands: Arrays) -> Arrays:
         which, array, factor, otherwise = operands
-        infinite = isinstance(factor, np.ndarray | np.generic) and not np.isfinite(factor).all()
         # Where the product is discarded, a factor of one keeps infinity out of the derivative.
-        kept = lax.select(which, array, jnp.ones_like(array)) if infinite else array
+        kept = lax.select(which, array, jnp.ones_like(array))
         return [lax.select(which, lax.mul(kept, jnp.broadcast_to(factor, array.shape)), otherwise)]
 
     return emit

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.failures import unsupported
 from pullback_server.compute.formats.stablehlo.recomposition import QR
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
@@ -51,16 +49,11 @@ def _triangular_solve(operation: Operation, _: Scope) -> Emit:
 
 def _qr(operation: Operation, _: Scope) -> Emit:
     """A decomposition that was put together from its pieces: see `recomposition`."""
-    expected = operation.attributes["scalars"]
     full = bool(operation.attributes["full_matrices"])
     wanted = [index for index, side in enumerate(("left", "right")) if operation.attributes[side]]
 
     def emit(operands: Arrays) -> Arrays:
-        matrix, *scalars = operands
-        for scalar, value in zip(scalars, expected, strict=True):
-            if not isinstance(scalar, np.ndarray | np.generic) or not np.all(scalar == value):
-                raise unsupported(operation.name, "takes a triangle whose place is not constant")
-        factors = lax.linalg.qr(matrix, full_matrices=full)
+        factors = lax.linalg.qr(operands[0], full_matrices=full)
         return [factors[index] for index in wanted]
 
     return emit
