@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pullback import __version__
@@ -25,6 +25,7 @@ from pullback.v1 import functions_pb2
 
 _CHUNK: Final = 1 << 20
 _LARGEST_INLINE: Final = 1 << 20
+_MOST_TRIPS: Final = 2**31 - 1
 
 
 class Formula:
@@ -101,6 +102,7 @@ def prepare(
     name: str | None,
     labels: Mapping[str, str],
     description: str,
+    max_trips: int | None = None,
 ) -> Registration:
     """Prepares the registration of a function.
 
@@ -111,13 +113,14 @@ def prepare(
         name: The function's name; None is the Python function's own, or one made from the digest.
         labels: Labels to find it by.
         description: A text for people.
+        max_trips: How many trips any loop of the function makes whose number of trips depends on data.
 
     Raises:
         ExportError: If a function cannot be exported.
         InvalidArgumentError: If the source is none of these, examples are superfluous, the name cannot be
-            one, or JAX is needed and missing.
+            one, max_trips is no number of trips, or JAX is needed and missing.
     """
-    program = to_program(source, examples)
+    program = _bounded(to_program(source, examples), max_trips)
     content = digest(program)
     request = functions_pb2.RegisterFunctionRequest(
         name=function_name(name or default_name(getattr(source, "__name__", ""), content)),
@@ -130,6 +133,17 @@ def prepare(
         return Registration(request, data, content, program.attachments)
     request.program.CopyFrom(program_to_wire(program))
     return Registration(request, b"", content, program.attachments)
+
+
+def _bounded(program: Program, max_trips: int | None) -> Program:
+    if max_trips is None:
+        return program
+    if not 1 <= max_trips <= _MOST_TRIPS:
+        raise invalid_argument(
+            "MALFORMED_REQUEST",
+            f"max_trips is {max_trips}; give a number of trips from 1 to {_MOST_TRIPS}, or leave it out",
+        )
+    return replace(program, max_trips=max_trips)
 
 
 def to_program(source: Source, examples: Sequence[Any]) -> Program:

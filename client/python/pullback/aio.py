@@ -96,6 +96,7 @@ class AsyncClient:
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
         description: str = "",
+        max_trips: int | None = None,
         timeout: float | None = None,
     ) -> AsyncFunction:
         """Registers a function under a name, as `Client.register`.
@@ -105,7 +106,14 @@ class AsyncClient:
             InvalidArgumentError: If the source, the examples or the name will not do.
             PullbackError: If a call fails.
         """
-        registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        registration = prepare(
+            source,
+            examples,
+            name=name,
+            labels=labels or {},
+            description=description,
+            max_trips=max_trips,
+        )
         await self._upload_constants(registration, timeout)
         if registration.upload:
             await self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)

@@ -85,6 +85,7 @@ class Client:
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
         description: str = "",
+        max_trips: int | None = None,
         timeout: float | None = None,
     ) -> Function:
         """Registers a function under a name; a name that is in use gets a new revision.
@@ -95,6 +96,8 @@ class Client:
             name: The name; None is the Python function's own, or one made from the program's digest.
             labels: Labels to find it by.
             description: A text for people.
+            max_trips: How many trips any loop of the function makes whose number of trips depends on data.
+                Reverse mode is laid out for it, and right with more trips, too.
             timeout: In seconds; None is the client's.
 
         Raises:
@@ -102,7 +105,14 @@ class Client:
             InvalidArgumentError: If the source, the examples or the name will not do.
             PullbackError: If a call fails.
         """
-        registration = prepare(source, examples, name=name, labels=labels or {}, description=description)
+        registration = prepare(
+            source,
+            examples,
+            name=name,
+            labels=labels or {},
+            description=description,
+            max_trips=max_trips,
+        )
         self._upload_constants(registration, timeout)
         if registration.upload:
             self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,17 @@ def test_a_python_function_is_traced_here() -> None:
     program = to_program(lambda x: x * math.pi, (np.zeros(3),))
     assert isinstance(program.body, StableHlo)
     assert [(argument.name, *argument.leaves) for argument in program.signature.arguments] == [("x", F64)]
+
+
+def test_a_bound_of_trips_goes_with_the_program() -> None:
+    """It is part of the program, and so of its digest."""
+    made = prepare(FORMULA, (), name="f", labels={}, description="", max_trips=40)
+    assert program_from_wire(made.request.program) == replace(FORMULA.program, max_trips=40)
+    assert made.digest != digest(FORMULA.program)
+
+
+@pytest.mark.parametrize("trips", [0, -1, 2**31])
+def test_bounds_that_are_none(trips: int) -> None:
+    """A loop that is bounded makes a trip at least."""
+    with pytest.raises(pullback.InvalidArgumentError, match=f"max_trips is {trips}"):
+        prepare(FORMULA, (), name="f", labels={}, description="", max_trips=trips)

@@ -72,3 +72,10 @@ def test_symbols_change_the_digest() -> None:
     """A type with a symbol is another one than any with a size."""
     symbolic = replace(SIGNATURE, arguments=(Argument("x", LEAF, (parse_tensor_type("f64[n]"),)),))
     assert digest(replace(PROGRAM, signature=symbolic)) != digest(PROGRAM)
+
+
+def test_a_bound_of_trips_is_part_of_the_program_only_where_there_is_one() -> None:
+    """Programs without a bound keep the digests that they always had; another bound is another program."""
+    bounded = replace(PROGRAM, max_trips=40)
+    assert len({digest(PROGRAM), digest(bounded), digest(replace(PROGRAM, max_trips=41))}) == 3
+    assert digest(replace(bounded, max_trips=None)) == digest(PROGRAM)

@@ -119,12 +119,15 @@ class Program:
         producer: Who made it; no part of its identity.
         attachments: The bytes of constants by their digests, where the program was made; they travel
             apart from it.
+        max_trips: How many trips any of its loops makes whose number of trips depends on data; None where
+            that is not known. Reverse mode is laid out for it, and right with more trips, too.
     """
 
     body: Body
     signature: Signature
     producer: Producer = field(default_factory=Producer)
     attachments: Mapping[str, Buffer] = field(default_factory=dict, compare=False, repr=False)
+    max_trips: int | None = None
 
     @property
     def constants(self) -> tuple[str, ...]:

@@ -68,7 +68,9 @@ def _program(program: Program) -> Canonical:
             arguments, body = (), ("onnx", model)
         case _:
             assert_never(program.body)
-    return ("pullback.program", FORMAT_VERSION, arguments, body)
+    parts: tuple[Canonical, ...] = ("pullback.program", FORMAT_VERSION, arguments, body)
+    # Left out where there is none: programs without it are older.
+    return parts if program.max_trips is None else (*parts, ("max_trips", program.max_trips))
 
 
 def _stable_hlo(body: StableHlo, result: Result | None) -> Canonical:

@@ -229,6 +229,7 @@ def program_to_wire(program: Program) -> program_pb2.Program:
         format_version=FORMAT_VERSION,
         signature=signature_to_wire(program.signature),
         producer=producer_to_wire(program.producer),
+        max_trips=program.max_trips or 0,
     )
     match program.body:
         case StableHlo() as body:
@@ -259,7 +260,12 @@ def program_from_wire(message: program_pb2.Program) -> Program:
             f"the program has container version {message.format_version}; this version reads {FORMAT_VERSION}"
         )
     producer = Producer(message.producer.name, message.producer.version, dict(message.producer.dependencies))
-    return Program(_body(message), signature_from_wire(message.signature), producer)
+    return Program(
+        _body(message),
+        signature_from_wire(message.signature),
+        producer,
+        max_trips=message.max_trips or None,
+    )
 
 
 def _body(message: program_pb2.Program) -> Body:

@@ -26,7 +26,7 @@ from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 from pullback.v1 import tree_pb2 as pullback_dot_v1_dot_tree__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19pullback/v1/program.proto\x12\x0bpullback.v1\x1a\x18pullback/v1/tensor.proto\x1a\x16pullback/v1/tree.proto\"\xe0\x02\n\x07Program\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12,\n\nstable_hlo\x18\x02 \x01(\x0b\x32\x16.pullback.v1.StableHloH\x00\x12\'\n\x07\x66ormula\x18\x03 \x01(\x0b\x32\x14.pullback.v1.FormulaH\x00\x12\x39\n\x11stable_hlo_module\x18\x06 \x01(\x0b\x32\x1c.pullback.v1.StableHloModuleH\x00\x12,\n\njax_export\x18\x07 \x01(\x0b\x32\x16.pullback.v1.JaxExportH\x00\x12!\n\x04onnx\x18\x08 \x01(\x0b\x32\x11.pullback.v1.OnnxH\x00\x12)\n\tsignature\x18\x04 \x01(\x0b\x32\x16.pullback.v1.Signature\x12\'\n\x08producer\x18\x05 \x01(\x0b\x32\x15.pullback.v1.ProducerB\x06\n\x04\x62ody\"U\n\tStableHlo\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x0f\n\x07modules\x18\x02 \x03(\x0c\x12(\n\tconstants\x18\x03 \x03(\x0b\x32\x15.pullback.v1.Constant\"A\n\x08\x43onstant\x12%\n\x04type\x18\x01 \x01(\x0b\x32\x17.pullback.v1.TensorType\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\x19\n\x07\x46ormula\x12\x0e\n\x06source\x18\x01 \x01(\t\"9\n\x0fStableHloModule\x12\x0e\n\x06module\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61rgument_names\x18\x02 \x03(\t\"5\n\tJaxExport\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61rgument_names\x18\x02 \x03(\t\"\x15\n\x04Onnx\x12\r\n\x05model\x18\x01 \x01(\x0c\"\x88\x01\n\tSignature\x12(\n\targuments\x18\x01 \x03(\x0b\x32\x15.pullback.v1.Argument\x12!\n\x06result\x18\x02 \x01(\x0b\x32\x11.pullback.v1.Tree\x12.\n\rresult_leaves\x18\x03 \x03(\x0b\x32\x17.pullback.v1.TensorType\"b\n\x08\x41rgument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04tree\x18\x02 \x01(\x0b\x32\x11.pullback.v1.Tree\x12\'\n\x06leaves\x18\x03 \x03(\x0b\x32\x17.pullback.v1.TensorType\"\x9d\x01\n\x08Producer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12=\n\x0c\x64\x65pendencies\x18\x03 \x03(\x0b\x32\'.pullback.v1.Producer.DependenciesEntry\x1a\x33\n\x11\x44\x65pendenciesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19pullback/v1/program.proto\x12\x0bpullback.v1\x1a\x18pullback/v1/tensor.proto\x1a\x16pullback/v1/tree.proto\"\xf3\x02\n\x07Program\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12,\n\nstable_hlo\x18\x02 \x01(\x0b\x32\x16.pullback.v1.StableHloH\x00\x12\'\n\x07\x66ormula\x18\x03 \x01(\x0b\x32\x14.pullback.v1.FormulaH\x00\x12\x39\n\x11stable_hlo_module\x18\x06 \x01(\x0b\x32\x1c.pullback.v1.StableHloModuleH\x00\x12,\n\njax_export\x18\x07 \x01(\x0b\x32\x16.pullback.v1.JaxExportH\x00\x12!\n\x04onnx\x18\x08 \x01(\x0b\x32\x11.pullback.v1.OnnxH\x00\x12)\n\tsignature\x18\x04 \x01(\x0b\x32\x16.pullback.v1.Signature\x12\'\n\x08producer\x18\x05 \x01(\x0b\x32\x15.pullback.v1.Producer\x12\x11\n\tmax_trips\x18\t \x01(\rB\x06\n\x04\x62ody\"U\n\tStableHlo\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x0f\n\x07modules\x18\x02 \x03(\x0c\x12(\n\tconstants\x18\x03 \x03(\x0b\x32\x15.pullback.v1.Constant\"A\n\x08\x43onstant\x12%\n\x04type\x18\x01 \x01(\x0b\x32\x17.pullback.v1.TensorType\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"\x19\n\x07\x46ormula\x12\x0e\n\x06source\x18\x01 \x01(\t\"9\n\x0fStableHloModule\x12\x0e\n\x06module\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61rgument_names\x18\x02 \x03(\t\"5\n\tJaxExport\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12\x16\n\x0e\x61rgument_names\x18\x02 \x03(\t\"\x15\n\x04Onnx\x12\r\n\x05model\x18\x01 \x01(\x0c\"\x88\x01\n\tSignature\x12(\n\targuments\x18\x01 \x03(\x0b\x32\x15.pullback.v1.Argument\x12!\n\x06result\x18\x02 \x01(\x0b\x32\x11.pullback.v1.Tree\x12.\n\rresult_leaves\x18\x03 \x03(\x0b\x32\x17.pullback.v1.TensorType\"b\n\x08\x41rgument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04tree\x18\x02 \x01(\x0b\x32\x11.pullback.v1.Tree\x12\'\n\x06leaves\x18\x03 \x03(\x0b\x32\x17.pullback.v1.TensorType\"\x9d\x01\n\x08Producer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12=\n\x0c\x64\x65pendencies\x18\x03 \x03(\x0b\x32\'.pullback.v1.Producer.DependenciesEntry\x1a\x33\n\x11\x44\x65pendenciesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,25 +36,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCER_DEPENDENCIESENTRY']._loaded_options = None
   _globals['_PRODUCER_DEPENDENCIESENTRY']._serialized_options = b'8\001'
   _globals['_PROGRAM']._serialized_start=93
-  _globals['_PROGRAM']._serialized_end=445
-  _globals['_STABLEHLO']._serialized_start=447
-  _globals['_STABLEHLO']._serialized_end=532
-  _globals['_CONSTANT']._serialized_start=534
-  _globals['_CONSTANT']._serialized_end=599
-  _globals['_FORMULA']._serialized_start=601
-  _globals['_FORMULA']._serialized_end=626
-  _globals['_STABLEHLOMODULE']._serialized_start=628
-  _globals['_STABLEHLOMODULE']._serialized_end=685
-  _globals['_JAXEXPORT']._serialized_start=687
-  _globals['_JAXEXPORT']._serialized_end=740
-  _globals['_ONNX']._serialized_start=742
-  _globals['_ONNX']._serialized_end=763
-  _globals['_SIGNATURE']._serialized_start=766
-  _globals['_SIGNATURE']._serialized_end=902
-  _globals['_ARGUMENT']._serialized_start=904
-  _globals['_ARGUMENT']._serialized_end=1002
-  _globals['_PRODUCER']._serialized_start=1005
-  _globals['_PRODUCER']._serialized_end=1162
-  _globals['_PRODUCER_DEPENDENCIESENTRY']._serialized_start=1111
-  _globals['_PRODUCER_DEPENDENCIESENTRY']._serialized_end=1162
+  _globals['_PROGRAM']._serialized_end=464
+  _globals['_STABLEHLO']._serialized_start=466
+  _globals['_STABLEHLO']._serialized_end=551
+  _globals['_CONSTANT']._serialized_start=553
+  _globals['_CONSTANT']._serialized_end=618
+  _globals['_FORMULA']._serialized_start=620
+  _globals['_FORMULA']._serialized_end=645
+  _globals['_STABLEHLOMODULE']._serialized_start=647
+  _globals['_STABLEHLOMODULE']._serialized_end=704
+  _globals['_JAXEXPORT']._serialized_start=706
+  _globals['_JAXEXPORT']._serialized_end=759
+  _globals['_ONNX']._serialized_start=761
+  _globals['_ONNX']._serialized_end=782
+  _globals['_SIGNATURE']._serialized_start=785
+  _globals['_SIGNATURE']._serialized_end=921
+  _globals['_ARGUMENT']._serialized_start=923
+  _globals['_ARGUMENT']._serialized_end=1021
+  _globals['_PRODUCER']._serialized_start=1024
+  _globals['_PRODUCER']._serialized_end=1181
+  _globals['_PRODUCER_DEPENDENCIESENTRY']._serialized_start=1130
+  _globals['_PRODUCER_DEPENDENCIESENTRY']._serialized_end=1181
 # @@protoc_insertion_point(module_scope)

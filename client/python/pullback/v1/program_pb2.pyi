@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Program(_message.Message):
-    __slots__ = ("format_version", "stable_hlo", "formula", "stable_hlo_module", "jax_export", "onnx", "signature", "producer")
+    __slots__ = ("format_version", "stable_hlo", "formula", "stable_hlo_module", "jax_export", "onnx", "signature", "producer", "max_trips")
     FORMAT_VERSION_FIELD_NUMBER: _ClassVar[int]
     STABLE_HLO_FIELD_NUMBER: _ClassVar[int]
     FORMULA_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Program(_message.Message):
     ONNX_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRIPS_FIELD_NUMBER: _ClassVar[int]
     format_version: int
     stable_hlo: StableHlo
     formula: Formula
@@ -26,7 +27,8 @@ class Program(_message.Message):
     onnx: Onnx
     signature: Signature
     producer: Producer
-    def __init__(self, format_version: _Optional[int] = ..., stable_hlo: _Optional[_Union[StableHlo, _Mapping]] = ..., formula: _Optional[_Union[Formula, _Mapping]] = ..., stable_hlo_module: _Optional[_Union[StableHloModule, _Mapping]] = ..., jax_export: _Optional[_Union[JaxExport, _Mapping]] = ..., onnx: _Optional[_Union[Onnx, _Mapping]] = ..., signature: _Optional[_Union[Signature, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ...) -> None: ...
+    max_trips: int
+    def __init__(self, format_version: _Optional[int] = ..., stable_hlo: _Optional[_Union[StableHlo, _Mapping]] = ..., formula: _Optional[_Union[Formula, _Mapping]] = ..., stable_hlo_module: _Optional[_Union[StableHloModule, _Mapping]] = ..., jax_export: _Optional[_Union[JaxExport, _Mapping]] = ..., onnx: _Optional[_Union[Onnx, _Mapping]] = ..., signature: _Optional[_Union[Signature, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ..., max_trips: _Optional[int] = ...) -> None: ...
 
 class StableHlo(_message.Message):
     __slots__ = ("entry", "modules", "constants")

@@ -50,13 +50,13 @@ def read(program: Program) -> Lifted:
     """
     match program.body:
         case StableHlo():
-            return lift_stablehlo(program.body, program.signature)
+            return lift_stablehlo(program.body, program.signature, program.max_trips)
         case Formula():
             return Lifted.alike(lift_formula(program.body, program.signature))
         case StableHloModule():
-            return lift_module(program.body, program.signature)
+            return lift_module(program.body, program.signature, program.max_trips)
         case JaxExport():
-            return lift_artifact(program.body, program.signature)
+            return lift_artifact(program.body, program.signature, program.max_trips)
         case Onnx():
             return Lifted.alike(_onnx().lift(program.body))
         case _:

@@ -28,7 +28,7 @@ _SECOND_CHOICE: Final = "tpu"
 Sizes = Mapping[str, int]
 
 
-def lift_artifact(body: JaxExport, signature: Signature) -> Lifted:
+def lift_artifact(body: JaxExport, signature: Signature, max_trips: int | None = None) -> Lifted:
     """The function of an artifact, at the sizes of a signature without symbols.
 
     Where the artifact carries its own reverse mode, that is used for it. Forward mode, and what is forward
@@ -37,16 +37,17 @@ def lift_artifact(body: JaxExport, signature: Signature) -> Lifted:
     Args:
         body: The artifact.
         signature: Its signature with sizes put in.
+        max_trips: How many trips any loop makes whose number of trips depends on data, if that is known.
 
     Raises:
         ServiceError: UNSUPPORTED_OPERATION or MALFORMED_PROGRAM, as `read_artifact` and the lifter.
     """
     artifact = read_artifact(body.artifact)
     sizes = _sizes(artifact_signature(body), signature)
-    lifted = _lift(artifact, sizes)
+    lifted = _lift(artifact, sizes, max_trips)
     if artifact.vjp is None:
         return lifted
-    vjp = _lift(artifact.vjp, sizes).forward
+    vjp = _lift(artifact.vjp, sizes, max_trips).forward
     return Lifted(lifted.forward, _with_reverse(lifted.forward, artifact.vjp, vjp))
 
 
@@ -59,12 +60,12 @@ def _sizes(symbolic: Signature, chosen: Signature) -> Sizes:
         ) from error
 
 
-def _lift(artifact: Artifact, sizes: Sizes) -> Lifted:
+def _lift(artifact: Artifact, sizes: Sizes, max_trips: int | None) -> Lifted:
     """The module of an artifact, as functions of all inputs, those included that it does not take."""
     inputs, outputs = _at(artifact.inputs, sizes), _at(artifact.outputs, sizes)
     types = tuple(inputs[number] for number in artifact.kept)
     signature = flat_signature(argument_names((), len(types)), types, outputs)
-    lifted = _first_that_lifts(artifact, signature)
+    lifted = _first_that_lifts(artifact, signature, max_trips)
 
     def taking_all(function: Traceable) -> Traceable:
         return lambda leaves: function([leaves[number] for number in artifact.kept])
@@ -77,12 +78,12 @@ def _at(leaves: Sequence[Leaf], sizes: Sizes) -> tuple[TensorType, ...]:
     return tuple(leaf.type.at(sizes) for leaf in leaves)
 
 
-def _first_that_lifts(artifact: Artifact, signature: Signature) -> Lifted:
+def _first_that_lifts(artifact: Artifact, signature: Signature, max_trips: int | None) -> Lifted:
     """The module as it was made for the first platform whose operations are all served."""
     refusals: list[ServiceError] = []
     for module in _modules(artifact, signature):
         try:
-            return lift(StableHlo(module), signature)
+            return lift(StableHlo(module), signature, max_trips)
         except ServiceError as error:
             if error.reason is not Reason.UNSUPPORTED_OPERATION:
                 raise

@@ -32,7 +32,7 @@ def module_signature(body: StableHloModule) -> Signature:
     return flat_signature(names, *name_sizes(body.module, names))
 
 
-def lift_module(body: StableHloModule, signature: Signature) -> Lifted:
+def lift_module(body: StableHloModule, signature: Signature, max_trips: int | None = None) -> Lifted:
     """The function that a module is, at the sizes of a signature without symbols.
 
     Raises:
@@ -41,7 +41,7 @@ def lift_module(body: StableHloModule, signature: Signature) -> Lifted:
     types, _ = main_types(body.module)
     is_open = any(None in kind.shape for kind in types)
     module = specialize(body.module, signature.leaves) if is_open else body.module
-    return lift(StableHlo(module), signature)
+    return lift(StableHlo(module), signature, max_trips)
 
 
 def flat_signature(

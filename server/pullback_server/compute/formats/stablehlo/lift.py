@@ -17,12 +17,13 @@ from pullback_server.compute.formats.stablehlo.table import TABLE
 from pullback_server.errors import ServiceError
 
 
-def lift(body: StableHlo, signature: Signature) -> Lifted:
+def lift(body: StableHlo, signature: Signature, max_trips: int | None = None) -> Lifted:
     """Lifts StableHLO into JAX.
 
     Args:
         body: The modules.
         signature: What the function should take and give.
+        max_trips: How many trips any loop makes whose number of trips depends on data, if that is known.
 
     Returns:
         Functions from the leaves of the arguments, followed by the constants, to the leaves of the result,
@@ -34,7 +35,7 @@ def lift(body: StableHlo, signature: Signature) -> Lifted:
             larger than the server follows. All modules that are referred to are checked.
     """
     modules = {ENTRY: Module(body.entry), **{i: Module(data) for i, data in enumerate(body.modules)}}
-    program = Program(modules, TABLE)
+    program = Program(modules, TABLE, max_trips)
     entry, rules = program.build()
     _require_signature(entry, signature, tuple(constant.type for constant in body.constants))
     for routine in (entry, *rules):

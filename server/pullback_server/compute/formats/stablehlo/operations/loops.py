@@ -30,7 +30,7 @@ def _build_uncounted(operation: Operation, scope: Scope) -> Emit:
     if not scope.reverse:
         return lambda operands: layout.whole(operands, run(goes_on, trip, *layout.parts(operands)))
     reversed_trip = layout.trip(scope.body(operation.blocks[1]))
-    loop = Loop(goes_on, trip, reversed_trip, Schedule())
+    loop = Loop(goes_on, trip, reversed_trip, Schedule.of(scope.max_trips))
     return lambda operands: layout.whole(operands, loop(*layout.parts(operands)))
 
 
