@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
 from typing import Any, Final
 
 import jax
@@ -94,12 +96,16 @@ def export_module(module: torch.nn.Module, *examples: Any, parameters: bool = Fa
         arguments = tuple(jax.tree.map(_like, tensor) for tensor in tensors)
         if parameters:
             given = {name: _like(value) for name, value in module.named_parameters()}
-            return export(function, given, *arguments, argument_names=(PARAMETERS, *names))
+            program = export(function, given, *arguments, argument_names=(PARAMETERS, *names))
+        else:
+            program = export(lambda *inputs: function(own, *inputs), *arguments, argument_names=names)
+    return _with_versions(program)
 
-        def frozen(*inputs: Any) -> Any:
-            return function(own, *inputs)
 
-        return export(frozen, *arguments, argument_names=names)
+def _with_versions(program: Program) -> Program:
+    versions = {package: version(package) for package in ("torch", "torchax")}
+    dependencies = {**program.producer.dependencies, **versions}
+    return replace(program, producer=replace(program.producer, dependencies=dependencies))
 
 
 def _argument_names(module: torch.nn.Module, examples: Sequence[Any]) -> tuple[str, ...]:
