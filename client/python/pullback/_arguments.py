@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -119,6 +120,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _read(value: Any, expected: TensorType, path: str) -> Array:
+    value = _without_wrapping(value)
     if not hasattr(value, "__array__") and not hasattr(value, "__array_interface__"):
         raise _type_mismatch(f"{path} is of type {type(value).__name__}; pass an array", expected, path)
     array = np.asarray(value)
@@ -136,6 +138,13 @@ def _read(value: Any, expected: TensorType, path: str) -> Array:
             path,
         )
     return array
+
+
+def _without_wrapping(value: Any) -> Any:
+    """The data of a random key of JAX (`jax.random.key`), and all else as it is."""
+    if str(getattr(value, "dtype", "")).startswith("key<"):
+        return importlib.import_module("jax").random.key_data(value)
+    return value
 
 
 def _convert(value: Any, expected: TensorType, path: str) -> Array:

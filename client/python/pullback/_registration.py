@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pullback import __version__
+from pullback._descriptions import FunctionDetails, details_from_wire
 from pullback._names import default_name, function_name
 from pullback._onnx import Onnx, is_model
 from pullback._sources import Exported, StableHLO, is_exported, recognized
@@ -19,7 +20,7 @@ from pullback.program.container import Buffer, Producer, Program
 from pullback.program.digest import digest
 from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import TensorType, parse_tensor_type
-from pullback.program.trees import LEAF
+from pullback.program.trees import LEAF, has_custom_nodes
 from pullback.program.wire import program_to_bytes, program_to_wire
 from pullback.v1 import functions_pb2
 
@@ -69,12 +70,21 @@ class Registration:
         digest: The program's digest.
         constants: The bytes of the program's large constants, by their digests, which are uploaded before it
             where the server lacks them.
+        signature: The program's.
     """
 
     request: functions_pb2.RegisterFunctionRequest
     upload: bytes
     digest: str
     constants: Mapping[str, Buffer]
+    signature: Signature
+
+    def details(self, message: functions_pb2.Function) -> FunctionDetails:
+        """What the server says of the function; its containers are those that it was registered with."""
+        details = details_from_wire(message)
+        result = self.signature.result
+        trees = [argument.tree for argument in self.signature.arguments] + ([result.tree] if result else [])
+        return replace(details, signature=self.signature) if any(map(has_custom_nodes, trees)) else details
 
     def chunks(self) -> Iterator[functions_pb2.UploadProgramRequest]:
         """The messages of the upload."""
@@ -130,9 +140,9 @@ def prepare(
     data = program_to_bytes(program)
     if len(data) > _LARGEST_INLINE:
         request.program_digest = content
-        return Registration(request, data, content, program.attachments)
+        return Registration(request, data, content, program.attachments, program.signature)
     request.program.CopyFrom(program_to_wire(program))
-    return Registration(request, b"", content, program.attachments)
+    return Registration(request, b"", content, program.attachments, program.signature)
 
 
 def _bounded(program: Program, max_trips: int | None) -> Program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
 import numpy as np
@@ -15,6 +15,7 @@ from pullback.errors import ServerError
 from pullback.program.signature import Result, Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import (
+    CustomNode,
     DictNode,
     Empty,
     Leaf,
@@ -129,7 +130,7 @@ def _argument_tree(want: ResolvedWant, signature: Signature) -> Tree:
     return trees[0] if want.bare and trees else TupleNode(trees)
 
 
-def compose(outer: Tree, inner: Tree) -> Tree:
+def compose(outer: Tree, inner: Tree) -> Tree:  # noqa: PLR0911 -- one for each kind of node
     """The structure `outer` with `inner` at the place of each leaf, as of `jax.jacobian`."""
     match outer:
         case Leaf():
@@ -142,6 +143,8 @@ def compose(outer: Tree, inner: Tree) -> Tree:
             return TupleNode(tuple(compose(child, inner) for child in children))
         case DictNode(keys=keys, children=children):
             return DictNode(keys, tuple(compose(child, inner) for child in children))
+        case CustomNode(children=children):
+            return replace(outer, children=tuple(compose(child, inner) for child in children))
         case NamedTupleNode(type_name=name, fields=fields, children=children):
             return NamedTupleNode(name, fields, tuple(compose(child, inner) for child in children))
         case _:

@@ -118,7 +118,7 @@ class AsyncClient:
         if registration.upload:
             await self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = await self.call(REGISTER_FUNCTION, registration.request, timeout)
-        return AsyncFunction(self, details_from_wire(response.function))
+        return AsyncFunction(self, registration.details(response.function))
 
     async def function(self, reference: str, *, timeout: float | None = None) -> AsyncFunction:
         """A registered function, by `name` or `name@digest`, as `Client.function`.

@@ -117,7 +117,7 @@ class Client:
         if registration.upload:
             self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = self.call(REGISTER_FUNCTION, registration.request, timeout)
-        return Function(self, details_from_wire(response.function))
+        return Function(self, registration.details(response.function))
 
     def function(self, reference: str, *, timeout: float | None = None) -> Function:
         """A registered function, by `name`, or by `name@digest` with 8 digits of a revision's digest or more.

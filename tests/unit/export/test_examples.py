@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pullback.export import CustomNodeError, ExampleError, export
-from pullback.program.trees import DictNode, Empty, ListNode, NamedTupleNode, TupleNode
+from pullback.export import ExampleError, export
+from pullback.program.digest import digest
+from pullback.program.errors import TreeMismatchError
+from pullback.program.trees import (
+    DictNode,
+    Empty,
+    ListNode,
+    NamedTupleNode,
+    TupleNode,
+    flatten,
+    unflatten,
+)
+from pullback.program.wire import program_from_bytes, program_to_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -122,12 +134,57 @@ class _Box:
         return cls(*children)
 
 
-def test_custom_nodes_are_refused_with_advice() -> None:
-    """A registered container type is known to this process only."""
-    with pytest.raises(CustomNodeError, match=r"tree holds a _Box.*take it apart"):
-        export(_first, _Box(np.zeros(3)))
-    with pytest.raises(CustomNodeError, match="the result holds a _Box"):
-        export(_Box, np.zeros(3))
+@jax.tree_util.register_dataclass
+@dataclass
+class _Layer:
+    weight: Any
+    activation: Any
+    bias: Any = None
+
+
+def test_custom_nodes_become_dicts_of_their_arrays() -> None:
+    """What is no array is part of the function; the names are those of JAX's keys, in order."""
+    layer = _Layer(np.zeros((2, 3)), jnp.tanh, [np.zeros(2)])
+    program = export(lambda layer, x: layer.activation(layer.weight @ x + layer.bias[0]), layer, np.zeros(3))
+    assert program.signature.arguments[0].paths == ("layer['bias'][0]", "layer['weight']")
+    again = program_from_bytes(program_to_bytes(program))
+    assert isinstance(again.signature.arguments[0].tree, DictNode)
+    assert digest(again) == digest(program)
+
+
+def test_custom_nodes_are_made_again() -> None:
+    """Results have what is no array in them, derivatives have None there."""
+    layer = _Layer(np.zeros((2, 3)), jnp.tanh)
+    signature = export(lambda layer: layer, layer).signature
+    assert signature.result is not None
+    ones = np.ones((2, 3))
+    result = unflatten(signature.result.tree, [ones])
+    derivative = unflatten(signature.arguments[0].tree, [ones])
+    assert isinstance(result, _Layer)
+    assert isinstance(derivative, _Layer)
+    assert (result.weight is ones, result.activation) == (True, jnp.tanh)
+    assert (derivative.weight is ones, derivative.activation) == (True, None)
+
+
+def test_custom_nodes_are_taken_as_themselves_or_as_dicts() -> None:
+    """A call gives a container of the type with the same constants, or the dict that stands for it."""
+    (argument,) = export(_first, _Layer(np.zeros(3), jnp.tanh)).signature.arguments
+    weight = np.ones(3)
+    for value in (_Layer(weight, jnp.tanh), _Layer(weight, None), {"weight": weight}):
+        assert flatten(argument.tree, value, "layer") == [weight]
+    for wrong, words in (
+        (_Layer(weight, jnp.sin), r"layer.activation is .*sin.*exported with .*tanh.*register it again"),
+        ({"weight": weight, "bias": weight}, "dict with the keys"),
+        (_Box(weight), "must be a _Layer"),
+    ):
+        with pytest.raises(TreeMismatchError, match=words):
+            flatten(argument.tree, wrong, "layer")
+
+
+def test_nodes_without_names_are_numbered() -> None:
+    """A container that names no parts has their numbers as keys."""
+    (argument,) = export(_first, _Box({"a": np.zeros(3)}), argument_names=["box"]).signature.arguments
+    assert argument.paths == ("box['0']['a']",)
 
 
 @pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), np.array(["2020"], "datetime64[D]")])
@@ -137,10 +194,14 @@ def test_what_is_no_array_is_refused(leaf: Any) -> None:
         export(_first, leaf, argument_names=["x"])
 
 
-def test_keys_are_refused_with_advice() -> None:
-    """A random key is of an element type that other languages do not have."""
-    with pytest.raises(ExampleError, match="key_data"):
-        export(jax.random.normal, jax.random.key(0))
+@pytest.mark.parametrize(("impl", "spelling"), [("threefry2x32", "ui32[2,2]"), ("rbg", "ui32[2,4]")])
+def test_keys_travel_as_their_data(impl: str, spelling: str) -> None:
+    """A random key is of an element type that other languages do not have; its data are integers."""
+    keys = jax.random.split(jax.random.key(0, impl=impl), 2)
+    program = export(lambda keys: (keys, jax.vmap(jax.random.normal)(keys)), keys)
+    assert program.signature.result is not None
+    assert [str(leaf) for leaf in program.signature.leaves] == [spelling]
+    assert [str(leaf) for leaf in program.signature.result.leaves] == [spelling, "f32[2]"]
 
 
 def test_dict_with_other_keys_is_refused() -> None:

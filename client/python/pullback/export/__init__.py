@@ -2,7 +2,6 @@
 
 from pullback.export._api import export
 from pullback.export.errors import (
-    CustomNodeError,
     ExampleError,
     ExportError,
     RuleClosureError,
@@ -11,7 +10,6 @@ from pullback.export.errors import (
 )
 
 __all__ = [
-    "CustomNodeError",
     "ExampleError",
     "ExportError",
     "RuleClosureError",

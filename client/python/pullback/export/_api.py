@@ -15,6 +15,7 @@ from pullback.export._constants import set_apart
 from pullback.export._examples import Examples, names_of, needs_wide_types, read_examples
 from pullback.export._refusals import refuse_unservable
 from pullback.export._rewriting import Rewriting
+from pullback.export._symbolic import export_symbolic, is_symbolic
 from pullback.export._tracing import Traced, trace, trace_with_constants
 from pullback.export.errors import ExampleError, RuleClosureError, TracingError
 from pullback.program.container import Buffer, Producer, Program, StableHlo
@@ -38,11 +39,13 @@ def export(
             JAX can trace. `jax.jit` around it is no hindrance.
         *examples: One value per argument, of which only structure, shapes and element types count:
             arrays, numpy arrays, `jax.ShapeDtypeStruct`, numbers. If any has a 64-bit type, then 64-bit
-            types are kept; otherwise JAX's own setting decides.
+            types are kept; otherwise JAX's own setting decides. Sizes may be symbols
+            (`jax.export.symbolic_shape`): then one program serves every size.
         argument_names: The arguments' names, if not those of the function's parameters.
 
     Returns:
-        The program: StableHLO modules and the signature. Equal functions give equal bytes.
+        The program: StableHLO modules and the signature; of symbolic sizes, an artifact of `jax.export`,
+        which says its signature itself. Equal functions give equal bytes.
 
     Raises:
         ExportError: If the function cannot be exported; the subclasses in `pullback.export.errors` say why.
@@ -51,16 +54,15 @@ def export(
     if len(names) != len(examples):
         raise ExampleError(f"{len(names)} argument names were given for {len(examples)} examples")
     keep_wide = jax.enable_x64(True) if needs_wide_types(examples) else contextlib.nullcontext()
+    dependencies = {package: version(package) for package in ("jax", "jaxlib")}
+    producer = Producer("pullback-python", _own_version(), dependencies)
+    if is_symbolic(examples):
+        with keep_wide:
+            return Program(export_symbolic(function, examples, names), Signature(()), producer)
     with keep_wide:
         read = read_examples(examples, names)
         body, result, attachments = _body(function, examples, read)
-    dependencies = {package: version(package) for package in ("jax", "jaxlib")}
-    return Program(
-        body,
-        Signature(read.arguments, result),
-        Producer("pullback-python", _own_version(), dependencies),
-        attachments,
-    )
+    return Program(body, Signature(read.arguments, result), producer, attachments)
 
 
 def _body(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import jax
@@ -12,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pullback.export._equations import type_of
-from pullback.export.errors import CustomNodeError, ExampleError
+from pullback.export._nodes import open_node
+from pullback.export.errors import ExampleError
 from pullback.program.elements import element_of
 from pullback.program.errors import ProgramError
 from pullback.program.signature import Argument
@@ -29,10 +31,12 @@ class Examples:
     Attributes:
         arguments: Their names, structures and types.
         leaves: The types of all leaves as JAX traces them.
+        keys: The implementation of each leaf that is a random key, which travels as its data; else None.
     """
 
     arguments: tuple[Argument, ...]
     leaves: tuple[jax.ShapeDtypeStruct, ...]
+    keys: tuple[str | None, ...] = ()
 
 
 def needs_wide_types(examples: Sequence[Any]) -> bool:
@@ -52,35 +56,42 @@ def read_examples(examples: Sequence[Any], names: Sequence[str]) -> Examples:
 
     Raises:
         ExampleError: If a leaf is no array, or of an element type that programs do not have.
-        CustomNodeError: If a value is of a container type that only this process knows.
     """
-    arguments, leaves = [], []
+    arguments: list[Argument] = []
+    leaves: list[jax.ShapeDtypeStruct] = []
+    keys: list[str | None] = []
     for name, example in zip(names, examples, strict=True):
         tree, values = take_apart(name, example)
         types = [_type_of(name, value) for value in values]
         leaves += types
+        keys += map(key_implementation, values)
         arguments.append(Argument(name, tree, tuple(map(tensor_type_of, types))))
-    return Examples(tuple(arguments), tuple(leaves))
+    return Examples(tuple(arguments), tuple(leaves), tuple(keys))
 
 
-def take_apart(what: str, value: Any) -> tuple[Tree, list[Any]]:
+def take_apart(what: str, value: Any, *, keep: bool = False) -> tuple[Tree, list[Any]]:
     """The structure and the leaves of a value, in the order of `pullback.program.trees`.
+
+    Args:
+        what: How to call it in messages.
+        value: The value.
+        keep: Whether containers that only this process knows are made again with what is no array in them.
 
     Raises:
         ExampleError: If a dict has keys that are not text.
-        CustomNodeError: If a value is of a container type that only this process knows.
     """
     try:
-        tree, leaves = structure_of(value)
+        return structure_of(value, partial(open_node, keep=keep))
     except ProgramError as error:
         raise ExampleError(f"{what}: {error}") from error
-    for leaf in leaves:
-        if not jax.tree_util.all_leaves([leaf]):
-            raise CustomNodeError(
-                f"{what} holds a {type(leaf).__name__}, a container type that only this process knows; "
-                "take it apart with jax.tree.flatten and export a function of the list of its leaves"
-            )
-    return tree, leaves
+
+
+def key_implementation(leaf: Any) -> str | None:
+    """The implementation of a random key, such as `threefry2x32`; None for any other leaf."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return None
+    return str(jax.random.key_impl(leaf))
 
 
 def tensor_type_of(leaf: Any) -> TensorType:
@@ -97,11 +108,8 @@ def tensor_type_of(leaf: Any) -> TensorType:
 
 def _type_of(name: str, leaf: Any) -> jax.ShapeDtypeStruct:
     if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-            raise ExampleError(
-                f"{name} has a leaf of element type {leaf.dtype}; "
-                "pass jax.random.key_data(key) and wrap it inside the function with jax.random.wrap_key_data"
-            )
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.eval_shape(jax.random.key_data, type_of(leaf.shape, leaf.dtype))
         weak = bool(getattr(leaf, "weak_type", False))
         return type_of(leaf.shape, leaf.dtype, weak=weak)
     try:

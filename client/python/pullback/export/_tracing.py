@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from pullback.export._examples import Examples, take_apart, tensor_type_of
+from pullback.export._examples import Examples, key_implementation, take_apart, tensor_type_of
 from pullback.export.errors import ExportError, TracingError
 from pullback.program.signature import Result
 from pullback.program.trees import Tree
@@ -44,10 +44,10 @@ def trace(function: Callable[..., Any], values: Sequence[Any], examples: Example
     structure: list[Tree] = []
 
     def flat(*leaves: Any) -> list[Any]:
-        arguments = _like(values, leaves)
-        tree, results = take_apart("the result", function(*arguments))
+        arguments = _like(values, list(map(_wrapped, leaves, examples.keys)))
+        tree, results = take_apart("the result", function(*arguments), keep=True)
         structure[:] = [tree]
-        return [jnp.asarray(result) for result in results]
+        return list(map(_as_array, results))
 
     try:
         jaxpr = jax.make_jaxpr(flat)(*examples.leaves)
@@ -74,10 +74,37 @@ def trace_with_constants(function: Callable[..., Any], values: Sequence[Any], ex
     return trace(evaluated, values, examples)
 
 
+def _wrapped(leaf: Any, implementation: str | None) -> Any:
+    """A random key from its data; any other leaf as it is."""
+    return leaf if implementation is None else jax.random.wrap_key_data(leaf, impl=implementation)
+
+
+def _as_array(result: Any) -> Any:
+    return jnp.asarray(result) if key_implementation(result) is None else jax.random.key_data(result)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Stands for a leaf of the examples while leaves are put in their places."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class _ArrayPlace(_Place):
+    """Stands for an array, which is what containers of this process's own types are taken apart into."""
+
+    shape: tuple[int, ...] = ()
+    dtype: Any = None
+
+
 def _like(values: Sequence[Any], leaves: Sequence[Any]) -> Any:
     """The leaves in the containers of the examples; the two orders of leaves differ for ordered dicts."""
-    template = jax.tree.structure(tuple(values))
-    numbers = range(len(leaves))
-    _, order = take_apart("the arguments", jax.tree.unflatten(template, numbers))
-    placed = dict(zip(order, leaves, strict=True))
-    return jax.tree.unflatten(template, [placed[number] for number in numbers])
+    originals, template = jax.tree.flatten(tuple(values))
+    places = [
+        _ArrayPlace(number) if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else _Place(number)
+        for number, leaf in enumerate(originals)
+    ]
+    _, order = take_apart("the arguments", jax.tree.unflatten(template, places))
+    placed = {place.number: leaf for place, leaf in zip(order, leaves, strict=True)}
+    return jax.tree.unflatten(template, [placed.get(i, original) for i, original in enumerate(originals)])

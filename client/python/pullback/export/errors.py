@@ -2,7 +2,6 @@
 
 ExportError                    (a ValueError)
 ├── ExampleError               an example does not say what type an argument has
-│   └── CustomNodeError        a value is of a container type that only the client knows
 ├── TracingError               JAX could not trace the function
 │   └── RuleClosureError       a derivative rule uses a traced value that is not among its arguments
 └── UnsupportedOperationError  the function does what cannot be served: effects, callbacks, collectives
@@ -17,10 +16,6 @@ class ExportError(ValueError):
 
 class ExampleError(ExportError):
     """An example does not say what type an argument has."""
-
-
-class CustomNodeError(ExampleError):
-    """A value is of a container type that is registered with JAX at the client only."""
 
 
 class TracingError(ExportError):

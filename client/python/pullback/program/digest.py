@@ -22,7 +22,16 @@ from pullback.program.container import (
 )
 from pullback.program.signature import Argument, Result
 from pullback.program.tensors import TensorType
-from pullback.program.trees import DictNode, Empty, Leaf, ListNode, NamedTupleNode, Tree, TupleNode
+from pullback.program.trees import (
+    CustomNode,
+    DictNode,
+    Empty,
+    Leaf,
+    ListNode,
+    NamedTupleNode,
+    Tree,
+    TupleNode,
+)
 
 Canonical = bytes | str | int | tuple["Canonical", ...]
 
@@ -108,7 +117,7 @@ def _tree(tree: Tree) -> Canonical:
             return ("list", tuple(map(_tree, children)))
         case TupleNode(children=children):
             return ("tuple", tuple(map(_tree, children)))
-        case DictNode(keys=keys, children=children):
+        case DictNode(keys=keys, children=children) | CustomNode(keys=keys, children=children):
             return ("dict", keys, tuple(map(_tree, children)))
         case NamedTupleNode(type_name=name, fields=fields, children=children):
             return ("named_tuple", name, fields, tuple(map(_tree, children)))

@@ -7,8 +7,8 @@ Leaves are numbered in depth-first order, the entries of a dict in the order of 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, assert_never
 
@@ -56,9 +56,38 @@ class NamedTupleNode:
     children: tuple[Tree, ...]
 
 
-Tree = Leaf | Empty | ListNode | TupleNode | DictNode | NamedTupleNode
+@dataclass(frozen=True, slots=True)
+class CustomNode:
+    """A container of a type that only this process knows, such as an equinox module.
+
+    On the wire and in digests it is the dict of its parts, which is what any other process gives and gets.
+
+    Attributes:
+        type_name: The name of the type, for messages.
+        keys: The names of its parts, which are sorted.
+        children: The structures of its parts.
+        take: Gives the parts of a value of the type, in the order of the keys; raises TreeMismatchError if
+            the value is of another type, or differs in what is no array.
+        make: Makes a value of the type from its parts.
+    """
+
+    type_name: str
+    keys: tuple[str, ...]
+    children: tuple[Tree, ...]
+    take: Callable[[Any, str], Sequence[Any]] = field(compare=False, repr=False)
+    make: Callable[[Sequence[Any]], Any] = field(compare=False, repr=False)
+
+
+Tree = Leaf | Empty | ListNode | TupleNode | DictNode | NamedTupleNode | CustomNode
 
 LEAF = Leaf()
+
+Open = Callable[[Any], tuple[CustomNode, Sequence[Any]] | None]
+"""Opens a value of a type that only this process knows: a node without children, and the parts."""
+
+
+def _closed(_: Any) -> None:
+    return None
 
 
 def children_of(tree: Tree) -> tuple[Tree, ...]:
@@ -71,33 +100,43 @@ def count_leaves(tree: Tree) -> int:
     return 1 if isinstance(tree, Leaf) else sum(map(count_leaves, children_of(tree)))
 
 
-def structure_of(value: Any) -> tuple[Tree, list[Any]]:
+def has_custom_nodes(tree: Tree) -> bool:
+    """Whether a container is of a type that only this process knows."""
+    return isinstance(tree, CustomNode) or any(map(has_custom_nodes, children_of(tree)))
+
+
+def structure_of(value: Any, opened: Open = _closed) -> tuple[Tree, list[Any]]:
     """Takes a value apart into its structure and its leaves.
 
     Args:
         value: Nested dict, list, tuple, named tuple and None; all else is a leaf.
+        opened: Opens containers of other types.
 
     Raises:
         MalformedProgramError: If a dict has keys that are not text.
     """
     leaves: list[Any] = []
-    return _take_apart(value, leaves), leaves
+    return _take_apart(value, leaves, opened), leaves
 
 
-def _take_apart(value: Any, leaves: list[Any]) -> Tree:
+def _take_apart(value: Any, leaves: list[Any], opened: Open) -> Tree:  # noqa: PLR0911 -- one for each kind
+    found = opened(value)
+    if found is not None:
+        node, parts = found
+        return replace(node, children=tuple(_take_apart(part, leaves, opened) for part in parts))
     match value:
         case None:
             return Empty()
         case dict():
             keys = _sorted_keys(value)
-            return DictNode(keys, tuple(_take_apart(value[key], leaves) for key in keys))
+            return DictNode(keys, tuple(_take_apart(value[key], leaves, opened) for key in keys))
         case list():
-            return ListNode(tuple(_take_apart(child, leaves) for child in value))
+            return ListNode(tuple(_take_apart(child, leaves, opened) for child in value))
         case tuple() if hasattr(value, "_fields"):
-            children = tuple(_take_apart(child, leaves) for child in value)
+            children = tuple(_take_apart(child, leaves, opened) for child in value)
             return NamedTupleNode(type(value).__name__, tuple(value._fields), children)
         case tuple():
-            return TupleNode(tuple(_take_apart(child, leaves) for child in value))
+            return TupleNode(tuple(_take_apart(child, leaves, opened) for child in value))
         case _:
             leaves.append(value)
             return LEAF
@@ -142,6 +181,8 @@ def _children(tree: Tree, value: Any, path: str) -> list[tuple[str, Any]]:
             fits = isinstance(value, Mapping) and set(value) == set(keys)
             _require(fits, f"a dict with the keys {list(keys)}", value, path)
             return [(f"[{key!r}]", value[key]) for key in keys]
+        case CustomNode(keys=keys):
+            return [(f"[{key!r}]", part) for key, part in zip(keys, _parts(tree, value, path), strict=True)]
         case NamedTupleNode(fields=fields):
             fits = isinstance(value, tuple) and getattr(value, "_fields", None) == fields
             _require(fits, f"a named tuple {tree.type_name} with the fields {list(fields)}", value, path)
@@ -153,6 +194,14 @@ def _children(tree: Tree, value: Any, path: str) -> list[tuple[str, Any]]:
             return [(f"[{index}]", part) for index, part in enumerate(value)]
         case _:
             assert_never(tree)
+
+
+def _parts(tree: CustomNode, value: Any, path: str) -> Sequence[Any]:
+    """The parts of a value of the type itself, or of the dict that stands for it."""
+    if isinstance(value, dict):
+        _require(set(value) == set(tree.keys), f"a dict with the keys {list(tree.keys)}", value, path)
+        return [value[key] for key in tree.keys]
+    return tree.take(value, path)
 
 
 def _require(fits: bool, expected: str, value: Any, path: str) -> None:
@@ -183,7 +232,7 @@ def unflatten(tree: Tree, leaves: Sequence[Any]) -> Any:
     return _put_together(tree, iter(leaves))
 
 
-def _put_together(tree: Tree, leaves: Iterator[Any]) -> Any:
+def _put_together(tree: Tree, leaves: Iterator[Any]) -> Any:  # noqa: PLR0911 -- one for each kind of node
     match tree:
         case Leaf():
             return next(leaves)
@@ -195,6 +244,8 @@ def _put_together(tree: Tree, leaves: Iterator[Any]) -> Any:
             return tuple(_put_together(child, leaves) for child in children)
         case DictNode(keys=keys, children=children):
             return {key: _put_together(child, leaves) for key, child in zip(keys, children, strict=True)}
+        case CustomNode(children=children):
+            return tree.make([_put_together(child, leaves) for child in children])
         case NamedTupleNode(type_name=name, fields=fields, children=children):
             return _named_tuple(name, fields)(*[_put_together(child, leaves) for child in children])
         case _:
@@ -213,7 +264,7 @@ def leaf_paths(tree: Tree, path: str = "") -> list[str]:
             return [path]
         case Empty():
             return []
-        case DictNode(keys=keys):
+        case DictNode(keys=keys) | CustomNode(keys=keys):
             names = [f"[{key!r}]" for key in keys]
         case NamedTupleNode(fields=fields):
             names = [f".{name}" for name in fields]

@@ -26,6 +26,7 @@ from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import UNKNOWN, TensorType, symbolic_type
 from pullback.program.trees import (
     LEAF,
+    CustomNode,
     DictNode,
     Empty,
     Leaf,
@@ -113,7 +114,7 @@ def tree_to_wire(tree: Tree) -> tree_pb2.Tree:
             return tree_pb2.Tree(list=tree_pb2.Tree.Sequence(children=map(tree_to_wire, children)))
         case TupleNode(children=children):
             return tree_pb2.Tree(tuple=tree_pb2.Tree.Sequence(children=map(tree_to_wire, children)))
-        case DictNode(keys=keys, children=children):
+        case DictNode(keys=keys, children=children) | CustomNode(keys=keys, children=children):
             mapping = tree_pb2.Tree.Mapping(keys=keys, children=map(tree_to_wire, children))
             return tree_pb2.Tree(dict=mapping)
         case NamedTupleNode(type_name=name, fields=fields, children=children):
