@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pullback_server.compute.formats.stablehlo.guarding import guarded
 from pullback_server.compute.formats.stablehlo.recomposition import recomposed
+from pullback_server.compute.formats.stablehlo.special_functions import recognised
 from pullback_server.compute.formats.stablehlo.syntax import Block, Splat
 
 
@@ -19,7 +19,7 @@ def rewritten(block: Block, scalars: Mapping[int, Any]) -> Block:
         block: The block.
         scalars: The constants of one element in it and around it, by number.
     """
-    return guarded(recomposed(block, scalars), scalars)
+    return recognised(recomposed(block, scalars), scalars)
 
 
 def scalars_of(block: Block) -> Iterator[tuple[int, Any]]:
