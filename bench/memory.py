@@ -1,7 +1,7 @@
 """The peak memory of large derivatives: the planner's, in chunks, and JAX's own, all directions at once.
 
-`python bench/memory.py` measures each in a process of its own and prints a table. The sizes of results are part
-of every number.
+`python bench/memory.py` measures each in a process of its own and prints a table. Every number includes the
+results, and the process with JAX in it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from pullback.program.tensors import TensorType
 from pullback.program.trees import LEAF
 from pullback_server.compute.compiler.compiler import compile_ahead
 from pullback_server.compute.compiler.trace import trace
-from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.kernel import configure_jax
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.model.quantities import Mode, Quantity, Want

@@ -127,10 +127,10 @@ def make_bench() -> type[Bench]:
     return Bench
 
 
-def want(quantity: str, *argnums: int, mode: str = "planned", order: int = 0) -> Want:
+def want(quantity: str, *argnums: int, mode: str = "planned", order: int = 0, **extras: Any) -> Want:
     """A want by the name of its quantity; argument 0 unless told, and none for the value."""
     numbers = () if quantity == "value" else argnums or (0,)
-    return Want(Quantity(quantity), Mode(mode), order, numbers)
+    return Want(Quantity(quantity), Mode(mode), order, numbers, **extras)
 
 
 @pytest.fixture(scope="session", name="want")
