@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from pathlib import Path
 
 from pullback_server.compute.formats.formula.reference import embed
 from pullback_server.configuration.reference import reference
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 if __name__ == "__main__":
     (DOCS / "configuration.md").write_text(reference())
     formula = DOCS / "formula.md"
     formula.write_text(embed(formula.read_text()))
+    # What the tests cover is the tests' to say.
+    sys.path.append(str(ROOT / "tests"))
+    (DOCS / "stablehlo-coverage.md").write_text(import_module("conformance.document").document())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from conformance.case import Case
+
 from pullback.program.container import StableHlo
 from pullback.program.elements import element_of
 from pullback.program.signature import Argument, Result, Signature

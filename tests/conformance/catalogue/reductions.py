@@ -1,4 +1,4 @@
-"""Reductions over axes and windows."""
+"""Reductions over axes and windows, and orders along axes."""
 
 from __future__ import annotations
 
@@ -178,6 +178,9 @@ _WINDOWED: Final = (
     ),
     _window(_region("add"), "0.0", _POOLED, _M, array([[-0.75, 2.0], [3.75, -0.75]]), "padded"),
     _window(_GROWTH, "0.0", _POOLED, _M, array([[-0.375 - 1.0, 2.0], [4.625, -0.75]]), "any region, padded"),
+    _window(
+        _region("multiply"), "2.0", _POOLED, _M, array([[-1.25, 4.0], [1.75, -1.5]]), "padded, with a start"
+    ),
     _window(_region("add"), "0.0", _UP_TO, _V, np.cumsum(_V), "cumulative sums"),
     _window(_region("add"), "0.0", _FROM, _V, np.cumsum(_V[::-1])[::-1], "cumulative sums from the end"),
     _window(_region("multiply"), "1.0", _UP_TO, _V, np.cumprod(_V), "cumulative products"),
@@ -249,4 +252,54 @@ _SELECTIONS: Final = (
         "GT", "subtract", "0.0", _WITH_EDGE, array([0.0, -10, 0, 0, -20]), "padded, any region"
     ),
 )
-CASES: Final = (*_REDUCTIONS, *_WINDOWED, *_SELECTIONS)
+_KEYS: Final = array([[2.0, 1.0, 2.0, -1.0], [0.5, 9.0, -0.0, 0.25]])
+_ITEMS: Final = np.arange(8, dtype=np.int32).reshape(2, 4)
+_DISTINCT: Final = _KEYS + _ITEMS / 16
+
+
+def _sort(
+    lines: str, axis: int, inputs: tuple[Any, ...], order: Any, label: str, smooth: bool = False
+) -> Case:
+    """A stable sort of one or two arrays, whose first elements are `%x` and `%y`."""
+    kinds = [{"f": "f64", "i": "i32", "u": "ui8"}[value.dtype.kind] for value in inputs]
+    pairs = zip((("x", "y"), ("v", "w")), kinds, strict=False)
+    arguments = ", ".join(f"%{name}: tensor<{kind}>" for names, kind in pairs for name in names)
+    several = len(inputs) > 1
+    operands, types = ("%a, %b", "$a, $b") if several else ("%a", "$a")
+    body = f"""%r{":2" if several else ""} = "stablehlo.sort"({operands}) ({{
+      ^bb0({arguments}):
+        {lines}
+        stablehlo.return %p : tensor<i1>
+    }}) {{dimension = {axis} : i64, is_stable = true}} : ({types}) -> ({types})"""
+    expected = tuple(np.take_along_axis(value, order, axis) for value in inputs)
+    return Case("stablehlo.sort", body, inputs, expected, label, smooth=smooth)
+
+
+def _by(direction: str, kind: str = "f64", rest: str = "") -> str:
+    return (
+        f"%p = stablehlo.compare {direction}, %x, %y{rest} : (tensor<{kind}>, tensor<{kind}>) -> tensor<i1>"
+    )
+
+
+_BY_SQUARE: Final = f"""%s = stablehlo.multiply %x, %x : tensor<f64>
+  %t = stablehlo.multiply %y, %y : tensor<f64>
+  {_by("GT").replace("%x, %y", "%s, %t")}"""
+_NUMBERS: Final = array([np.nan, -0.0, 0.0, -np.inf, 1.0])
+_SORTS: Final = (
+    _sort(_by("LT"), 1, (_DISTINCT,), np.argsort(_DISTINCT, 1), "ascending", smooth=True),
+    _sort(
+        _by("GT"),
+        1,
+        (_DISTINCT, _ITEMS),
+        np.argsort(-_DISTINCT, 1),
+        "descending, with another",
+        smooth=True,
+    ),
+    _sort(_by("GT"), 1, (_KEYS, _ITEMS), np.argsort(-_KEYS, 1, kind="stable"), "descending, equal ones"),
+    _sort(_by("LT"), 0, (_KEYS, _ITEMS), np.argsort(_KEYS, 0, kind="stable"), "along the first axis"),
+    _sort(_by("GT", "ui8"), 0, (array([3, 200, 7], np.uint8),), array([1, 2, 0]), "unsigned, descending"),
+    _sort(_BY_SQUARE, 1, (_KEYS, _ITEMS), np.argsort(-(_KEYS**2), 1, kind="stable"), "by any comparison"),
+    _sort(_by("LT", rest=", TOTALORDER"), 0, (_NUMBERS,), array([3, 1, 2, 4, 0]), "in the total order"),
+    _sort(_by("LT"), 1, (np.zeros((3, 0)),), np.zeros((3, 0), int), "nothing"),
+)
+CASES: Final = (*_REDUCTIONS, *_WINDOWED, *_SELECTIONS, *_SORTS)

@@ -214,14 +214,35 @@ _HIGHER: Final = (
 )
 
 
-def _bits(algorithm: str, state: Any, new_state: Any, bits: Any) -> Case:
+def _bits(algorithm: str, key: Any, new_key: Any, bits: Any) -> Case:
     return Case(
         "stablehlo.rng_bit_generator",
         f"%r:2 = stablehlo.rng_bit_generator %a, algorithm = {algorithm} : ($a) -> ($r0, $r1)",
-        (state,),
-        (new_state, bits),
-        algorithm,
+        (array(key, np.uint64),),
+        (array(new_key, np.uint64), bits),
+        f"{algorithm} {bits.dtype}",
     )
 
 
-CASES: Final = (*_FUNCTIONS, *_broadcasts(), *_HIGHER)
+# Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011: the known answers for counters of zeros.
+_THREEFRY: Final = array([0x6B200159, 0x99BA4EFE], np.uint32)
+_PHILOX: Final = array([0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8], np.uint32)
+_RANDOM: Final = (
+    _bits("THREE_FRY", [0, 0], [0, 1], _THREEFRY),
+    _bits("THREE_FRY", [0, 0], [0, 1], _THREEFRY.view(np.int32)),
+    _bits("PHILOX", [0, 0], [0, 1], _PHILOX),
+    _bits("PHILOX", [0, 0], [0, 1], _PHILOX.view(np.float32)),
+    _bits("DEFAULT", [0, 0], [0, 1], _PHILOX),
+    Case(
+        "stablehlo.rng_bit_generator",
+        """%k, %u = stablehlo.rng_bit_generator %a, algorithm = THREE_FRY : ($a) -> ($a, tensor<2xui32>)
+        %f = stablehlo.convert %u : (tensor<2xui32>) -> tensor<2xf64>
+        %r = stablehlo.multiply %f, %b : tensor<2xf64>""",
+        (array([0, 0], np.uint64), array([2e-9, 1e-9])),
+        (_THREEFRY * array([2e-9, 1e-9]),),
+        "factors",
+        1e-14,
+        smooth=True,
+    ),
+)
+CASES: Final = (*_FUNCTIONS, *_broadcasts(), *_HIGHER, *_RANDOM)

@@ -42,6 +42,10 @@ _STREAM: Final = Refusal(
     "exchanges data with the host while it runs, and served functions are pure",
     "pass the data as an argument, or return it as a result",
 )
+_HIDDEN_STATE: Final = Refusal(
+    "draws numbers from hidden state, and served functions give the same result each time",
+    "pass a key as an argument, and use stablehlo.rng_bit_generator",
+)
 _QUANTIZATION: Final = Refusal("computes with quantized types", QUANTIZED_ADVICE)
 
 REFUSED: Final[Mapping[str, Refusal]] = MappingProxyType(
@@ -58,6 +62,7 @@ REFUSED: Final[Mapping[str, Refusal]] = MappingProxyType(
             (_IDENTITY, ("partition_id", "replica_id")),
             (_ASYNCHRONOUS, ("async_done", "async_start")),
             (_STREAM, ("infeed", "outfeed", "recv", "send")),
+            (_HIDDEN_STATE, ("rng",)),
             (_QUANTIZATION, ("uniform_dequantize", "uniform_quantize")),
         )
         for name in names

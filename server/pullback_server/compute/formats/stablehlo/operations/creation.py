@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import jax
 import numpy as np
 from jax import lax
+from jax.custom_batching import sequential_vmap
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.failures import unsupported
@@ -14,6 +16,7 @@ from pullback_server.compute.formats.stablehlo.syntax import Operation, Splat
 
 # Elements of a constant that may stand in the program as they are: sizes and paddings have to be known.
 _SMALL: Final = 16
+_STATE_BYTES: Final = 16
 _ALGORITHMS: Final = {
     "DEFAULT": lax.RandomAlgorithm.RNG_DEFAULT,
     "THREE_FRY": lax.RandomAlgorithm.RNG_THREE_FRY,
@@ -43,23 +46,34 @@ def _iota(operation: Operation, _: Scope) -> Emit:
 
 
 def _random_bits(operation: Operation, _: Scope) -> Emit:
-    bits = operation.result_types[1]
+    """The new state, and bits in any type of their width."""
+    state, bits = operation.result_types
+    if state.nbytes != _STATE_BYTES:
+        raise unsupported(
+            operation.name,
+            f"with a state of type {state} is not served",
+            "use a state of type ui64[2], as JAX's keys have",
+        )
     algorithm = _ALGORITHMS[operation.attributes["rng_algorithm"]]
-    draw: Callable[..., Arrays] = lax.rng_bit_generator
-    return lambda operands: draw(operands[0], bits.shape, bits.element.dtype, algorithm)
+    target = bits.element.dtype
+    unsigned = np.dtype(f"uint{8 * target.itemsize}")
 
+    def generate(key: jax.Array) -> Arrays:
+        pair: Arrays = lax.rng_bit_generator(key, bits.shape, unsigned, algorithm)  # type: ignore[no-untyped-call]
+        return pair
 
-def _random(operation: Operation, _: Scope) -> Emit:
-    raise unsupported(
-        operation.name,
-        "draws numbers from hidden state, and served functions give the same result each time",
-        "pass a key and use stablehlo.rng_bit_generator",
-    )
+    # JAX would draw a whole batch from the first of its keys.
+    draw: Callable[[jax.Array], Arrays] = sequential_vmap(generate)  # type: ignore[no-untyped-call]
+
+    def emit(operands: Arrays) -> Arrays:
+        new_state, drawn = draw(operands[0])
+        return [new_state, lax.bitcast_convert_type(drawn, target) if target != unsigned else drawn]
+
+    return emit
 
 
 BUILDERS: Final[Mapping[str, Build]] = {
     "stablehlo.constant": build_constant,
     "stablehlo.iota": _iota,
     "stablehlo.rng_bit_generator": _random_bits,
-    "stablehlo.rng": _random,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
@@ -76,7 +77,9 @@ def _general(operation: Operation, scope: Scope, windows: Windows) -> Emit:
                 windows.gather(array, start)
                 for array, start in zip(inputs[:count], inputs[count:], strict=True)
             ]
-            return fold(combine_by(body, captured), inputs[count:], arrays)
+            inside = windows.gather(jnp.ones(inputs[0].shape, bool), jnp.asarray(False))
+            starts = [*inputs[count:], jnp.asarray(True)]
+            return fold(_skipping(combine_by(body, captured)), starts, [*arrays, inside])[:count]
 
         def reduced(*inputs: jax.Array) -> list[jax.Array]:
             out = lax.reduce_window(inputs[:count], inputs[count:], combine, **windows.parameters())
@@ -90,6 +93,21 @@ def _general(operation: Operation, scope: Scope, windows: Windows) -> Emit:
         return list(whole(*values))
 
     return emit
+
+
+def _skipping(combine: Combine) -> Combine:
+    """A combination of what is there: the last array says of each element whether it is one."""
+
+    def skip(left: Arrays, right: Arrays) -> list[jax.Array]:
+        (*before, is_before), (*after, is_after) = left, right
+        both = lax.bitwise_and(is_before, is_after)
+        chosen = [
+            lax.select(both, combined, lax.select(is_before, one, other))
+            for combined, one, other in zip(combine(before, after), before, after, strict=True)
+        ]
+        return [*chosen, lax.bitwise_or(is_before, is_after)]
+
+    return skip
 
 
 def _cumulative(operation: Operation, scope: Scope, combiner: str | None, axis: int, reverse: bool) -> Emit:
