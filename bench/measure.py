@@ -12,11 +12,11 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Medians of several rounds.
+    """The time of a call, as `compare` or `fastest` takes it.
 
     Attributes:
-        seconds: The median over the rounds of each round's median time of a call.
-        ratio: The median over the rounds of that time over the baseline's in the same round.
+        seconds: The time.
+        ratio: That time over the baseline's.
     """
 
     seconds: float
@@ -26,7 +26,7 @@ class Measurement:
 def compare(
     calls: Mapping[str, Call], baseline: str, *, rounds: int, budget: float
 ) -> dict[str, Measurement]:
-    """Times several calls in turn.
+    """Times several calls in turn, and takes medians of each turn's medians, and of the ratios within a turn.
 
     Args:
         calls: What to time, by name.
@@ -49,11 +49,36 @@ def compare(
     }
 
 
+def fastest(calls: Mapping[str, Call], baseline: str, *, budget: float) -> dict[str, Measurement]:
+    """Times several calls in turn, to and fro, and takes the fastest of each.
+
+    For work that has a time of its own, which others on the machine can only prolong.
+
+    Args:
+        calls: What to time, by name.
+        baseline: The name of the call that the others are held against.
+        budget: How long all of it lasts, in seconds.
+    """
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    end = time.perf_counter() + budget
+    while time.perf_counter() < end or not times[baseline]:
+        for name in order:
+            times[name].append(_seconds(calls[name]))
+        order.reverse()
+    best = {name: min(taken) for name, taken in times.items()}
+    return {name: Measurement(best[name], best[name] / best[baseline]) for name in calls}
+
+
+def _seconds(call: Call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
 def _median(call: Call, budget: float) -> float:
     times: list[float] = []
     end = time.perf_counter() + budget
     while not times or time.perf_counter() < end:
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
+        times.append(_seconds(call))
     return statistics.median(times)

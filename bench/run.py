@@ -77,7 +77,7 @@ def _table(rows: dict[str, dict[str, Measurement]], rounds: int, budget: float) 
     lines = [
         f"## {datetime.now(UTC):%Y-%m-%d}: gradient of Rosenbrock-{DIMENSIONS}, float64",
         "",
-        f"{_machine()}; `bench/run.py`, medians of {rounds} interleaved rounds of {budget:g} s.",
+        f"{machine()}; `bench/run.py`, medians of {rounds} interleaved rounds of {budget:g} s.",
         "",
         "| row | what | time | over the echo |",
         "| --- | --- | ---: | ---: |",
@@ -90,7 +90,8 @@ def _table(rows: dict[str, dict[str, Measurement]], rounds: int, budget: float) 
     return "\n".join(lines)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The machine and the versions, for the head of a table."""
     versions = f"Python {platform.python_version()}, JAX {jax.__version__}"
     return f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores, {versions}"
 
