@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pullback.program.dimensions import SizeError
 from pullback.program.errors import SizeMismatchError
-from pullback.program.signature import Signature
+from pullback.program.signature import Result, Signature
 from pullback.program.sizes import bind_sizes
+from pullback.program.tensors import TensorType
+from pullback.program.trees import LEAF
+from pullback_server.compute.polynomials import Point, sample_points, symbolic_types
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Findings
@@ -82,10 +85,40 @@ def symbolic_program(
         except ServiceError as error:
             refusals.append(error)
         else:
+            signature = _with_result(signature, sample, load_at)
             result = signature.result.leaves if signature.result is not None else ()
             found = Findings(result, signature if says_signature else None)
             return SymbolicProgram(signature, found, nbytes, load_at, tuple(sorted(sample.items())))
     raise refusals[0]
+
+
+def _with_result(
+    signature: Signature, sample: Mapping[str, int], load_at: Callable[[Signature], LoadedProgram]
+) -> Signature:
+    """The signature with its result, an array whose sizes are found by trying where nothing says them."""
+    if signature.result is not None:
+        return signature
+    symbols = signature.symbols
+    points = sample_points(tuple(sample[symbol] for symbol in symbols))
+    found = [(point, results) for point in points if (results := _results(signature, point, load_at))]
+    types = symbolic_types(found, symbols)
+    if types is None:
+        raise service_error(
+            Reason.UNSUPPORTED_OPERATION,
+            "the result has a size that does not follow simply from the symbols; register the function at "
+            "fixed sizes",
+            operation="symbolic sizes",
+        )
+    return replace(signature, result=Result(LEAF, types))
+
+
+def _results(
+    signature: Signature, point: Point, load_at: Callable[[Signature], LoadedProgram]
+) -> tuple[TensorType, ...] | None:
+    try:
+        return load_at(at_sizes(signature, dict(zip(signature.symbols, point, strict=True)))).results
+    except ServiceError:
+        return None
 
 
 def at_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:

@@ -68,7 +68,8 @@ def test_sizes_of_results_are_found() -> None:
       %a = stablehlo.reshape %n : (tensor<i32>) -> tensor<1xi32>
       %b = stablehlo.reshape %m : (tensor<i32>) -> tensor<1xi32>
       %s = stablehlo.concatenate %b, %a, dim = 0 : (tensor<1xi32>, tensor<1xi32>) -> tensor<2xi32>
-      %r = stablehlo.dynamic_broadcast_in_dim %x, %s, dims = [1] : (tensor<?xf64>, tensor<2xi32>) -> tensor<?x?xf64>
+      %r = stablehlo.dynamic_broadcast_in_dim %x, %s, dims = [1]
+        : (tensor<?xf64>, tensor<2xi32>) -> tensor<?x?xf64>
       return %r : tensor<?x?xf64> }"""
     assert spelled(square, "x")[1] == ["f64[x_0*x_0,x_0]"]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain, combinations, islice
+from itertools import chain, islice
 from typing import Final
 
 from pullback.program.tensors import TensorType, symbolic_type
@@ -18,6 +17,7 @@ from pullback_server.compute.formats.stablehlo.failures import malformed, unsupp
 from pullback_server.compute.formats.stablehlo.reading import Module
 from pullback_server.compute.formats.stablehlo.specialization import OpenType, main_types, specialize
 from pullback_server.compute.formats.stablehlo.syntax import Types
+from pullback_server.compute.polynomials import Point, sample_points, symbolic_types
 from pullback_server.errors import ServiceError
 
 _MOST_TRIES: Final = 64
@@ -27,11 +27,7 @@ _SIZES: Final = (
     (5, 7, 11, 13, 17, 19, 23, 29),
     (1, 2, 3, 4, 5, 6, 7, 8),
 )
-# Products of sizes are looked for among so many symbols; among more, sums only.
-_MOST_IN_PRODUCTS: Final = 4
 
-Point = tuple[int, ...]
-"""A size for each symbol."""
 Partition = tuple[int, ...]
 """For each open size the number of its symbol, counted from 0 in the order of their first places."""
 
@@ -135,108 +131,12 @@ def _partitions_into(start: Partition, count: int, classes: int) -> Iterator[Par
 
 
 def _result_types(trial: _Trial, base: Point, symbols: Sequence[str]) -> Types:
-    points = list(_points(base))
-    found = [(point, types) for point in points if (types := trial.results(point)) is not None]
-    (_, first), *_ = found
-    return tuple(
-        symbolic_type(
-            kind.element, tuple(_size(found, symbols, leaf, axis) for axis in range(len(kind.shape)))
+    found = [(point, types) for point in sample_points(base) if (types := trial.results(point)) is not None]
+    types = symbolic_types(found, symbols)
+    if types is None:
+        raise unsupported(
+            "@main",
+            "has a result whose size does not follow simply from those of the arguments",
+            "say the sizes in the module, or export it from JAX with symbolic shapes",
         )
-        for leaf, kind in enumerate(first)
-    )
-
-
-def _points(base: Point) -> Iterator[Point]:
-    """The base; each size twice and three times as large; each pair, and all together, twice as large."""
-    yield base
-    numbers = range(len(base))
-    for factor in (2, 3):
-        for number in numbers:
-            yield _scaled(base, {number}, factor)
-    if len(base) <= _MOST_IN_PRODUCTS:
-        for pair in combinations(numbers, 2):
-            yield _scaled(base, set(pair), 2)
-    yield _scaled(base, set(numbers), 4)
-
-
-def _scaled(base: Point, chosen: set[int], factor: int) -> Point:
-    return tuple(size * factor if number in chosen else size for number, size in enumerate(base))
-
-
-def _size(found: list[tuple[Point, Types]], symbols: Sequence[str], leaf: int, axis: int) -> int | str:
-    samples = [(point, types[leaf].shape[axis]) for point, types in found]
-    if len({size for _, size in samples}) == 1:
-        return samples[0][1]
-    for monomials in _bases(len(symbols)):
-        coefficients = _fit(samples, monomials)
-        if coefficients is not None:
-            return _spell(coefficients, monomials, symbols)
-    raise unsupported(
-        "@main",
-        f"has a result whose axis {axis} has a size that does not follow simply from those of the arguments",
-        "say the sizes in the module, or export it from JAX with symbolic shapes",
-    )
-
-
-Monomial = tuple[int, ...]
-"""The numbers of the symbols that are multiplied."""
-
-
-def _bases(count: int) -> Iterator[list[Monomial]]:
-    linear: list[Monomial] = [(), *((number,) for number in range(count))]
-    yield linear
-    if count <= _MOST_IN_PRODUCTS:
-        pairs = combinations(range(count), 2)
-        yield [*linear, *((number, number) for number in range(count)), *pairs]
-
-
-def _fit(samples: list[tuple[Point, int]], monomials: list[Monomial]) -> list[int] | None:
-    """The integer coefficients with which monomials give all samples; None if there are none."""
-    rows = [[Fraction(_product(point, monomial)) for monomial in monomials] for point, _ in samples]
-    solution = _solve(rows, [Fraction(size) for _, size in samples])
-    if solution is None or any(value.denominator != 1 for value in solution):
-        return None
-    return [int(value) for value in solution]
-
-
-def _product(point: Point, monomial: Monomial) -> int:
-    product = 1
-    for number in monomial:
-        product *= point[number]
-    return product
-
-
-def _solve(rows: list[list[Fraction]], values: list[Fraction]) -> list[Fraction] | None:
-    """Solves linear equations exactly (Gauss-Jordan); None if there is no solution, or more than one."""
-    table = [[*row, value] for row, value in zip(rows, values, strict=True)]
-    count = len(rows[0])
-    for column in range(count):
-        pivot = next((i for i in range(column, len(table)) if table[i][column]), None)
-        if pivot is None:
-            return None
-        table[column], table[pivot] = table[pivot], table[column]
-        table[column] = [entry / table[column][column] for entry in table[column]]
-        for i, row in enumerate(table):
-            if i != column and row[column]:
-                table[i] = [a - row[column] * b for a, b in zip(row, table[column], strict=True)]
-    if any(row[count] for row in table[count:]):
-        return None
-    return [table[i][count] for i in range(count)]
-
-
-def _spell(coefficients: list[int], monomials: list[Monomial], symbols: Sequence[str]) -> str:
-    terms = [
-        (factor, "*".join(symbols[number] for number in monomial))
-        for factor, monomial in zip(coefficients, monomials, strict=True)
-        if factor
-    ]
-    terms.sort(key=lambda term: (not term[1], term[0] < 0))
-    text = "".join(_term(factor, product) for factor, product in terms)
-    return text.removeprefix("+")
-
-
-def _term(factor: int, product: str) -> str:
-    sign = "+" if factor > 0 else "-"
-    if not product:
-        return f"{sign}{abs(factor)}"
-    return f"{sign}{product}" if abs(factor) == 1 else f"{sign}{abs(factor)}*{product}"
+    return types
