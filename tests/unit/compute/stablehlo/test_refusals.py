@@ -12,6 +12,7 @@ import pytest
 
 from pullback.export import export
 from pullback.program.container import StableHlo
+from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
 from pullback_server.errors import Reason, ServiceError
 
@@ -46,7 +47,7 @@ _IDENTITY = _main(f"%r = stablehlo.negate %x : {_T}")
         ('%r = "stablehlo.all_reduce"(%x) ({^bb0(%a: tensor<f64>, %b: tensor<f64>):\n stablehlo.return %a : tensor<f64>}) {replica_groups = dense<0> : tensor<1x1xi64>} : (TENSOR) -> TENSOR', "stablehlo.all_reduce in @main talks to other devices"),
         ("%r = stablehlo.custom_call @launch(%x) : (TENSOR) -> TENSOR", "@launch calls code that is not part of the program"),
         ("%q = stablehlo.convert %x : (TENSOR) -> tensor<3x!quant.uniform<i8:f32, 1.0>>\n %r = stablehlo.negate %x : TENSOR", "quant|cannot be read"),
-        ("%t = stablehlo.create_token : !stablehlo.token\n %q = \"stablehlo.outfeed\"(%x, %t) {outfeed_config = \"\"} : (TENSOR, !stablehlo.token) -> !stablehlo.token\n %r = stablehlo.negate %x : TENSOR", "stablehlo.outfeed in @main exchanges data"),
+        ('%t = stablehlo.create_token : !stablehlo.token\n %q = "stablehlo.outfeed"(%x, %t) {outfeed_config = ""} : (TENSOR, !stablehlo.token) -> !stablehlo.token\n %r = stablehlo.negate %x : TENSOR', "stablehlo.outfeed in @main exchanges data"),
         ("%q = stablehlo.custom_call @f(%x) : (TENSOR) -> tensor<?xf64>\n %r = stablehlo.convert %q : (tensor<?xf64>) -> TENSOR", "decide|dynamic"),
     ],
 )  # fmt: skip
@@ -55,6 +56,63 @@ def test_what_is_not_served_is_named(lift_text: Any, line: str, words: str) -> N
     error = _refusal(lift_text, _main(line.replace("TENSOR", _T)))
     assert error.reason in (Reason.UNSUPPORTED_OPERATION, Reason.MALFORMED_PROGRAM)
     assert any(word in error.message for word in words.split("|")), error.message
+
+
+_GROUPS = "replica_groups = dense<0> : tensor<1x1xi64>"
+_REGION = "({^bb0(%a: tensor<f64>, %b: tensor<f64>):\n stablehlo.return %a : tensor<f64>})"
+_ORDER = "!stablehlo.token"
+_CHANNEL = "channel_handle = #stablehlo.channel_handle<handle = 1, type = 2>, is_host_transfer = true"
+_REFUSED = [
+    ("all_gather", f"(%x) {{all_gather_dim = 0 : i64, {_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("all_reduce", f"(%x) {_REGION} {{{_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("all_to_all", f"(%x) {{split_dimension = 0 : i64, concat_dimension = 0 : i64, split_count = 1 : i64, {_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("collective_broadcast", f"(%x) {{{_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("collective_permute", "(%x) {source_target_pairs = dense<0> : tensor<1x2xi64>} : (TENSOR) -> TENSOR"),
+    ("cross-replica-sum", f"(%x) {{{_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("reduce_scatter", f"(%x) {_REGION} {{scatter_dimension = 0 : i64, {_GROUPS}}} : (TENSOR) -> TENSOR"),
+    ("partition_id", "() : () -> tensor<ui32>"),
+    ("replica_id", "() : () -> tensor<ui32>"),
+    ("infeed", f'(%t) {{infeed_config = ""}} : ({_ORDER}) -> (TENSOR, {_ORDER})'),
+    ("outfeed", f'(%x, %t) {{outfeed_config = ""}} : (TENSOR, {_ORDER}) -> {_ORDER}'),
+    ("send", f"(%x, %t) {{{_CHANNEL}}} : (TENSOR, {_ORDER}) -> {_ORDER}"),
+    ("recv", f"(%t) {{{_CHANNEL.replace('= 2', '= 3')}}} : ({_ORDER}) -> (TENSOR, {_ORDER})"),
+    ("rng", "(%p, %p, %n) {rng_distribution = #stablehlo<rng_distribution UNIFORM>} : (tensor<f64>, tensor<f64>, tensor<1xi64>) -> TENSOR"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "rest"), _REFUSED, ids=[name for name, _ in _REFUSED])
+def test_refused_operations(lift_text: Any, name: str, rest: str) -> None:
+    """What the list of coverage refuses is refused with the reason and the advice that stand there."""
+    results = "%q:2" if rest.endswith(f"(TENSOR, {_ORDER})") else "%q"
+    text = _main(f"""%t = stablehlo.create_token : {_ORDER}
+      %p = stablehlo.constant dense<1.0> : tensor<f64>
+      %n = stablehlo.constant dense<[3]> : tensor<1xi64>
+      {results} = "stablehlo.{name}"{rest.replace("TENSOR", _T)}
+      %r = stablehlo.negate %x : {_T}""")
+    error = _refusal(lift_text, text)
+    refusal = REFUSED[f"stablehlo.{name}"]
+    assert error.reason is Reason.UNSUPPORTED_OPERATION
+    assert error.metadata["operation"] == f"stablehlo.{name}"
+    assert refusal.reason in error.message
+    assert refusal.advice in error.message
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("%y = stablehlo.slice %x [0:1] : (TENSOR) -> tensor<1xf64>\n %k = stablehlo.convert %y : (tensor<1xf64>) -> tensor<1xi64>\n %d = stablehlo.dynamic_iota %k, dim = 0 : (tensor<1xi64>) -> tensor<?xf64>\n %r = stablehlo.convert %d : (tensor<?xf64>) -> TENSOR", "has shapes that its arguments"),
+        ("%y = stablehlo.slice %x [0:1] : (TENSOR) -> tensor<1xf64>\n %k = stablehlo.convert %y : (tensor<1xf64>) -> tensor<1xi64>\n %d = stablehlo.dynamic_pad %x, %p, %k, %k, %k : (TENSOR, tensor<f64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> TENSOR\n %r = stablehlo.negate %d : TENSOR", "stablehlo.dynamic_pad"),
+        ("%k = stablehlo.constant dense<2> : tensor<i32>\n %r = stablehlo.set_dimension_size %x, %k, dim = 0 : (TENSOR, tensor<i32>) -> TENSOR", "stablehlo.set_dimension_size gives axis 0, of size 3, another size"),
+    ],
+)  # fmt: skip
+def test_shapes_that_depend_on_values(lift_text: Any, lines: str, words: str) -> None:
+    """Sizes are known when the program is registered, or it is refused then."""
+    text = _main(f"""%p = stablehlo.constant dense<1.0> : tensor<f64>
+      %n = stablehlo.constant dense<[3]> : tensor<1xi64>
+      {lines.replace("TENSOR", _T)}""")
+    error = _refusal(lift_text, text)
+    assert error.reason is Reason.UNSUPPORTED_OPERATION
+    assert words in error.message
 
 
 def test_unserved_operation_inside_a_region_is_found(lift_text: Any) -> None:

@@ -27,7 +27,7 @@ from pullback_server.compute.formats.stablehlo.tuples import STRUCTURE, parts, r
 
 _PORTABLE: Final = b"ML\xefR"
 _VERSIONED: Final = "vhlo."
-_CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant"})
+_CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant", "arith.constant"})
 _RESOURCE: Final = "dense_resource<"
 _RETURNS: Final = frozenset({"func.return", "stablehlo.return", "sdy.return"})
 _ELEMENTS: Final = {

@@ -19,7 +19,9 @@ STRUCTURE: Final = frozenset(
 
 def parts(kind: Any) -> Iterator[Any]:
     """The MLIR types that a value's type consists of: itself, or what a tuple holds at any depth."""
-    if isinstance(kind, ir.TupleType):
+    if isinstance(kind, ir.RankedTensorType):
+        yield kind
+    elif isinstance(kind, ir.TupleType):
         for index in range(kind.num_types):
             yield from parts(kind.get_type(index))
     elif not stablehlo.TokenType.isinstance(kind):

@@ -73,6 +73,7 @@ def _random_bits(operation: Operation, _: Scope) -> Emit:
 
 
 BUILDERS: Final[Mapping[str, Build]] = {
+    "arith.constant": build_constant,
     "stablehlo.constant": build_constant,
     "stablehlo.iota": _iota,
     "stablehlo.rng_bit_generator": _random_bits,
