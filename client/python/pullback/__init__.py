@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pullback import aio, errors
-    from pullback._descriptions import Capabilities, Device, FunctionDetails, Health, Limits, Revision
+    from pullback._descriptions import (
+        Capabilities,
+        DerivativeKind,
+        DerivativeSupport,
+        Device,
+        FunctionDetails,
+        Health,
+        Limits,
+        Revision,
+    )
     from pullback._onnx import Onnx
     from pullback._registration import Formula
     from pullback._results import Results, Timing
@@ -45,6 +54,8 @@ __all__ = [
     "ConflictError",
     "DataLossError",
     "DeadlineExceededError",
+    "DerivativeKind",
+    "DerivativeSupport",
     "Device",
     "Exported",
     "Formula",
@@ -96,7 +107,16 @@ _HOMES: Final = {
     "Timing": "pullback._results",
     "Want": "pullback._wants",
     **dict.fromkeys(
-        ["Capabilities", "Device", "FunctionDetails", "Health", "Limits", "Revision"],
+        [
+            "Capabilities",
+            "DerivativeKind",
+            "DerivativeSupport",
+            "Device",
+            "FunctionDetails",
+            "Health",
+            "Limits",
+            "Revision",
+        ],
         "pullback._descriptions",
     ),
 }

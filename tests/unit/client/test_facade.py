@@ -14,10 +14,11 @@ import pullback
 ROOT = Path(__file__).parents[3]
 
 EXPORTED = """
-Capabilities Client ConflictError DataLossError DeadlineExceededError Device Exported Formula Function
-FunctionDetails Graph Health InvalidArgumentError LimitExceededError Limits NotFoundError OverloadedError
-PermissionDeniedError Program PullbackError Results Revision ServerError ServerStartError StableHLO Timing
-UnavailableError Want aio connect errors local
+Capabilities Client ConflictError DataLossError DeadlineExceededError DerivativeKind DerivativeSupport
+Device Exported Formula Function FunctionDetails Graph Health InvalidArgumentError LimitExceededError
+Limits NotFoundError Onnx OverloadedError PermissionDeniedError Program PullbackError Results Revision
+ServerError ServerStartError Sparse StableHLO Timing Torch UnavailableError Want aio connect errors
+local
 """
 
 

@@ -54,6 +54,11 @@ pullback register model.onnx"""
 @click.option("--name", help="The name to register under; a function's own if left out.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find it by.")
 @click.option("--description", default="", help="A text for people.")
+@click.option(
+    "--max-trips",
+    type=click.IntRange(min=1),
+    help="How many trips a loop makes at most; lays out its reverse mode.",
+)
 @server_option
 def register(
     function: str | None,
@@ -63,6 +68,7 @@ def register(
     name: str | None,
     labels: tuple[str, ...],
     description: str,
+    max_trips: int | None,
     server: str,
 ) -> None:
     """Register a function of your own file, traced on your machine, a file of another tool, or a formula.
@@ -75,7 +81,9 @@ def register(
     with readable_errors():
         source, own_name = _source(function or "", formula, arguments, argument_names)
     with connected(server) as client:
-        registered = client.register(source, name=name or own_name, labels=tags, description=description)
+        registered = client.register(
+            source, name=name or own_name, labels=tags, description=description, max_trips=max_trips
+        )
     click.echo(
         f"{registered.name}@{short_digest(registered.details)}  {spell_signature(registered.signature)}"
     )

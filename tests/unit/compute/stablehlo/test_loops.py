@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax import export, lax
 
+from pullback.export import export as export_function
 from pullback.program.container import StableHlo
 from pullback.program.elements import element_of
 from pullback.program.signature import Argument, Result, Signature
@@ -25,7 +26,7 @@ _X = np.array([0.4, -0.7, 0.2])
 _ROWS = np.array([[0.4, -0.7, 0.2], [0.1, 0.3, -0.5], [0.9, 0.2, 0.6], [-0.3, 0.8, 0.5], [0.7, -0.1, 0.4]])
 
 
-def _lifted(function: Callable[..., Any], *examples: Any) -> Lifted:
+def _lifted(function: Callable[..., Any], *examples: Any, max_trips: int | None = None) -> Lifted:
     """A function through jax.export, which leaves no trace of scans."""
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), np.asarray(leaf).dtype), examples)
     exported = export.export(jax.jit(function))(*shapes)
@@ -38,7 +39,7 @@ def _lifted(function: Callable[..., Any], *examples: Any) -> Lifted:
         tuple(Argument(f"x{i}", Leaf(), (type_,)) for i, type_ in enumerate(types(exported.in_avals))),
         Result(TupleNode((Leaf(),) * len(results)), results),
     )
-    return lift(StableHlo(exported.mlir_module_serialized), signature)
+    return lift(StableHlo(exported.mlir_module_serialized), signature, max_trips)
 
 
 def _scalar(traceable: Callable[..., Any]) -> Callable[..., jax.Array]:
@@ -264,6 +265,47 @@ def test_gradients_of_loops_that_data_ends(uncounted: Lifted, trips: int) -> Non
     gradient = jax.jit(jax.grad(_scalar(uncounted.reverse), (0, 1)))
     expected = jax.jit(jax.grad(_until(_masked(trips)), (0, 1)))
     _assert_equal(gradient(_X, _A, trips), expected(_X, _A, trips), 1e-13)
+
+
+@pytest.mark.parametrize("max_trips", [1, 30, 5000])
+def test_bounds_change_no_derivative(max_trips: int) -> None:
+    """A bound lays reverse mode out; a loop that goes beyond it has the same gradient."""
+    bounded = _lifted(_until(_looped), _X, _A, 3, max_trips=max_trips)
+    gradient = jax.jit(jax.grad(_scalar(bounded.reverse), (0, 1)))
+    expected = jax.jit(jax.grad(_until(_masked(100)), (0, 1)))
+    _assert_equal(gradient(_X, _A, 100), expected(_X, _A, 100), 1e-13)
+
+
+def test_a_function_from_the_exporter_has_reverse_mode() -> None:
+    """Also inside a custom rule, which is built for forward mode, and around one."""
+
+    @jax.custom_jvp
+    def root(a: Any) -> Any:
+        def trip(state: Any) -> Any:
+            return 0.5 * (state[0] + a / state[0]), state[1] + 1
+
+        return lax.while_loop(lambda state: jnp.abs(state[0] ** 2 - a) > 1e-14 * a, trip, (a, 0))[0]
+
+    @root.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        value = root(*primals)
+        return value, tangents[0] / (2.0 * value)
+
+    def function(x: Any, n: Any) -> Any:
+        trip = lambda state: (root(state[0] + 1.0) * state[0], state[1] + 1)  # noqa: E731 -- one of a pair
+        return lax.while_loop(lambda state: state[1] < n, trip, (x, 0))[0]
+
+    def expected(x: Any) -> Any:
+        for _ in range(3):
+            x = jnp.sqrt(x + 1.0) * x
+        return x
+
+    program = export_function(function, 2.0, 3)
+    assert isinstance(program.body, StableHlo)
+    lifted = _scalar(lift(program.body, program.signature).reverse)
+    for transform in (jax.grad, lambda f: jax.jacfwd(jax.grad(f))):
+        actual = transform(lifted)(jnp.float64(2.0), jnp.int64(3))
+        _assert_equal(actual, transform(expected)(2.0), 1e-13)
 
 
 def test_values_and_forward_derivatives_stay_jaxs_own(uncounted: Lifted) -> None:
