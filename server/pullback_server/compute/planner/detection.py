@@ -7,7 +7,6 @@ the derivative that JAX computes, with custom rules and stop_gradient in force.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.bodies import bodies
 from pullback_server.compute.planner.coloring import Coloring, Indices, blocks_of
+from pullback_server.compute.planner.library import asdex
 from pullback_server.compute.planner.linear import reach
 from pullback_server.model.quantities import Mode
 
@@ -45,7 +45,7 @@ def color_jacobian(function: Split, moving: Types, others: Types, mode: Mode) ->
     else:
         rows, columns = _pushed(function, moving, others)
     pattern = _sparsity(rows, columns, results, moving)
-    colored = _asdex().jacobian_coloring_from_sparsity(pattern, mode=_ASDEX_MODES[mode])
+    colored = asdex().jacobian_coloring_from_sparsity(pattern, mode=_ASDEX_MODES[mode])
     return _coloring(colored, results, moving)
 
 
@@ -64,7 +64,7 @@ def color_hessian(function: Split, moving: Types, others: Types) -> Coloring:
     jaxpr = jax.make_jaxpr(function)(*_abstract(moving, others))
     symmetric = _mirrored(rows, columns) and not _has_own_rule(jaxpr.jaxpr)
     pattern = _sparsity(rows, columns, moving, moving)
-    colored = _asdex().hessian_coloring_from_sparsity(pattern, mode="fwd_over_rev", symmetric=symmetric)
+    colored = asdex().hessian_coloring_from_sparsity(pattern, mode="fwd_over_rev", symmetric=symmetric)
     return _coloring(colored, moving, moving)
 
 
@@ -94,16 +94,8 @@ def _pulled(function: Split, moving: Types, others: Types, results: Types) -> tu
     return rows[order], columns[order]
 
 
-def _asdex() -> Any:
-    import asdex  # noqa: PLC0415 -- it takes half a second, and few functions need it
-
-    # That a dense derivative has a dense pattern is no mistake here.
-    warnings.filterwarnings("ignore", category=asdex.DenseColoringWarning)
-    return asdex
-
-
 def _sparsity(rows: Indices, columns: Indices, results: Types, moving: Types) -> Any:
-    return _asdex().SparsityPattern.from_coo(rows, columns, (_size(results), _size(moving)))
+    return asdex().SparsityPattern.from_coo(rows, columns, (_size(results), _size(moving)))
 
 
 def _coloring(colored: Any, results: Types, moving: Types) -> Coloring:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.coloring import Coloring
+from pullback_server.compute.planner.library import asdex
 
 
 def entries(compressed: jax.Array, coloring: Coloring, elements: Sequence[jnp.dtype]) -> Leaves:
@@ -19,9 +20,7 @@ def entries(compressed: jax.Array, coloring: Coloring, elements: Sequence[jnp.dt
         coloring: The pattern.
         elements: The dtype of each block.
     """
-    import asdex  # noqa: PLC0415 -- it takes half a second, and few functions need it
-
-    values = asdex.decompress_data(compressed, coloring.pattern)
+    values = asdex().decompress_data(compressed, coloring.pattern)
     return tuple(
         values[jnp.asarray(block.entries)].astype(element)
         for block, element in zip(coloring.blocks, elements, strict=True)

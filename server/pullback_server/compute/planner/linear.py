@@ -16,6 +16,7 @@ import numpy as np
 
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.coloring import Indices
+from pullback_server.compute.planner.library import asdex
 
 Linear = Callable[[Leaves, Leaves], Leaves]
 """Takes directions and the point where the function is linearized, and gives the results."""
@@ -52,15 +53,13 @@ def reach(linear: Linear, directions: Types, point: Types) -> tuple[Indices, Ind
         For each entry of the matrix of `linear` that can differ from zero its row (an element of the results)
         and its column (an element of the directions), row by row.
     """
-    import asdex  # noqa: PLC0415 -- it takes half a second, and few functions need it
-
     jaxpr = _inlined(linear, directions, point)
     opaque, cut = _cut(jaxpr.jaxpr, jaxpr.consts, len(directions))
     # Of its examples asdex takes no more than the types.
     given = tuple(np.zeros(var.aval.shape, var.aval.dtype) for var in opaque)
     along = tuple(np.zeros(leaf.shape, leaf.dtype) for leaf in directions)
     try:
-        pattern = asdex.jacobian_sparsity(cut, along, given, argnums=0)
+        pattern = asdex().jacobian_sparsity(cut, along, given, argnums=0)
     except NotImplementedError:  # an operation that asdex does not know: anything may reach anything
         return _everything(_size(var.aval for var in jaxpr.jaxpr.outvars), _size(directions))
     return np.asarray(pattern.rows, np.int32), np.asarray(pattern.cols, np.int32)
