@@ -215,3 +215,22 @@ def test_files_on_the_command_line(client: pullback.Client, tmp_path: Path) -> N
         result = CliRunner().invoke(command, ["register", str(tmp_path / name), "--server", client.address])
         assert result.exit_code == 0, result.output
         assert " -> f64[]" in result.output
+
+
+def test_symbols_in_types_on_the_command_line(client: pullback.Client, tmp_path: Path) -> None:
+    """A function and a formula for every size, by types with symbols."""
+    file = tmp_path / "model.py"
+    file.write_text("def loss(x, w):\n    return ((x @ w) ** 2).sum()\n")
+    arguments = ["--arg", "f64[n,3]", "--arg", "f64[3]", "--name", "open-loss"]
+    commands = [
+        ["register", f"{file}:loss", *arguments],
+        ["register", "--formula", "sum(x**2)", "--arg", "x=f64[n]", "--name", "open-formula"],
+    ]
+    for arguments in commands:
+        result = CliRunner().invoke(command, [*arguments, "--server", client.address])
+        assert result.exit_code == 0, result.output
+    loss, formula = client.function("open-loss"), client.function("open-formula")
+    for size in (2, 5):
+        x, w = np.ones((size, 3)), np.array([1.0, 2.0, 3.0])
+        np.testing.assert_allclose(loss.grad(x, w, argnums=1), np.full(3, 12.0 * size))
+        np.testing.assert_allclose(formula.grad(w[:2]), 2 * w[:2])

@@ -5,10 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
-import numpy as np
 
 from pullback._registration import Formula, Source, to_program
 from pullback.cli.connection import connected, json_option, readable_errors, server_option
@@ -20,11 +19,10 @@ from pullback.cli.display import (
     short_digest,
     spell_signature,
 )
-from pullback.cli.loading import load_function, load_program
+from pullback.cli.loading import examples_of, load_function, load_program
 from pullback.cli.values import parse_labels, parse_types
 from pullback.errors import PullbackError
 from pullback.program.container import Program
-from pullback.program.tensors import TensorType
 
 # click keeps the lines of a paragraph that begins with a backspace.
 _EXAMPLES: Final = """\b
@@ -116,9 +114,10 @@ def _formula(source: str, arguments: tuple[str, ...]) -> Formula:
 def _trace(reference: str, arguments: tuple[str, ...]) -> Program:
     unnamed, named = parse_types(arguments)
     function = load_function(reference)
+    examples = iter(examples_of([*unnamed, *named.values()]))
     try:
         bound = inspect.signature(function).bind(
-            *map(_example, unnamed), **{name: _example(kind) for name, kind in named.items()}
+            *[next(examples) for _ in unnamed], **{name: next(examples) for name in named}
         )
     except TypeError as error:
         raise click.BadParameter(f"{reference} does not take them: {error}", param_hint="--arg") from error
@@ -130,10 +129,6 @@ def _trace(reference: str, arguments: tuple[str, ...]) -> Program:
         raise click.ClickException(
             f"{reference} cannot be traced: {type(error).__name__}: {error}"
         ) from error
-
-
-def _example(kind: TensorType) -> np.ndarray[Any, np.dtype[Any]]:
-    return np.zeros(kind.shape, kind.element.dtype)
 
 
 @click.command("list")

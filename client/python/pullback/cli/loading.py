@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +11,11 @@ from types import ModuleType
 from typing import Any, Final
 
 import click
+import numpy as np
 
 from pullback._onnx import Onnx
 from pullback._sources import Exported, StableHLO, recognized
+from pullback.program.tensors import TensorType
 
 _STABLEHLO_ENDINGS: Final = (".mlir", ".mlirbc", ".stablehlo")
 
@@ -37,6 +40,26 @@ def load_function(reference: str) -> Callable[..., Any]:
         raise click.ClickException(f"{path} has no function {name!r}")
     found: Callable[..., Any] = function
     return found
+
+
+def examples_of(kinds: Sequence[TensorType]) -> list[Any]:
+    """Example arguments of some types; symbols are the same in all of them.
+
+    Raises:
+        ClickException: If there are symbols and JAX is not installed, or refuses them.
+    """
+    if not any(kind.symbols for kind in kinds):
+        return [np.zeros(kind.shape, kind.element.dtype) for kind in kinds]
+    if importlib.util.find_spec("jax") is None:
+        raise click.ClickException("symbolic sizes need JAX; run pip install 'pullback[jax]'")
+    jax, export = map(importlib.import_module, ("jax", "jax.export"))
+    scope = export.SymbolicScope()
+    try:
+        shapes = [export.symbolic_shape(", ".join(kind.sizes), scope=scope) for kind in kinds]
+    except ValueError as error:
+        raise click.ClickException(f"JAX does not take these sizes: {error}") from error
+    pairs = zip(shapes, kinds, strict=True)
+    return [jax.ShapeDtypeStruct(shape, kind.element.dtype) for shape, kind in pairs]
 
 
 def load_program(path: Path, argument_names: Sequence[str]) -> StableHLO | Exported | Onnx:
