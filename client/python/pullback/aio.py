@@ -17,6 +17,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,7 @@ from pullback._channel import (
     Deadline,
     pause_before_retry,
 )
+from pullback._checks import Dialogue, checking
 from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
@@ -64,7 +66,15 @@ from pullback._names import function_name, revision_name
 from pullback._registration import Registration, Source, prepare
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
-from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.checking.questions import Answer, Question
+from pullback.checking.report import Report, RuleUse, rules_of
+from pullback.errors import (
+    DeadlineExceededError,
+    InvalidArgumentError,
+    LimitExceededError,
+    PullbackError,
+    UnavailableError,
+)
 from pullback.graphs.data import Graph
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
@@ -337,6 +347,56 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             compiled=compiled,
         )
         return graph_of_response(await self._client.call(GET_GRAPH, request, timeout))
+
+    async def check(
+        self,
+        *args: Any,
+        argnums: Argnums | None = None,
+        order: int = 2,
+        points: int = 3,
+        uniform: tuple[float, float] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        elements: int = 64,
+        seed: int = 0,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Report:
+        """Compares derivatives with finite differences, and more, as `Function.check`.
+
+        Raises:
+            InvalidArgumentError: If arguments, argnums or sizes do not fit.
+            PullbackError: If a call fails for another reason than that a derivative does not exist.
+        """
+        dialogue = Dialogue(
+            checking(
+                self.details,
+                args,
+                kwargs,
+                argnums=argnums,
+                order=order,
+                points=points,
+                uniform=uniform,
+                sizes=sizes,
+                elements=elements,
+                seed=seed,
+            )
+        )
+        while dialogue.question is not None:
+            dialogue.answer(await self._answer(dialogue.question, timeout))
+        return replace(dialogue.report, rules=await self._rules(sizes, timeout))
+
+    async def _answer(self, question: Question, timeout: float | None) -> Answer | PullbackError:
+        try:
+            answer: Answer = await self.evaluate(*question.arguments, **question.options, timeout=timeout)
+        except PullbackError as error:
+            return error
+        return answer
+
+    async def _rules(self, sizes: Mapping[str, int] | None, timeout: float | None) -> tuple[RuleUse, ...]:
+        try:
+            return rules_of(await self.graph(sizes=sizes, timeout=timeout))
+        except (InvalidArgumentError, LimitExceededError):
+            return ()
 
     @asynccontextmanager
     async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from pullback._channel import (
     Deadline,
     pause_before_retry,
 )
+from pullback._checks import Dialogue, checking
 from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
@@ -52,7 +54,15 @@ from pullback._registration import Registration, Source, prepare
 from pullback._stream import Stream, StreamedFunction, call_error
 from pullback._transformations import Transformations
 from pullback._wants import Argnums, Quantity, Want
-from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.checking.questions import Answer, Question
+from pullback.checking.report import Report, RuleUse, rules_of
+from pullback.errors import (
+    DeadlineExceededError,
+    InvalidArgumentError,
+    LimitExceededError,
+    PullbackError,
+    UnavailableError,
+)
 from pullback.graphs.data import Graph
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
@@ -355,6 +365,72 @@ class Function(Transformations[Any]):
             compiled=compiled,
         )
         return graph_of_response(self._client.call(GET_GRAPH, request, timeout))
+
+    def check(
+        self,
+        *args: Any,
+        argnums: Argnums | None = None,
+        order: int = 2,
+        points: int = 3,
+        uniform: tuple[float, float] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        elements: int = 64,
+        seed: int = 0,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Report:
+        """Compares derivatives with finite differences, forward with reverse, and batches with points.
+
+        It says also where each derivative comes from, and what is not finite where. Everything is evaluated
+        by the server, as any caller would have it; differences are taken here.
+
+        Args:
+            *args: Where to check, as in a call of the function: a point, or a batch of points. Without any
+                argument, points are drawn.
+            argnums: The arguments to differentiate with respect to; None is all that can be.
+            order: The highest order of a derivative.
+            points: How many points to draw.
+            uniform: The bounds to draw between; None draws normally distributed numbers.
+            sizes: For points that are drawn: the sizes of the signature's symbols, where it has some.
+            elements: Along how many elements of the arguments finite differences are taken.
+            seed: For what is drawn.
+            timeout: In seconds, for each evaluation; None is the client's.
+            **kwargs: Arguments by name.
+
+        Raises:
+            InvalidArgumentError: If arguments, argnums or sizes do not fit.
+            PullbackError: If a call fails for another reason than that a derivative does not exist.
+        """
+        dialogue = Dialogue(
+            checking(
+                self.details,
+                args,
+                kwargs,
+                argnums=argnums,
+                order=order,
+                points=points,
+                uniform=uniform,
+                sizes=sizes,
+                elements=elements,
+                seed=seed,
+            )
+        )
+        while dialogue.question is not None:
+            dialogue.answer(self._answer(dialogue.question, timeout))
+        return replace(dialogue.report, rules=self._rules(sizes, timeout))
+
+    def _answer(self, question: Question, timeout: float | None) -> Answer | PullbackError:
+        try:
+            answer: Answer = self.evaluate(*question.arguments, **question.options, timeout=timeout)
+        except PullbackError as error:
+            return error
+        return answer
+
+    def _rules(self, sizes: Mapping[str, int] | None, timeout: float | None) -> tuple[RuleUse, ...]:
+        try:
+            return rules_of(self.graph(sizes=sizes, timeout=timeout))
+        except (InvalidArgumentError, LimitExceededError):
+            return ()
 
     @contextmanager
     def stream(self, *, in_flight: int = 64) -> Iterator[StreamedFunction]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import pullback as package
+from pullback.cli.checking import check
 from pullback.cli.evaluation import evaluate
 from pullback.cli.functions import delete, list_functions, register, show
 from pullback.cli.graphs import graph
@@ -17,5 +18,17 @@ def pullback() -> None:
     """Gradients, Jacobians and Hessians of any function, over gRPC."""
 
 
-for _command in (serve, register, list_functions, show, evaluate, graph, delete, health, capabilities, demo):
+for _command in (
+    serve,
+    register,
+    list_functions,
+    show,
+    evaluate,
+    graph,
+    check,
+    delete,
+    health,
+    capabilities,
+    demo,
+):
     pullback.add_command(_command)
