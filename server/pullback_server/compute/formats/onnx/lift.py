@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import jax
+import jax.numpy as jnp
 
 from pullback.program.container import Onnx
 from pullback.program.signature import Signature
@@ -33,7 +34,8 @@ def lift(body: Onnx) -> Callable[[Sequence[jax.Array]], list[jax.Array]]:
         ServiceError: As `onnx_signature`.
     """
     model = _model(body.model)
-    return lambda leaves: results_of(model, leaves)
+    # Arrays of NumPy would be taken for constants of the model.
+    return lambda leaves: results_of(model, [jnp.asarray(leaf) for leaf in leaves])
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -53,9 +53,9 @@ def read_function(message: onnx.FunctionProto, defaults: Mapping[str, Any]) -> F
         message: The function.
         defaults: Values of attributes that it does not say itself.
     """
-    own = {each.name: _attribute(each, 0) for each in message.attribute_proto}
+    own = {_text(each.name): _attribute(each, 0) for each in message.attribute_proto}
     nodes = tuple(_node(node, 0) for node in message.node)
-    graph = Graph(tuple(message.input), tuple(message.output), {}, nodes)
+    graph = Graph(_texts(message.input), _texts(message.output), {}, nodes)
     return Function(graph, _opsets(message.opset_import), {**defaults, **own})
 
 
@@ -123,7 +123,7 @@ def _tensors(graph: Any) -> Iterator[onnx.TensorProto]:
 def _model(message: onnx.ModelProto) -> Model:
     opsets = _opsets(message.opset_import)
     functions: dict[Key, Function] = {
-        (_domain(each.domain), each.name, each.overload): read_function(each, {})
+        (_domain(each.domain), _text(each.name), _text(each.overload)): read_function(each, {})
         for each in message.functions
     }
     graph = _graph(message.graph, 0)
@@ -145,7 +145,7 @@ def _opsets(entries: Sequence[onnx.OperatorSetIdProto]) -> dict[str, int]:
 
 
 def _domain(domain: str) -> str:
-    return "" if domain == _STANDARD else domain
+    return "" if domain == _STANDARD else _text(domain)
 
 
 def _port(value: onnx.ValueInfoProto) -> Port:
@@ -157,36 +157,36 @@ def _port(value: onnx.ValueInfoProto) -> Port:
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         raise unsupported(f"input {value.name!r}", "has no shape", "export the model with one")
-    return Port(value.name, element_of(tensor.elem_type), tuple(map(_size, tensor.shape.dim)))
+    return Port(_text(value.name), element_of(tensor.elem_type), tuple(map(_size, tensor.shape.dim)))
 
 
 def _size(size: onnx.TensorShapeProto.Dimension) -> int | str:
     """A number, or the size's name, which may be empty. A negative number stands for a size without one."""
     if size.WhichOneof("value") == "dim_value":
         return size.dim_value if size.dim_value >= 0 else ""
-    return size.dim_param
+    return _text(size.dim_param)
 
 
 def _graph(message: onnx.GraphProto, depth: int) -> Graph:
-    constants = {tensor.name: _array(tensor) for tensor in message.initializer}
+    constants = {_text(tensor.name): _array(tensor) for tensor in message.initializer}
     return Graph(
-        tuple(value.name for value in message.input if value.name not in constants),
-        tuple(value.name for value in message.output),
+        tuple(name for name in _texts(value.name for value in message.input) if name not in constants),
+        _texts(value.name for value in message.output),
         constants,
         tuple(_node(node, depth) for node in message.node),
     )
 
 
 def _node(message: onnx.NodeProto, depth: int) -> Node:
-    attributes = {each.name: each for each in message.attribute}
-    references = {name: each.ref_attr_name for name, each in attributes.items() if each.ref_attr_name}
+    attributes = {_text(each.name): each for each in message.attribute}
+    references = {name: _text(each.ref_attr_name) for name, each in attributes.items() if each.ref_attr_name}
     return Node(
-        message.op_type,
+        _text(message.op_type),
         _domain(message.domain),
-        message.overload,
-        message.name,
-        tuple(message.input),
-        tuple(message.output),
+        _text(message.overload),
+        _text(message.name),
+        _texts(message.input),
+        _texts(message.output),
         {name: _attribute(each, depth) for name, each in attributes.items() if name not in references},
         references,
     )
@@ -211,7 +211,7 @@ def _attribute(message: AttributeProto, depth: int) -> Any:  # noqa: PLR0911 -- 
         case AttributeProto.STRING:
             return _text(message.s)
         case AttributeProto.STRINGS:
-            return tuple(map(_text, message.strings))
+            return _texts(message.strings)
         case AttributeProto.TENSOR:
             return _array(message.t)
         case AttributeProto.GRAPH:
@@ -224,8 +224,13 @@ def _attribute(message: AttributeProto, depth: int) -> Any:  # noqa: PLR0911 -- 
             raise unsupported(f"attribute {message.name!r}", f"of the kind {what} is not served")
 
 
-def _text(data: bytes) -> str:
-    return data.decode(errors="replace")
+def _text(data: str | bytes) -> str:
+    """Text; what is no UTF-8 comes from protobuf as bytes, in names, too."""
+    return data.decode(errors="replace") if isinstance(data, bytes) else data
+
+
+def _texts(data: Iterable[str | bytes]) -> tuple[str, ...]:
+    return tuple(map(_text, data))
 
 
 def _array(tensor: onnx.TensorProto) -> np.ndarray[Any, np.dtype[Any]]:
