@@ -6,6 +6,7 @@ written by strangers, and MLIR can crash on it: that is why this runs in workers
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, S
 from pullback_server.compute.formats.stablehlo.tuples import STRUCTURE, parts, restructured
 
 _PORTABLE: Final = b"ML\xefR"
+_VERSION: Final = re.compile(rb"ML\xefR.?StableHLO_v(\d{1,6}\.\d{1,6}\.\d{1,6})", re.DOTALL)
 _VERSIONED: Final = "vhlo."
 _CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant", "arith.constant"})
 _RESOURCE: Final = "dense_resource<"
@@ -80,12 +82,24 @@ def parse_module(data: bytes) -> Any:
     """A module as MLIR has it, in a context of its own.
 
     Raises:
-        ServiceError: MALFORMED_PROGRAM if MLIR cannot read it.
+        ServiceError: MALFORMED_PROGRAM if MLIR cannot read it; UNSUPPORTED_OPERATION if it cannot because the
+            module was written for a later version of StableHLO.
     """
     try:
         return _module(_context(), data)
     except (ValueError, ir.MLIRError) as error:
+        version, own = _VERSION.match(data), stablehlo.get_current_version()
+        if version is not None and _numbers(version[1].decode()) > _numbers(own):
+            raise unsupported(
+                "a module",
+                f"was written for StableHLO {version[1].decode()}, and this server's JAX reads {own}",
+                "write it for an older version, or serve it with a newer JAX",
+            ) from error
         raise malformed("a module", f"cannot be read: {error}") from error
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _module(context: Any, data: bytes) -> Any:
