@@ -209,6 +209,27 @@ _HIGHER: Final = (
         "rows in groups",
         smooth=True,
     ),
+    Case(
+        "chlo.ragged_dot",
+        """%r = "chlo.ragged_dot"(%a, %b, %c) {ragged_dot_dimension_numbers = #chlo.ragged_dot<
+          lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0],
+          lhs_ragged_dimensions = [0], rhs_group_dimensions = []>} : ($a, $b, $c) -> $r""",
+        (_ROWS, _ROWS[:, :1], _GROUPS),
+        (np.stack([_ROWS[:2].T @ _ROWS[:2, :1], np.zeros((2, 1)), _ROWS[2:3].T @ _ROWS[2:3, :1]]),),
+        "sums in groups",
+        smooth=True,
+    ),
+    Case(
+        "chlo.ragged_dot",
+        """%r = "chlo.ragged_dot"(%a, %b, %c) {ragged_dot_dimension_numbers = #chlo.ragged_dot<
+          lhs_batching_dimensions = [0], rhs_batching_dimensions = [0],
+          lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1],
+          lhs_ragged_dimensions = [0], rhs_group_dimensions = []>} : ($a, $b, $c) -> $r""",
+        (_ROWS, _ROWS + 1, _GROUPS),
+        (np.sum(_ROWS * (_ROWS + 1), 1) * [1, 1, 1, 0],),
+        "batches in groups",
+        smooth=True,
+    ),
     _scan(False),
     _scan(True),
 )

@@ -12,7 +12,6 @@ from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.functions import ELEMENTWISE
-from pullback_server.compute.formats.stablehlo.operations.contraction import precision_of
 from pullback_server.compute.formats.stablehlo.operations.creation import build_constant
 from pullback_server.compute.formats.stablehlo.operations.elementwise import (
     FUNCTIONS,
@@ -142,29 +141,6 @@ def _top_k(operation: Operation, _: Scope) -> Emit:
     return emit
 
 
-def _ragged_dot(operation: Operation, _: Scope) -> Emit:
-    stated = operation.attributes["ragged_dot_dimension_numbers"]
-    make: Callable[..., lax.RaggedDotDimensionNumbers] = lax.RaggedDotDimensionNumbers
-    numbers = make(
-        dot_dimension_numbers=(
-            (stated["lhs_contracting_dimensions"], stated["rhs_contracting_dimensions"]),
-            (stated["lhs_batching_dimensions"], stated["rhs_batching_dimensions"]),
-        ),
-        lhs_ragged_dimensions=stated["lhs_ragged_dimensions"],
-        rhs_group_dimensions=stated["rhs_group_dimensions"],
-    )
-    precision, dtype = precision_of(operation), operation.result_types[0].element.dtype
-
-    def emit(operands: Arrays) -> Arrays:
-        left, right, sizes = operands
-        product = lax.ragged_dot_general(
-            left, right, sizes, numbers, precision=precision, preferred_element_type=dtype
-        )
-        return [product]
-
-    return emit
-
-
 def _scan(operation: Operation, scope: Scope) -> Emit:
     """Inputs are sliced along an axis, and the region gives a slice of each output, then the carries."""
     body = scope.body(operation.blocks[0])
@@ -198,7 +174,6 @@ BUILDERS: Final[Mapping[str, Build]] = {
     "chlo.broadcast_select": _broadcasting(_select),
     "chlo.constant": build_constant,
     "chlo.constant_like": _constant_like,
-    "chlo.ragged_dot": _ragged_dot,
     "chlo.scan": _scan,
     "chlo.top_k": _top_k,
 }
