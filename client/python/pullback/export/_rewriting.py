@@ -174,7 +174,7 @@ def _leave(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any])
     changes = {
         name: _rewrite_parameter(rewriting, value)
         for name, value in equation.params.items()
-        if is_jaxpr(value) or (isinstance(value, tuple) and any(map(is_jaxpr, value)))
+        if is_jaxpr(value) or (isinstance(value, tuple) and value and all(map(is_jaxpr, value)))
     }
     return bind(equation, inputs, **changes)
 
