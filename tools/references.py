@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from pullback_server.compute.formats.formula.reference import embed
+from pullback_server.compute.formats.onnx.reference import embed as embed_onnx
 from pullback_server.configuration.reference import reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,8 @@ if __name__ == "__main__":
     (DOCS / "configuration.md").write_text(reference())
     formula = DOCS / "formula.md"
     formula.write_text(embed(formula.read_text()))
+    onnx = DOCS / "onnx.md"
+    onnx.write_text(embed_onnx(onnx.read_text()))
     # What the tests cover is the tests' to say.
     sys.path.append(str(ROOT / "tests"))
     (DOCS / "stablehlo-coverage.md").write_text(import_module("conformance.document").document())
