@@ -20,6 +20,7 @@ from pullback.program.trees import Leaf, TupleNode
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.formats.stablehlo.lift import lift
 from pullback_server.compute.formats.stablehlo.loops.schedule import Schedule
+from pullback_server.errors import Reason, ServiceError
 
 _A = np.array([[0.3, -0.2, 0.5], [0.1, 0.6, -0.4], [0.2, 0.3, 0.1]])
 _X = np.array([0.4, -0.7, 0.2])
@@ -220,6 +221,48 @@ def test_a_counter_that_overflows_is_not_counted() -> None:
     value, counter = lifted([jnp.float64(1.5)])
     assert lifted.forward is not lifted.reverse
     assert (float(value), int(counter)) == (1.5, -106)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("callee", ["@f0", "@loop"])
+def test_calls_without_end_are_given_up(callee: str) -> None:
+    """Functions that call each other twice, or themselves, hold up no search for a counter."""
+    functions = "".join(
+        f"""
+        func.func private @f{k}(%i: tensor<i32>) -> tensor<i32> {{
+          %0 = func.call @f{k + 1}(%i) : (tensor<i32>) -> tensor<i32>
+          %1 = func.call @f{k + 1}(%0) : (tensor<i32>) -> tensor<i32>
+          return %1 : tensor<i32>
+        }}"""
+        for k in range(50)
+    )
+    text = f"""
+    {functions}
+    func.func private @f50(%i: tensor<i32>) -> tensor<i32> {{
+      return %i : tensor<i32>
+    }}
+    func.func private @loop(%i: tensor<i32>) -> tensor<i32> {{
+      %0 = func.call @loop(%i) : (tensor<i32>) -> tensor<i32>
+      return %0 : tensor<i32>
+    }}
+    func.func public @main() -> tensor<i32> {{
+      %one = stablehlo.constant dense<1> : tensor<i32>
+      %ten = stablehlo.constant dense<10> : tensor<i32>
+      %0:2 = stablehlo.while(%i = %one, %s = %one) : tensor<i32>, tensor<i32>
+      cond {{
+        %c = stablehlo.compare LT, %i, %ten, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+        stablehlo.return %c : tensor<i1>
+      }} do {{
+        %t = func.call {callee}(%i) : (tensor<i32>) -> tensor<i32>
+        %j = stablehlo.add %i, %one : tensor<i32>
+        stablehlo.return %j, %t : tensor<i32>, tensor<i32>
+      }}
+      return %0#1 : tensor<i32>
+    }}
+    """
+    with pytest.raises(ServiceError) as raised:
+        lift(StableHlo(text.encode()), Signature(()))
+    assert raised.value.reason in (Reason.LIMIT_EXCEEDED, Reason.MALFORMED_PROGRAM)
 
 
 def _until(run: Callable[..., Any]) -> Callable[..., Any]:

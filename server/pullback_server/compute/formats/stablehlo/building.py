@@ -239,12 +239,12 @@ class Scope:
         """How many trips any loop makes whose number of trips depends on data, if that is known."""
         return self._program.max_trips
 
-    @property
-    def constants(self) -> dict[int, int]:
-        """The integers that are constants among the values built so far, by their numbers."""
+    def constants(self, operation: Operation) -> dict[int, int]:
+        """The integers that are constants among what goes into an operation, by their numbers."""
+        found = {number: self._known.get(number) for number in (*operation.operands, *operation.captures)}
         return {
             number: value.offset
-            for number, value in self._known.items()
+            for number, value in found.items()
             if isinstance(value, Linear) and value.constant is not None
         }
 

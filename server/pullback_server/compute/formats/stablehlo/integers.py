@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from pullback.program.elements import ElementType
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
+from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_FOLLOWED
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat
 
 _BITS: Final = {
@@ -69,7 +69,7 @@ Callee = Callable[[str], Block]
 """Gives the body of a function of the same module by its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Follower:
     """Follows integers through the operations of a module.
 
@@ -77,14 +77,17 @@ class Follower:
         callee: Gives the functions that are called.
         trips: How often the loop runs whose counter is followed, where that is known: then integers that
             might overflow are given up, and comparisons that hold on every trip become constants.
+        remaining: How many more operations it looks at; behind them it knows nothing.
     """
 
     callee: Callee
     trips: int | None = None
+    remaining: int = MOST_FOLLOWED
 
     def follow(self, operations: Sequence[Operation], known: Known, depth: int = 0) -> None:
         """Adds to `known` what follows for the results of operations."""
-        for operation in operations:
+        for operation in operations[: max(self.remaining, 0)]:
+            self.remaining -= 1
             if operation.name == "func.call":
                 self._call(operation, known, depth)
                 continue

@@ -10,5 +10,8 @@ DEEPEST_NESTING: Final = 64
 MOST_OPERATIONS: Final = 1_000_000
 """Operations, those of a function counted again wherever it is called, as XLA compiles them."""
 
+MOST_FOLLOWED: Final = 100_000
+"""Operations that are looked at in search of the counters of one loop, calls written out."""
+
 LARGEST_UNROLL: Final = 64
 """Repetitions of a loop's body that are compiled side by side; more are asked for in vain."""

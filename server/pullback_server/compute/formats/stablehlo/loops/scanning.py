@@ -21,7 +21,7 @@ def build_counted(operation: Operation, scope: Scope, counted: Counted) -> Emit:
     if counted.trips == 0:
         return lambda operands: operands[: len(operation.operands)]
     loop_body = operation.blocks[1]
-    sliced = slice_loop(loop_body, counted, scope.constants, scope.block, scope.fresh)
+    sliced = slice_loop(loop_body, counted, scope.constants(operation), scope.block, scope.fresh)
     block = trip_block(loop_body, sliced)
     trip = scope.body(block)
     backwards = _is_backwards(sliced)

@@ -142,16 +142,23 @@ def _flat(
     waiting = list(body.operations[::-1])
     while waiting:
         operation = renamed(waiting.pop(), numbers)
-        if operation.name == "func.call" and any(
-            is_moving(known.get(number)) for number in operation.operands
-        ):
-            inner, results = inlined(operation, callee(operation.attributes["callee"]), fresh)
+        callee_block = _followed(operation, known, callee)
+        if callee_block is not None and follower.remaining > 0:
+            follower.remaining -= 1 + len(callee_block.operations)
+            inner, results = inlined(operation, callee_block, fresh)
             numbers.update(results)
             waiting += inner[::-1]
         else:
             follower.follow([operation], known)
             flat.append(operation)
     return flat, [numbers.get(number, number) for number in body.returns], known
+
+
+def _followed(operation: Operation, known: Known, callee: Callee) -> Block | None:
+    """The function that an operation calls with a counter."""
+    if operation.name != "func.call" or not any(is_moving(known.get(n)) for n in operation.operands):
+        return None
+    return callee(operation.attributes["callee"])
 
 
 def _reads(operations: Sequence[Operation], known: Known, trips: int) -> Iterator[Read]:

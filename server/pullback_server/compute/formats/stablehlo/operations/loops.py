@@ -16,7 +16,7 @@ from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 
 def _while(operation: Operation, scope: Scope) -> Emit:
-    counted = count(operation, scope.constants, scope.block)
+    counted = count(operation, scope.constants(operation), scope.block)
     if counted is not None:
         return build_counted(operation, scope, counted)
     return _build_uncounted(operation, scope)
