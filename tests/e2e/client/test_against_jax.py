@@ -122,6 +122,40 @@ def test_directional_derivatives(served: dict[str, pullback.Function]) -> None:
     assert_same(f.hvp(primals, tangents, argnums=(0, 1)), both)
 
 
+def test_products_and_diagonals(served: dict[str, pullback.Function]) -> None:
+    """Gauss-Newton products along three directions, the Hessian's diagonal, its sum, and mixed modes."""
+    f, g = served["loss"], served["residuals"]
+    directions = jax.tree.map(lambda leaf: RNG.normal(size=(3, *np.shape(leaf))), PARAMS)
+    products = g.ggn_vp((PARAMS, POINT), (directions,), directions=3)
+
+    def product(v: Any) -> Any:
+        pushed = jax.jvp(lambda p: residuals(p, POINT), (PARAMS,), (v,))[1]
+        return jax.vjp(lambda p: residuals(p, POINT), PARAMS)[1](pushed)[0]
+
+    assert_same(products, jax.vmap(product)(directions))
+    hessian = jax.hessian(loss, 1)(PARAMS, POINT)
+    diagonal = f.hessian_diag(PARAMS, POINT, argnums=1)
+    np.testing.assert_allclose(diagonal.u, np.diag(hessian.u.u), rtol=1e-12)
+    total = np.trace(hessian.u.u) + hessian.v[0].v[0]
+    np.testing.assert_allclose(f.laplacian(PARAMS, POINT, argnums=1), total, rtol=1e-12)
+    mixed = f.hessian(PARAMS, POINT, argnums=1, modes=["forward", "reverse"])
+    assert_same(mixed, hessian)
+
+
+def test_sparse_matrices(client: pullback.Client) -> None:
+    """A Jacobian and a batch of Hessians as entries with coordinates."""
+    x = np.linspace(-1, 1, 6)
+    differences = client.register(lambda x: x[1:] - x[:-1] ** 2, x, name="differences")
+    chain = client.register(lambda x: jnp.sum((x[1:] - x[:-1] ** 2) ** 2), x, name="chain")
+    jacobian = differences.jacobian(x, sparse=True)
+    assert (jacobian.shape, len(jacobian.values)) == ((5, 6), 10)
+    np.testing.assert_allclose(jacobian.todense(), differences.jacobian(x), rtol=1e-12)
+    points = np.stack([x, 2 * x, x + 1])
+    results = chain.evaluate(points, want=["grad", pullback.Want("hessian", sparse=True)])
+    np.testing.assert_allclose(results.hessian.todense(), chain.hessian(points), rtol=1e-12, atol=1e-12)
+    assert results.hessian.values.shape == (3, 16)
+
+
 def test_integers_have_float0(served: dict[str, pullback.Function]) -> None:
     """Integer arguments and results have derivatives as JAX gives them."""
     f, n = served["model"], np.int32(2)

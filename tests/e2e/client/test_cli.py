@@ -97,6 +97,25 @@ def test_directions(run: Run) -> None:
     assert json.loads(third.output) == {"derivative": 30.0}
 
 
+def test_sparse_matrices_and_modes(run: Run, tmp_path: Path) -> None:
+    """Entries as JSON and in a file; modes and directions as options."""
+    run("register", "--formula", "sum(x**3)", "--arg", "x=f64[2]", "--name", "cubes")
+    arguments = ("eval", "cubes", "--want", "hessian", "--arg", "[1, 2]")
+    file = tmp_path / "hessian.npz"
+    result = run(*arguments, "--sparse", "--json", "--output", str(file))
+    expected = {"values": [6.0, 12.0], "rows": [0, 1], "cols": [0, 1], "shape": [2, 2]}
+    assert json.loads(result.output) == {"hessian": expected}
+    assert np.load(file)["hessian.values"].tolist() == [6.0, 12.0]
+    dense = run(*arguments, "--mode", "forward", "--mode", "forward", "--json")
+    assert json.loads(dense.output) == {"hessian": [[6.0, 0.0], [0.0, 12.0]]}
+    products = run(
+        "eval", "cubes", "--want", "hvp", "--arg", "[1, 2]", "--tangent", "[[1, 0], [1, 1], [0, 2]]",
+        "--directions", "3", "--json",
+    )  # fmt: skip
+    assert json.loads(products.output) == {"hvp": [[6.0, 0.0], [6.0, 12.0], [0.0, 24.0]]}
+    assert run(*arguments, "--mode", "forward").exit_code == 1
+
+
 def test_mistakes(run: Run, tmp_path: Path) -> None:
     """One readable message each, exit status 1, or 2 for what cannot be understood."""
     (tmp_path / "bad_model.py").write_text(MODEL)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pullback._results import FLOAT0
+from pullback._sparse import Sparse
 from pullback.cli.results import print_result, result_arrays, result_as_json
 
 
@@ -57,3 +58,13 @@ def test_in_a_file() -> None:
     """By path, without what has no elements to write."""
     arrays = result_arrays("vjp", (np.ones(2), np.zeros(2, FLOAT0), TREE))
     assert list(arrays) == ["vjp[0]", "vjp[2]['w'][0]", "vjp[2]['p'].u", "vjp[2]['p'].v[0]"]
+
+
+def test_sparse_results(capsys: pytest.CaptureFixture[str]) -> None:
+    """Values, rows, columns and shape, each under its own name."""
+    sparse = Sparse(np.array([2.5]), np.array([1], np.int32), np.array([0], np.int32), (2, 3))
+    expected = {"values": [2.5], "rows": [1], "cols": [0], "shape": [2, 3]}
+    assert result_as_json(sparse) == expected
+    assert sorted(result_arrays("hessian", sparse)) == [f"hessian.{name}" for name in sorted(expected)]
+    print_result("hessian", sparse)
+    assert "hessian.rows = [1]" in capsys.readouterr().out

@@ -84,7 +84,7 @@ def test_tangents_of_chosen_arguments() -> None:
     [
         (["jvp"], Inputs((P, X)), "MALFORMED_REQUEST", "needs tangents="),
         (["vjp"], Inputs((P, X)), "MALFORMED_REQUEST", "needs cotangents="),
-        (["grad"], Inputs((P, X), tangents=(X,)), "MALFORMED_REQUEST", "only for jvp or hvp"),
+        (["grad"], Inputs((P, X), tangents=(X,)), "MALFORMED_REQUEST", "only for jvp, hvp or ggn_vp"),
         (["grad"], Inputs((P, X), cotangents=X), "MALFORMED_REQUEST", "only for vjp"),
         (
             ["jvp"],
@@ -126,3 +126,26 @@ def test_what_does_not_fit(wants: list[Any], inputs: Inputs, reason: str, messag
     with pytest.raises(InvalidArgumentError, match=message) as caught:
         collected(wants, inputs)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(("shape", "points"), [((4, 3), None), ((6, 4, 3), 6)])
+def test_many_tangents(shape: tuple[int, ...], points: int | None) -> None:
+    """Directions stand before the axes of the leaf, and the points before them."""
+    result = collected([Want("ggn_vp", directions=4)], Inputs((P, X), tangents=(np.zeros(shape),)), argnums=1)
+    assert [tangent.array.shape for tangent in result.tangents] == [shape]
+    assert result.points == points
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 3), (2, 5, 3)])
+def test_tangents_of_other_numbers(shape: tuple[int, ...]) -> None:
+    """So many directions as were announced, or it is said what was expected."""
+    with pytest.raises(InvalidArgumentError, match=r"f64\[4,3\]") as caught:
+        collected([Want("hvp", directions=4)], Inputs((P, X), tangents=(np.zeros(shape),)), argnums=1)
+    assert caught.value.reason == "SHAPE_MISMATCH"
+
+
+def test_directions_that_differ() -> None:
+    """What shares its tangents has the same directions."""
+    wants = [Want("jvp", argnums=1, directions=4), Want("hvp", argnums=1)]
+    with pytest.raises(InvalidArgumentError, match="same directions"):
+        collected(wants, Inputs((P, X), tangents=(X,)))

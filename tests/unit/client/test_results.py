@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pullback._results import FLOAT0, Results, Timing, assemble, compose
+from pullback._sparse import Sparse
 from pullback._wants import Quantity, Want, resolve
-from pullback.errors import ServerError
+from pullback.errors import InvalidArgumentError, ServerError
 from pullback.program.elements import element_of
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import TensorType, parse_tensor_type
@@ -150,3 +151,52 @@ def test_results_by_key_and_attribute() -> None:
     assert repr(results) == "Results(value=1, grad=2)"
     with pytest.raises(AttributeError, match="'hessian' was not wanted"):
         _ = results.hessian
+
+
+def test_sparse_matrices() -> None:
+    """Three arrays each, in the tree of the dense ones: a matrix for each pair of leaves, batched or not."""
+    rows, columns = np.array([0, 1, 1], np.int32), np.array([2, 0, 1], np.int32)
+    values = np.arange(6.0).reshape(2, 3)
+    signature = Signature(
+        (
+            Argument("x", LEAF, (parse_tensor_type("f64[3]"),)),
+            Argument("y", LEAF, (parse_tensor_type("f64[]"),)),
+        ),
+        Result(ListNode((LEAF,)), (parse_tensor_type("f64[2]"),)),
+    )
+    (want,) = resolve([Want("jacobian", argnums=(0, 1), sparse=True)], signature)
+    nothing = np.zeros((2, 0)), rows[:0], columns[:0]
+    ((x, y),) = assemble(want, signature, [values, rows, columns, *nothing], 2)
+    assert (x.shape, y.shape) == ((2, 3), (2, 1))
+    np.testing.assert_array_equal(x.todense()[1], [[0, 0, 3], [4, 5, 0]])
+    np.testing.assert_array_equal(y.todense(), np.zeros((2, 2, 1)))
+    one = Sparse(values[0], rows, columns, (2, 3))
+    np.testing.assert_array_equal(one.to_scipy().toarray(), one.todense())
+    assert repr(x) == "<Sparse [2, 3] float64, 3 entries at 2 points>"
+    with pytest.raises(InvalidArgumentError, match="batch of 2 matrices"):
+        x.to_scipy()
+
+
+def test_sparse_hessians() -> None:
+    """Rows are those of one argument, columns those of another."""
+    (want,) = resolve([Want("hessian", argnums=(0, 1), sparse=True)], HESSIAN_OF)
+    triple = np.zeros(1), np.zeros(1, np.int32), np.zeros(1, np.int32)
+    blocks = assemble(want, HESSIAN_OF, triple * 4, None)
+    assert [[block.shape for block in row] for row in blocks] == [[(3, 3), (3, 2)], [(2, 3), (2, 2)]]
+
+
+HESSIAN_OF = Signature(
+    (
+        Argument("x", LEAF, (parse_tensor_type("f64[3]"),)),
+        Argument("y", LEAF, (parse_tensor_type("f64[1,2]"),)),
+    ),
+    Result(LEAF, (parse_tensor_type("f64[]"),)),
+)
+
+
+def test_zeros_in_many_directions() -> None:
+    """The axis of the directions stands behind that of the points."""
+    (want,) = resolve([Want("vjp", directions=4)], MIXED)
+    zeros, pulled = assemble(want, MIXED, [np.ones((5, 4, 3))], 5)
+    assert (zeros.dtype, zeros.shape) == (FLOAT0, (5, 4, 2))
+    assert pulled.shape == (5, 4, 3)

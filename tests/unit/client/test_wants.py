@@ -38,6 +38,8 @@ def order_of(quantity: str) -> int:
         ("vjp", None, (0, 1, 2), False),
         ("vjp", 1, (1,), True),
         ("hvp", None, (0,), True),
+        ("ggn_vp", None, (0,), True),
+        ("laplacian", (0, 1), (0, 1), False),
     ],
 )
 def test_argnums(quantity: Quantity, argnums: Any, expected: tuple[int, ...], bare: bool) -> None:
@@ -70,6 +72,16 @@ def test_argnums_that_cannot_be(argnums: Any) -> None:
         (["derivative"], "a derivative has one from 1"),
         ([Want("grad", order=2)], "order=2 does not fit 'grad'"),
         ([Want("derivative", order=-1)], "order=-1"),
+        ([Want("hessian", modes=["forward"])], "pass 2 in a list"),
+        ([Want("derivative", order=3, modes=["forward"] * 2)], "pass 3 in a list"),
+        ([Want("jacobian", modes="forward")], "modes='forward' does not fit jacobian; pass 1 in a list"),
+        ([Want("hessian", modes=["forward", "sideways"])], "each forward or reverse"),
+        ([Want("grad", modes=["reverse"])], "whose modes the server chooses"),
+        ([Want("hessian", sparse=True, modes=["reverse", "forward"])], "a sparse hessian"),
+        ([Want("grad", sparse=True)], "a grad cannot be sparse"),
+        ([Want("grad", directions=3)], "a grad has no directions"),
+        ([Want("jvp", directions=-1)], "directions=-1 is no number"),
+        ([Want("jvp", directions=True)], "directions=True is no number"),
     ],
 )
 def test_wants_that_cannot_be(wants: Any, message: str) -> None:
@@ -95,6 +107,25 @@ def test_on_the_wire(quantity: Quantity) -> None:
     modes = {"jacfwd": evaluation_pb2.MODE_FORWARD, "jacrev": evaluation_pb2.MODE_REVERSE}
     assert message.mode == modes.get(quantity, evaluation_pb2.MODE_UNSPECIFIED)
     assert message.order == order_of(quantity)
+
+
+def test_what_a_want_can_say_on_the_wire() -> None:
+    """Modes innermost first, a Jacobian's in its own field; directions also where there are none of them."""
+    wants = resolve(
+        [
+            Want("jacobian", modes=["reverse"], sparse=True),
+            Want("derivative", order=3, modes=("forward", "reverse", "forward")),
+            Want("hvp", directions=0),
+            Want("jvp"),
+        ],
+        SIGNATURE,
+    )
+    jacobian, derivative, hvp, jvp = map(want_to_wire, wants)
+    forward, reverse = evaluation_pb2.MODE_FORWARD, evaluation_pb2.MODE_REVERSE
+    assert (jacobian.mode, list(jacobian.modes), jacobian.sparse) == (reverse, [], True)
+    assert (derivative.mode, list(derivative.modes)) == (0, [forward, reverse, forward])
+    assert (hvp.HasField("directions"), hvp.directions) == (True, 0)
+    assert not jvp.HasField("directions")
 
 
 def test_names_of_quantities() -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from pullback.program.elements import ElementType
+from pullback.program.tensors import TensorType
 from pullback.v1 import evaluation_pb2, tensor_pb2
 from pullback_server.errors import Code, Reason, ServiceError
+from pullback_server.model.evaluation import Outcome, Tensor, Timing
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Mode, Quantity, Want
 from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation, check_evaluation
+from pullback_server.services.requests import check_compilation, check_evaluation, check_outcome
 
 Make = Callable[..., Registered]
 MakeTensor = Callable[..., tensor_pb2.Tensor]
@@ -101,6 +104,36 @@ def test_modes_and_orders(registered: Make, tensor: MakeTensor, limits: Limits) 
     )
 
 
+def test_modes_directions_and_sparse(registered: Make, tensor: MakeTensor, limits: Limits) -> None:
+    """Modes in their order; tangents with an axis of directions; entries with coordinates."""
+    function = registered("f64[]", x="f64[3]")
+    wants = [
+        want("HESSIAN", modes=["MODE_REVERSE", "MODE_FORWARD"]),
+        want("GGN_VP", directions=4),
+        want("HESSIAN", sparse=True),
+    ]
+    request = asked(*wants, arguments=[tensor(3)], tangents=[tensor(2, 4, 3)])
+    evaluation = check_evaluation(request, function, limits)
+    assert evaluation.wants == (
+        Want(Quantity.HESSIAN, argnums=(0,), modes=(Mode.REVERSE, Mode.FORWARD)),
+        Want(Quantity.GGN_VP, argnums=(0,), directions=4),
+        Want(Quantity.HESSIAN, argnums=(0,), sparse=True),
+    )
+    assert evaluation.points == 2
+    request.tangents[0].CopyFrom(tensor(3))
+    assert "must be f64[4,3]" in refusal(request, function, limits).message
+
+
+def test_outcomes_that_are_too_large(limits: Limits) -> None:
+    """How large sparse results are is known only when they are there."""
+    types = (TensorType(ElementType.F64, (1000,)), TensorType(ElementType.I32, (1000,)))
+    tensors = tuple(Tensor(kind, bytes(kind.nbytes)) for kind in types)
+    check_outcome(Outcome((tensors[:1],), Timing()), limits)
+    with pytest.raises(ServiceError, match="12000 bytes") as caught:
+        check_outcome(Outcome((tensors,), Timing()), limits)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
 def test_directions_pass_over_integers(mixed: Registered, tensor: MakeTensor, limits: Limits) -> None:
     """JVP takes a tangent for each differentiable leaf of its arguments, in the order of argnums."""
     arguments = [tensor(2, dtype="int32"), tensor(3), tensor(2, 3), tensor(dtype="bool")]
@@ -132,6 +165,20 @@ def test_cotangents_by_leaf(registered: Make, tensor: MakeTensor, limits: Limits
         ([want("DERIVATIVE")], Reason.MALFORMED_REQUEST, "needs its order"),
         ([want("DERIVATIVE", order=4)], Reason.LIMIT_EXCEEDED, r"order 4 .*max_derivative_order\) is 3"),
         ([want("HESSIAN", mode="MODE_FORWARD")], Reason.MALFORMED_REQUEST, "only a JACOBIAN"),
+        ([want("HESSIAN", modes=[1])], Reason.MALFORMED_REQUEST, "HESSIAN takes 2 modes"),
+        ([want("LAPLACIAN", modes=[1, 0])], Reason.MALFORMED_REQUEST, "LAPLACIAN takes 2 modes"),
+        ([want("DERIVATIVE", order=2, modes=[1, 9])], Reason.MALFORMED_REQUEST, "takes 2 modes"),
+        ([want("GRADIENT", modes=[2])], Reason.MALFORMED_REQUEST, "whose modes the planner chooses"),
+        ([want("HESSIAN", modes=[2, 1], sparse=True)], Reason.MALFORMED_REQUEST, "a sparse HESSIAN"),
+        ([want("HVP", sparse=True)], Reason.MALFORMED_REQUEST, "HVP cannot be sparse"),
+        ([want("VALUE", directions=2)], Reason.MALFORMED_REQUEST, "directions were given for VALUE"),
+        ([want("JVP", directions=2**20 + 1)], Reason.MALFORMED_REQUEST, "at most 1048576"),
+        (
+            [want("JVP", argnums=[1], directions=2), want("HVP", argnums=[1])],
+            Reason.MALFORMED_REQUEST,
+            "share their tangents and need the same directions",
+        ),
+        ([want("VJP", directions=2), want("VJP")], Reason.MALFORMED_REQUEST, "share their cotangents"),
         ([want("JACOBIAN", mode=9)], Reason.MALFORMED_REQUEST, "mode 9"),
         ([want("VALUE", argnums=[0])], Reason.INVALID_ARGNUMS, "leave them out"),
         ([want("GRADIENT", argnums=[3])], Reason.INVALID_ARGNUMS, "argument 3 .* 0 to 2"),

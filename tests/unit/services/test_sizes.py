@@ -19,6 +19,11 @@ from pullback_server.services.sizes import result_bytes
         (Want(Quantity.VJP, argnums=(0, 1)), 3 * 8 + 5 * 4),
         (Want(Quantity.JACOBIAN, Mode.FORWARD, 0, (1,)), (2 + 1) * 5 * 8),
         (Want(Quantity.HESSIAN, argnums=(0, 1)), (2 + 1) * (3 + 5) ** 2 * 8),
+        (Want(Quantity.GGN_VP, argnums=(1,), directions=6), 6 * 5 * 4),
+        (Want(Quantity.JVP, argnums=(0,), directions=0), 0),
+        (Want(Quantity.HESSIAN_DIAG, argnums=(0,)), (2 + 1) * 3 * 8),
+        (Want(Quantity.LAPLACIAN, argnums=(0, 1)), 2 * 8 + 4),
+        (Want(Quantity.JACOBIAN, argnums=(0,), sparse=True), 0),
         (Want(Quantity.DERIVATIVE, order=3, argnums=(0,)), (2 + 1) * 3**3 * 8),
     ],
 )
