@@ -74,6 +74,27 @@ def test_sizes_of_results_are_found() -> None:
     assert spelled(square, "x")[1] == ["f64[x_0*x_0,x_0]"]
 
 
+def test_sizes_that_are_passed_as_integers() -> None:
+    """An integer in front that shapes are made of is the size of the arrays behind it."""
+    text = """func.func @main(%n: tensor<i64>, %x: tensor<?x3xf32>) -> tensor<?x3xf32> {
+      %size = stablehlo.convert %n : (tensor<i64>) -> tensor<i32>
+      %rows = stablehlo.reshape %size : (tensor<i32>) -> tensor<1xi32>
+      %three = stablehlo.constant dense<3> : tensor<1xi32>
+      %shape = stablehlo.concatenate %rows, %three, dim = 0 : (tensor<1xi32>, tensor<1xi32>) -> tensor<2xi32>
+      %two = stablehlo.constant dense<2.0> : tensor<f32>
+      %twos = stablehlo.dynamic_broadcast_in_dim %two, %shape, dims = []
+        : (tensor<f32>, tensor<2xi32>) -> tensor<?x3xf32>
+      %r = stablehlo.multiply %x, %twos : tensor<?x3xf32>
+      return %r : tensor<?x3xf32> }"""
+    assert spelled(text, "n", "x") == (["i64[]", "f32[x_0,3]"], ["f32[x_0,3]"])
+    program = Program(StableHloModule(text.encode()), Signature(()))
+    name, kernel = digest(program), Kernel()
+    kernel.load(name, program_to_bytes(program))
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    outcome = kernel.evaluate(Evaluation(name, (VALUE,), (to_tensor(np.asarray(4)), to_tensor(x))))
+    np.testing.assert_array_equal(to_array(outcome.results[0][0]), 2 * x)
+
+
 def test_shapes_that_depend_on_values_are_refused() -> None:
     """There is no size to promise."""
     text = """func.func @main(%x: tensor<?xf64>, %s: tensor<1xi32>) -> tensor<?xf64> {

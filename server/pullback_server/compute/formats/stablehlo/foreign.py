@@ -9,9 +9,9 @@ from pullback.program.tensors import TensorType
 from pullback.program.trees import LEAF, TupleNode
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.formats.stablehlo.lift import lift
-from pullback_server.compute.formats.stablehlo.open_sizes import name_sizes
+from pullback_server.compute.formats.stablehlo.open_sizes import name_sizes, open_module_at
 from pullback_server.compute.formats.stablehlo.reading import Module
-from pullback_server.compute.formats.stablehlo.specialization import main_types, specialize
+from pullback_server.compute.formats.stablehlo.specialization import main_types
 from pullback_server.errors import Reason, service_error
 
 
@@ -40,7 +40,7 @@ def lift_module(body: StableHloModule, signature: Signature, max_trips: int | No
     """
     types, _ = main_types(body.module)
     is_open = any(None in kind.shape for kind in types)
-    module = specialize(body.module, signature.leaves) if is_open else body.module
+    module = open_module_at(body.module, signature.leaves) if is_open else body.module
     return lift(StableHlo(module), signature, max_trips)
 
 

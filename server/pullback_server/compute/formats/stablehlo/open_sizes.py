@@ -3,15 +3,20 @@
 A module with `?` in its types says neither which of them are equal nor how those of the results follow from
 those of the arguments. Both are found by trying: the module is refined at several sizes. What is found holds
 at all of them, and a module that contradicts it at others is refused there.
+
+Some producers pass sizes as integers in front of the arrays, and make shapes of them. Where a module works
+only if they are sizes, they are taken as such, and what is given for them does not matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import chain, islice, permutations, takewhile
 from typing import Final
 
+from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType, symbolic_type
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.reading import Module
@@ -40,19 +45,39 @@ class _Trial:
         module: The module.
         types: The types of its arguments.
         partition: Which open sizes are equal.
+        passed: For arguments that are sizes the number of the symbol.
     """
 
     module: bytes
     types: tuple[OpenType, ...]
     partition: Partition
+    passed: tuple[int, ...] = ()
 
     def results(self, point: Point) -> Types | None:
         """The types of its results at some sizes; None if it does not take them."""
         try:
-            refined = specialize(self.module, self.at(point))
-            return Module(refined).function("main").return_types
+            return Module(self.specialized(point)).function("main").return_types
         except ServiceError:
             return None
+
+    def specialized(self, point: Point) -> bytes:
+        """The module at some sizes.
+
+        Raises:
+            ServiceError: As `specialize`.
+        """
+        numbers = {argument: point[symbol] for argument, symbol in enumerate(self.passed)}
+        return specialize(self.module, self.at(point), numbers=numbers)
+
+    def point_of(self, types: Types) -> Point:
+        """The sizes of the symbols where its arguments have some types."""
+        pairs = (
+            (size, open_size)
+            for kind, mine in zip(types, self.types, strict=True)
+            for size, open_size in zip(kind.shape, mine.shape, strict=True)
+        )
+        chosen = [size for size, open_size in pairs if open_size is None]
+        return tuple(chosen[self.partition.index(number)] for number in range(max(self.partition) + 1))
 
     def at(self, point: Point) -> Types:
         """The types of its arguments at some sizes."""
@@ -86,7 +111,7 @@ def name_sizes(module: bytes, names: Sequence[str]) -> tuple[Types, Types]:
         for axis, size in enumerate(kind.shape)
         if size is None
     ]
-    trial, base = _first_that_works(module, types, len(places))
+    trial, base = _first_that_works(module)
     symbols = [places[trial.partition.index(number)] for number in range(max(trial.partition) + 1)]
     open_sizes = iter(trial.partition)
     arguments = tuple(
@@ -98,17 +123,49 @@ def name_sizes(module: bytes, names: Sequence[str]) -> tuple[Types, Types]:
     return arguments, _result_types(trial, base, symbols)
 
 
-def _first_that_works(module: bytes, types: tuple[OpenType, ...], count: int) -> tuple[_Trial, Point]:
+def open_module_at(module: bytes, types: Types) -> bytes:
+    """A module with open sizes at some types of its arguments.
+
+    Raises:
+        ServiceError: MALFORMED_PROGRAM if it does not take them.
+    """
+    trial, _ = _first_that_works(module)
+    return trial.specialized(trial.point_of(types))
+
+
+@lru_cache(maxsize=8)
+def _first_that_works(module: bytes) -> tuple[_Trial, Point]:
+    types, _ = main_types(module)
     for sizes in _SIZES:
-        for partition in chain(islice(_partitions(count), _MOST_TRIES), [(0,) * count]):
-            trial = _Trial(module, types, partition)
-            base = tuple(sizes[number % len(sizes)] for number in range(max(partition) + 1))
+        for trial in _tried(module, types):
+            base = tuple(sizes[number % len(sizes)] for number in range(max(trial.partition) + 1))
             if trial.results(base) is not None:
                 return trial, base
     # The last attempt says why.
-    all_equal = _Trial(module, types, (0,) * count)
-    specialize(module, all_equal.at((_SIZES[0][0],)))
+    all_equal = (0,) * sum(kind.shape.count(None) for kind in types)
+    _Trial(module, types, all_equal).specialized((_SIZES[0][0],))
     raise malformed("@main", "takes arguments of none of the sizes that were tried")
+
+
+def _tried(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
+    """The first trials, and that with one symbol."""
+    all_equal = (0,) * sum(kind.shape.count(None) for kind in types)
+    return chain(islice(_trials(module, types), _MOST_TRIES), [_Trial(module, types, all_equal)])
+
+
+def _trials(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
+    count = sum(kind.shape.count(None) for kind in types)
+    leading = len(list(takewhile(_is_integer, types)))
+    for partition in _partitions(count):
+        symbols = max(partition) + 1
+        yield _Trial(module, types, partition)
+        if symbols == leading:
+            for passed in permutations(range(symbols)):
+                yield _Trial(module, types, partition, passed)
+
+
+def _is_integer(kind: OpenType) -> bool:
+    return not kind.shape and kind.element in (ElementType.I32, ElementType.I64)
 
 
 def _partitions(count: int) -> Iterator[Partition]:

@@ -7,7 +7,7 @@ among them by its first argument, and only the chosen branches are left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
@@ -53,13 +53,19 @@ def main_types(data: bytes) -> tuple[tuple[OpenType, ...], tuple[OpenType, ...]]
     return tuple(map(_open_type, kind.inputs)), tuple(map(_open_type, kind.results))
 
 
-def specialize(data: bytes, types: Sequence[TensorType], platform: int | None = None) -> bytes:
+def specialize(
+    data: bytes,
+    types: Sequence[TensorType],
+    platform: int | None = None,
+    numbers: Mapping[int, int] | None = None,
+) -> bytes:
     """A module at chosen sizes and for one platform.
 
     Args:
         data: The module.
         types: The types that its arguments shall have, without the platform's number.
         platform: For a module whose first argument is the number of a platform: the number.
+        numbers: For arguments that are integers: numbers to put in their place, whatever is given for them.
 
     Returns:
         The module in MLIR bytecode, all of whose shapes are known.
@@ -70,7 +76,7 @@ def specialize(data: bytes, types: Sequence[TensorType], platform: int | None = 
     """
     module = parse_module(data)
     with module.context, ir.Location.unknown():
-        _put_main(module, types, platform)
+        _put_main(module, types, platform, numbers or {})
         refined = ir.Module.parse(_refined(module))
         _choose(refined.operation)
         return _bytecode(refined)
@@ -93,7 +99,9 @@ def _open_type(kind: Any) -> OpenType:
     return OpenType(scalar.element, shape)
 
 
-def _put_main(module: Any, types: Sequence[TensorType], platform: int | None) -> None:
+def _put_main(
+    module: Any, types: Sequence[TensorType], platform: int | None, numbers: Mapping[int, int]
+) -> None:
     before = _main(module)
     inputs, results = list(before.type.inputs), list(before.type.results)
     own = inputs if platform is None else inputs[1:]
@@ -108,6 +116,8 @@ def _put_main(module: Any, types: Sequence[TensorType], platform: int | None) ->
     main.attributes["sym_visibility"] = ir.StringAttr.get("public")
     with ir.InsertionPoint(main.add_entry_block()):
         given = [_converted(value, kind) for value, kind in zip(main.arguments, own, strict=True)]
+        for argument, number in numbers.items():
+            given[argument] = _number(number, own[argument])
         if platform is not None:
             given.insert(0, _number(platform, inputs[0]))
         call = func.CallOp(results, ir.FlatSymbolRefAttr.get(_OPEN_MAIN), given)
