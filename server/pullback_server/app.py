@@ -130,6 +130,7 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
 
     options = (
         f"--compilation-cache-dir={cache}",
+        f"--sweep-bytes={int(settings.sweep_bytes)}",
         f"--log-level={settings.log_level}",
         f"--log-format={settings.log_format}",
     )

@@ -34,7 +34,7 @@ def main() -> None:
     set_up_logging(options.log_level, LogFormat(options.log_format))
     status = 1
     try:
-        _serve(socket.socket(fileno=options.descriptor), options.compilation_cache_dir)
+        _serve(socket.socket(fileno=options.descriptor), options.compilation_cache_dir, options.sweep_bytes)
         status = 0
     except Exception:  # noqa: BLE001 -- the process ends with it, in its own way
         _log.exception("the worker cannot go on")
@@ -43,7 +43,7 @@ def main() -> None:
     os._exit(status)
 
 
-def _serve(connection: socket.socket, cache: Path | None) -> None:
+def _serve(connection: socket.socket, cache: Path | None, sweep_bytes: int) -> None:
     take_precautions()
     jax = importlib.import_module("jax")
     if cache is not None:
@@ -52,7 +52,7 @@ def _serve(connection: socket.socket, cache: Path | None) -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     kernel = importlib.import_module("pullback_server.compute.kernel")
     loop = importlib.import_module("pullback_server.compute.loop")
-    loop.Loop(connection, kernel.Kernel()).serve()
+    loop.Loop(connection, kernel.Kernel(sweep_bytes=sweep_bytes)).serve()
 
 
 def _options() -> argparse.Namespace:
@@ -60,6 +60,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--descriptor", type=int, required=True, help="the inherited socket to the front")
     parser.add_argument("--parent", type=int, required=True, help="the process id of the front")
     parser.add_argument("--compilation-cache-dir", type=Path, help="where JAX keeps executables")
+    parser.add_argument(
+        "--sweep-bytes", type=int, default=256 << 20, help="what directions taken at a time may need"
+    )
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--log-format", default=LogFormat.TEXT.value)
     return parser.parse_args()

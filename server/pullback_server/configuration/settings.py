@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     max_derivative_order: PositiveInt = 6
     """The highest order of a derivative."""
 
+    sweep_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), gt=0)
+    """The memory that those directions of a Jacobian or Hessian may need that are taken at a time, in bytes
+    or such as "4GiB"; an estimate. More is faster on a device that has it, less lets larger ones run."""
+
     max_in_flight: PositiveInt = 512
     """The most requests in flight in the whole server; more are refused with OVERLOADED."""
 
