@@ -15,8 +15,8 @@ import numpy as np
 from conformance.agreement import bit_equal, disagreement
 from conformance.exports import directions, is_inexact, pulled, pushed, serve_exported
 
-# By the start of a name: derivatives that plain `jax.export` leaves behind; `pullback.export` keeps them. Where
-# StableHLO says how a function is computed, that is what is differentiated.
+# By the start of a name: derivatives that plain `jax.export` leaves behind; `pullback.export` keeps them.
+# Where StableHLO says how a function is computed, that is what is differentiated.
 OWN_RULES: Mapping[str, str] = {
     "stop_gradient": "is no operation of StableHLO",
     "nextafter": "is made of bits, which have no derivatives; JAX follows the first argument",
