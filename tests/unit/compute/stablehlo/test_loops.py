@@ -351,6 +351,49 @@ def test_a_function_from_the_exporter_has_reverse_mode() -> None:
         _assert_equal(actual, transform(expected)(2.0), 1e-13)
 
 
+def test_reverse_rules_inside_a_loop() -> None:
+    """Hessians go through the rules, as they would in a scan: what has them has no forward mode itself."""
+
+    @jax.custom_vjp
+    def sine(x: Any) -> Any:
+        return jnp.sin(x)
+
+    sine.defvjp(lambda x: (jnp.sin(x), x), lambda x, cotangent: (cotangent * jnp.cos(x),))
+
+    def make(function: Callable[..., Any], loop: Callable[..., Any]) -> Callable[..., Any]:
+        def trip(state: Any) -> Any:
+            return function(state[0]) * 1.3, state[1] + 1
+
+        return lambda x, n: loop(lambda state: state[1] < n, trip, (x, 0), None)[0].sum()
+
+    program = export_function(make(sine, _looped), _X, 3)
+    assert isinstance(program.body, StableHlo)
+    lifted = _scalar(lift(program.body, program.signature).reverse)
+    hessian = jax.jit(jax.jacfwd(jax.grad(lifted)))
+    _assert_equal(hessian(_X, 3), jax.jit(jax.hessian(make(jnp.sin, _masked(3))))(_X, 3), 1e-14)
+
+
+def test_loops_whose_trips_are_computed_again() -> None:
+    """A loop inside jax.checkpoint inside a scan."""
+
+    def make(loop: Callable[..., Any]) -> Callable[..., Any]:
+        @jax.checkpoint
+        def step(carry: Any, n: Any) -> Any:
+            trip = lambda state: (jnp.sin(state[0]) * 1.3 + 0.2 * carry, state[1] + 1)  # noqa: E731 -- short
+            after = loop(lambda state: state[1] < n, trip, (carry, 0), None)[0]
+            return after, after.sum()
+
+        return lambda x, ns: lax.scan(step, x, ns)[1].sum()
+
+    trips = np.array([3, 0, 2])
+    program = export_function(make(_looped), _X, trips)
+    assert isinstance(program.body, StableHlo)
+    lifted = _scalar(lift(program.body, program.signature).reverse)
+    expected = make(_masked(3))
+    for transform in (jax.grad, lambda function: jax.jacfwd(jax.grad(function))):
+        _assert_equal(jax.jit(transform(lifted))(_X, trips), jax.jit(transform(expected))(_X, trips), 1e-13)
+
+
 def test_values_and_forward_derivatives_stay_jaxs_own(uncounted: Lifted) -> None:
     """In forward mode the loop is a plain while_loop."""
     assert "while" in _primitives(_scalar(uncounted.forward), _X, _A, 3)

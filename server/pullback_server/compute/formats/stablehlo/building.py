@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import count
 from typing import Any, Final, NamedTuple
 
@@ -36,12 +37,23 @@ _MAIN = "main"
 _FIRST_FRESH: Final = 1 << 40
 
 
+class Side(StrEnum):
+    """What JAX does around a function, where its operations depend on that (`formats.lifted`)."""
+
+    FORWARD = "forward"
+    """Forward mode only, or nothing: for passes in which nothing is reversed, and for derivative rules."""
+    REVERSE = "reverse"
+    """Reverse mode directly around it, and forward mode only around that."""
+    REPEATED = "repeated"
+    """Forward mode only, for what computes again what REVERSE does: through the rules of reverse mode."""
+
+
 class _Key(NamedTuple):
-    """A function by its module and name, and whether it is built for reverse mode."""
+    """A function by its module and name, and the side that it is built for."""
 
     module: int
     name: str
-    reverse: bool = False
+    side: Side = Side.FORWARD
 
 
 @dataclass(slots=True)
@@ -161,7 +173,7 @@ class Program:
 
     def build_reverse(self) -> Routine:
         """The entry function for reverse mode, once `build` is done: another one if `two_sided`."""
-        return self.routine(_Key(ENTRY, _MAIN, reverse=self.two_sided))
+        return self.routine(_Key(ENTRY, _MAIN, Side.REVERSE if self.two_sided else Side.FORWARD))
 
     def routine(self, key: _Key) -> Routine:
         """A function, built with all that it calls."""
@@ -170,7 +182,7 @@ class Program:
             raise malformed(routine.name, "calls itself, which only derivative rules may do")
         if routine.body is None:
             self._under_way.append(key)
-            scope = Scope(self, key.module, routine.name, reverse=key.reverse)
+            scope = Scope(self, key.module, routine.name, key.side)
             routine.body = scope.body(self.block(key.module, key.name))
             routine.size = scope.size
             self._under_way.pop()
@@ -186,9 +198,9 @@ class Program:
         """A number that no value has."""
         return next(self._fresh)
 
-    def main(self, index: int, *, reverse: bool) -> Routine:
+    def main(self, index: int, side: Side) -> Routine:
         """The main function of another module, built: the body of a loop."""
-        return self.routine(_Key(self._require_module(index), _MAIN, reverse))
+        return self.routine(_Key(self._require_module(index), _MAIN, side))
 
     def rule(self, index: int) -> Routine:
         """The main function of another module, to be built later: a derivative rule.
@@ -222,16 +234,16 @@ class Scope:
         program: The program.
         module: The module that the operation stands in.
         where: The function that it stands in, for messages.
-        reverse: Whether it is built for passes with reverse mode directly around it (`formats.lifted`).
+        side: What JAX does around it.
     """
 
-    def __init__(self, program: Program, module: int, where: str, *, reverse: bool = False) -> None:
+    def __init__(self, program: Program, module: int, where: str, side: Side) -> None:
         self._program = program
         self._module = module
         self._where = where
         self._known: Known = {}
         self._scalars: dict[int, Any] = {}
-        self.reverse = reverse
+        self.side = side
         self.size = 0
 
     @property
@@ -258,7 +270,7 @@ class Scope:
 
     def function(self, name: str) -> Routine:
         """A function of the same module."""
-        return self._counted(self._program.routine(_Key(self._module, name, self.reverse)))
+        return self._counted(self._program.routine(_Key(self._module, name, self.side)))
 
     def block(self, name: str) -> Block:
         """The body of a function of the same module, as data."""
@@ -269,18 +281,17 @@ class Scope:
         return self._program.fresh()
 
     def two_sided(self) -> Scope:
-        """Says that an operation is another one in reverse mode; gives a scope to build for forward mode."""
+        """Says that an operation is another one in reverse mode; gives a scope to build what has none."""
         self._program.two_sided = True
-        if not self.reverse:
+        if self.side is not Side.REVERSE:
             return self
-        scope = Scope(self._program, self._module, self._where)
+        scope = Scope(self._program, self._module, self._where, Side.REPEATED)
         scope._known = self._known
-        scope._scalars = self._scalars
         return scope
 
     def main(self, index: int) -> Routine:
         """The main function of another module."""
-        return self._counted(self._program.main(index, reverse=self.reverse))
+        return self._counted(self._program.main(index, self.side))
 
     def rule(self, index: int) -> Routine:
         """The main function of another module, for a derivative rule, which may refer to itself."""

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from pullback.program.composites import DEEPEST_RULES
-from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Routine, Scope
+from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Routine, Scope, Side
 from pullback_server.compute.formats.stablehlo.composites.parameters import (
     Values,
     differentiable,
@@ -73,6 +73,9 @@ def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit
         raise malformed(name_of(operation), f"refers to {forward.name}, which gives too few results")
     require_signature(operation, forward, operation.operand_types, (*results, *residuals))
     require_signature(operation, backward, (*residuals, *differentiable(results)), differentiable(primals))
+    if scope.side is Side.REPEATED:
+        # As reverse mode would go through it: the function itself has no forward mode.
+        return lambda operands: forward(*operands)[: len(results)]
 
     def emit(operands: Arrays) -> Arrays:
         captured = operands[:constants]

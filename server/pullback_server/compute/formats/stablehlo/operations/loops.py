@@ -7,7 +7,7 @@ from typing import Final
 
 import jax
 
-from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
+from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope, Side
 from pullback_server.compute.formats.stablehlo.loops.counting import count, invariants_of
 from pullback_server.compute.formats.stablehlo.loops.reversal import Condition, Loop, State, Trip, run
 from pullback_server.compute.formats.stablehlo.loops.scanning import build_counted
@@ -23,11 +23,11 @@ def _while(operation: Operation, scope: Scope) -> Emit:
 
 
 def _build_uncounted(operation: Operation, scope: Scope) -> Emit:
-    forward = scope.two_sided()
+    plain = scope.two_sided()
     layout = _Layout(operation)
-    goes_on = layout.condition(forward.body(operation.blocks[0]))
-    trip = layout.trip(forward.body(operation.blocks[1]))
-    if not scope.reverse:
+    goes_on = layout.condition(plain.body(operation.blocks[0]))
+    trip = layout.trip(plain.body(operation.blocks[1]))
+    if scope.side is not Side.REVERSE:
         return lambda operands: layout.whole(operands, run(goes_on, trip, *layout.parts(operands)))
     reversed_trip = layout.trip(scope.body(operation.blocks[1]))
     loop = Loop(goes_on, trip, reversed_trip, Schedule.of(scope.max_trips))
