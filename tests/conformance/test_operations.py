@@ -12,6 +12,7 @@ from conformance.case import Case
 from conformance.catalogue import CASES, POINTWISE
 from conformance.lifting import lifted
 
+_BATCHED: Final = 1e-13
 _STEP: Final = 1e-6
 _TOLERANCE: Final = 1e-6
 
@@ -30,17 +31,22 @@ def _require_equal(actual: Any, expected: Any, rtol: float) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_values(case: Case) -> None:
-    """Equal to what was worked out by hand or by numpy, in value and type."""
-    out = jax.jit(lifted(case))(*map(jnp.asarray, case.inputs))
-    _require_equal(out, case.expected, case.rtol)
+    """Equal to what was worked out by hand or by numpy, and at each point of a batch to the point's own."""
+    function, point = lifted(case), list(map(jnp.asarray, case.inputs))
+    batched = case not in POINTWISE and bool(point)
 
+    def alone_and_in_a_batch(*values: Any) -> Any:
+        if not batched:
+            return function(*values), [], []
+        others = [jnp.flip(value) for value in values]
+        batch = [jnp.stack(pair) for pair in zip(values, others, strict=True)]
+        outputs = function(*values)
+        alone = [jnp.stack(pair) for pair in zip(outputs, function(*others), strict=True)]
+        return outputs, alone, jax.vmap(function)(*batch)
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in POINTWISE and case.inputs], ids=str)
-def test_batches(case: Case) -> None:
-    """A batch gives at each of its points what the point gives."""
-    batch = [jnp.stack([jnp.asarray(value)] * 2) for value in case.inputs]
-    out = jax.jit(jax.vmap(lifted(case)))(*batch)
-    _require_equal(out, [np.stack([np.asarray(value)] * 2) for value in case.expected], max(case.rtol, 1e-13))
+    outputs, alone, together = jax.jit(alone_and_in_a_batch)(*point)
+    _require_equal(outputs, case.expected, case.rtol)
+    _require_equal(together, alone, max(case.rtol, _BATCHED))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.smooth], ids=str)
