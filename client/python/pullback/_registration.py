@@ -133,7 +133,7 @@ def prepare(
     program = _bounded(to_program(source, examples), max_trips)
     content = digest(program)
     request = functions_pb2.RegisterFunctionRequest(
-        name=function_name(name or default_name(getattr(source, "__name__", ""), content)),
+        name=function_name(name or default_name(_own_name(source), content)),
         labels=labels,
         description=description,
     )
@@ -154,6 +154,11 @@ def _bounded(program: Program, max_trips: int | None) -> Program:
             f"max_trips is {max_trips}; give a number of trips from 1 to {_MOST_TRIPS}, or leave it out",
         )
     return replace(program, max_trips=max_trips)
+
+
+def _own_name(source: object) -> str:
+    """The name that a function, or what jax.export made of one, has by itself."""
+    return str(getattr(source, "__name__", "") or getattr(source, "fun_name", ""))
 
 
 def to_program(source: Source, examples: Sequence[Any]) -> Program:

@@ -45,7 +45,8 @@ def export(
 
     Returns:
         The program: StableHLO modules and the signature; of symbolic sizes, an artifact of `jax.export`,
-        which says its signature itself. Equal functions give equal bytes.
+        which says its signature itself. Equal functions give equal bytes, but artifacts also say where
+        they were made.
 
     Raises:
         ExportError: If the function cannot be exported; the subclasses in `pullback.export.errors` say why.
