@@ -56,12 +56,13 @@ class Local:
         return Signature(tuple(arguments), Result(tree, _types(leaves)))
 
     def check(self, *points: tuple[Any, ...], drawn: int = 1, **options: Any) -> Report:
-        """Checks at points, or at some that are drawn."""
+        """Checks first derivatives at points, or at some that are drawn; higher ones if told."""
         signature = self.signature
         assert signature.result is not None
         leaves = [tuple(map(np.asarray, jax.tree.leaves(point))) for point in points]
         chosen = leaves or draw(signature, drawn, 0)
-        dialogue = Dialogue(check("f", signature, signature.result, chosen, Options(**options)))
+        chosen_options = Options(**{"order": 1, **options})
+        dialogue = Dialogue(check("f", signature, signature.result, chosen, chosen_options))
         while dialogue.question is not None:
             dialogue.answer(self.answer(dialogue.question))
         return dialogue.report
@@ -95,9 +96,15 @@ class Local:
         tangents = None
         if question.tangents is not None:
             tangents = jax.tree.map(axis, question.tangents, _without_integers(moving))
-        return (arguments, tangents, None), any(part == 0 for part in jax.tree.leaves((arguments, tangents)))
+        cotangents = None
+        if question.cotangents is not None:
+            cotangents = jax.tree.map(
+                axis, question.cotangents, _without_integers(jax.eval_shape(self.function, *self.examples))
+            )
+        axes = (arguments, tangents, cotangents)
+        return axes, any(part == 0 for part in jax.tree.leaves(axes))
 
-    def _quantity(self, want: Want) -> Callable[..., Any]:
+    def _quantity(self, want: Want) -> Callable[..., Any]:  # noqa: PLR0911 -- one for each quantity
         argnums: Any = want.argnums
         f = self.function
         match want.quantity:
@@ -110,6 +117,10 @@ class Local:
             case "hvp":
                 grad = jax.grad(f, argnums)
                 return lambda args, tangents, _: _jvp(grad, args, argnums, tangents)
+            case "ggn_vp":
+                return lambda args, tangents, _: _ggn(f, args, argnums, tangents)
+            case "hessian_diag" | "laplacian" as name:
+                return lambda args, _, __: _diagonal(f, args, name)
             case "derivative":
                 derived = jax.jacrev(f, argnums)
                 for _ in range(want.order - 1):
@@ -122,7 +133,7 @@ class Local:
 
 def _without_integers(tree: Any) -> Any:
     return jax.tree.map(
-        lambda leaf: leaf if jnp.issubdtype(np.asarray(leaf).dtype, jnp.inexact) else None, tree
+        lambda leaf: leaf if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) else None, tree
     )
 
 
@@ -140,6 +151,18 @@ def _jvp(function: Callable[..., Any], args: Any, argnums: tuple[int, ...], tang
         for i, arg in enumerate(args)
     ]
     return jax.jvp(function, tuple(args), tuple(whole))[1]
+
+
+def _ggn(function: Callable[..., Any], args: Any, argnums: tuple[int, ...], tangents: Any) -> Any:
+    return _vjp(function, args, argnums, _jvp(function, args, argnums, tangents))
+
+
+def _diagonal(function: Callable[..., Any], args: Any, name: str) -> Any:
+    """Of one array that gives one number."""
+    if [np.ndim(arg) for arg in args] != [1]:
+        raise TypeError("not served here")
+    diagonal = jnp.diagonal(jax.hessian(function)(*args))
+    return (diagonal,) if name == "hessian_diag" else diagonal.sum()
 
 
 def _zero(leaf: Any) -> Any:

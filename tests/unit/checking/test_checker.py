@@ -69,6 +69,9 @@ def test_a_right_function_passes_everything(local: Make) -> None:
         ("jacfwd", "jacrev"),
         ("hessian", "its transpose"),
         ("hessian", "hvp"),
+        ("hessian_diag", "hessian"),
+        ("laplacian", "hessian"),
+        ("ggn_vp", "vjp of jvp"),
         ("value", "point by point"),
         ("grad", "point by point"),
     }
@@ -249,7 +252,7 @@ def test_a_batch_that_differs_is_found(local: Make) -> None:
     """By more than rounding."""
     function = local(rosenbrock, (np.zeros(3),))
     function.change = lambda quantity, result: result * (1 + 1e-6) if np.ndim(result) == 1 else result
-    assert of(function.check(order=1), "value", "point by point").verdict is FAILED
+    assert of(function.check(), "value", "point by point").verdict is FAILED
 
 
 def test_an_asymmetric_hessian_is_found(local: Make) -> None:
@@ -262,7 +265,7 @@ def test_an_asymmetric_hessian_is_found(local: Make) -> None:
 
     function = local(jnp.prod, (np.zeros(3),))
     function.change = lambda quantity, result: change(quantity, jax.tree.map(np.array, result))
-    finding = of(function.check(), "hessian", "its transpose")
+    finding = of(function.check(order=2), "hessian", "its transpose")
     assert finding.verdict is FAILED
     assert finding.result in ("result by x0[0] by x0[1]", "result by x0[1] by x0[0]")
 
@@ -273,7 +276,7 @@ def test_vectors_of_vectors(local: Make) -> None:
     def function(a: Any, b: Any) -> Any:
         return jnp.outer(jnp.sin(a), b**2), jnp.sum(a) * b[0] ** 3
 
-    report = local(function, (np.zeros(2), np.zeros(3))).check()
+    report = local(function, (np.zeros(2), np.zeros(3))).check(order=2)
     assert report.passed
     assert of(report, "hessian").verdict is Verdict.PASSED
 
@@ -297,3 +300,17 @@ def test_arguments_of_any_size(local: Make, scale: float) -> None:
     report = local(lambda x: jnp.sum(jnp.log(x)), (np.zeros(2),)).check((np.array([1.0, 3.0]) * scale,))
     assert report.passed
     assert of(report, "grad").verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("quantity", "against"),
+    [("hessian_diag", "hessian"), ("laplacian", "hessian"), ("ggn_vp", "vjp of jvp"), ("hvp", "hessian")],
+)
+def test_wrong_products_are_found(local: Make, quantity: str, against: str) -> None:
+    """Each against what it is made without."""
+    function = local(lambda x: jnp.sum(x**4), (np.zeros(3),))
+    function.change = lambda asked, result: (
+        jax.tree.map(lambda leaf: leaf * 1.001, result) if asked == quantity else result
+    )
+    against, quantity = (quantity, against) if quantity == "hvp" else (against, quantity)
+    assert of(function.check(order=2), quantity, against).verdict is FAILED

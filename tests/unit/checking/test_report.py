@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pullback._checks import Dialogue
+from pullback._wants import Want
+from pullback.checking.questions import Asking, Question
 from pullback.checking.report import Finding, Report, Verdict, rules_of
 from pullback.graphs.data import Cost, Graph, Node, NodeKind, Origin, Region, Rule
 
@@ -39,6 +42,22 @@ def test_the_summary_has_the_worst_of_each() -> None:
     )
     summary = Report("f", 3, findings).summary
     assert [(finding.derivative, finding.point) for finding in summary] == [("grad", 1), ("jvp", 1)]
+
+
+def test_a_report_comes_at_the_end() -> None:
+    """Whoever asks before is told."""
+
+    def asking() -> Asking[Report]:
+        yield Question((), (Want("value"),))
+        return report()
+
+    dialogue = Dialogue(asking())
+    assert dialogue.question is not None
+    with pytest.raises(ValueError, match="not at its end"):
+        _ = dialogue.report
+    dialogue.answer({})
+    assert dialogue.question is None
+    assert dialogue.report == report()
 
 
 def test_rules_are_counted() -> None:

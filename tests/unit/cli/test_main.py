@@ -19,9 +19,11 @@ def test_the_commands() -> None:
     """A command that comes or goes is a decision, and this list is where it is taken."""
     assert sorted(pullback.commands) == [
         "capabilities",
+        "check",
         "delete",
         "demo",
         "eval",
+        "graph",
         "health",
         "list",
         "register",

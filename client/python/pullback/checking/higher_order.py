@@ -11,6 +11,7 @@ from pullback._tensors import Array
 from pullback._wants import Quantity
 from pullback.checking.comparing import Pair, alike, by_direction, compare, in_result
 from pullback.checking.differences import Slopes, differentiate
+from pullback.checking.products import check_diagonals, check_gauss_newton
 from pullback.checking.questions import Asking, ask
 from pullback.checking.report import Finding
 from pullback.checking.space import Leaves, tree_leaves
@@ -18,9 +19,10 @@ from pullback.checking.subject import DIFFERENCES, Subject, against_differences,
 
 
 def check_second_order(subject: Subject) -> Asking[tuple[Finding, ...]]:
-    """`hvp` and `hessian`, the Hessian's symmetry, and both against each other."""
+    """`hvp` and `hessian`, the Hessian's symmetry, both against each other, and what is made without it."""
     slopes: list[Slopes] = []
     products: list[Array] = []
+    whole: list[Array] = []
     argnums = subject.space.argnums
 
     def hvp() -> Asking[tuple[Finding, ...]]:
@@ -32,6 +34,7 @@ def check_second_order(subject: Subject) -> Asking[tuple[Finding, ...]]:
     def hessian() -> Asking[tuple[Finding, ...]]:
         found = tree_leaves((yield from ask("hessian", subject.arguments, argnums)))
         applied = subject.along(found)
+        whole.extend(found)
         findings = [compare("hessian", "its transpose", _transposed(subject, found), subject.precision.exact)]
         if slopes:
             findings.insert(0, against_differences("hessian", subject, applied, slopes, 2))
@@ -41,7 +44,10 @@ def check_second_order(subject: Subject) -> Asking[tuple[Finding, ...]]:
         return tuple(findings)
 
     findings = yield from attempt("hvp", DIFFERENCES, hvp, subject.nbytes(1))
-    return findings + (yield from attempt("hessian", DIFFERENCES, hessian, subject.nbytes(2)))
+    findings += yield from attempt("hessian", DIFFERENCES, hessian, subject.nbytes(2))
+    if whole:
+        findings += yield from check_diagonals(subject, tuple(whole))
+    return findings + (yield from check_gauss_newton(subject))
 
 
 def check_order(subject: Subject, order: int) -> Asking[tuple[Finding, ...]]:

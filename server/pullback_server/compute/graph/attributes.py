@@ -34,11 +34,13 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float | str | np.integer)
 
 
-def _is_flat(value: Any) -> bool:
-    """Whether it is a list of integers, which may be numpy's own and are spelled like Python's."""
-    return isinstance(value, tuple) and all(isinstance(part, int | np.integer) for part in value)
-
-
 def _spell(value: Any) -> str:
-    text = str(np.asarray(value).tolist()) if _is_flat(value) else str(value)
+    text = str(_python(value))
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
+
+
+def _python(value: Any) -> Any:
+    """The same with lists for tuples and Python's integers for numpy's, which are spelled in another way."""
+    if isinstance(value, tuple):
+        return [_python(part) for part in value]
+    return int(value) if isinstance(value, np.integer) else value
