@@ -19,6 +19,7 @@ from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
+from pullback_server.model.functions import DerivativeKind, DerivativeSupport
 from pullback_server.registry.names import ResourceName, parse_name
 from pullback_server.registry.registry import Registration, Registry, open_registry
 
@@ -55,10 +56,17 @@ def test_revisions(registry: Registry, formula: Make) -> None:
 
 def test_restart_keeps_everything(tmp_path: Path, formula: Make) -> None:
     """What one server registered, the next one serves."""
+    found = (
+        DerivativeSupport(DerivativeKind.FORWARD, supported=True),
+        DerivativeSupport(DerivativeKind.REVERSE, supported=False, reason="a reason"),
+    )
     with open_registry(tmp_path) as registry:
-        before = registry.register(Registration("f", formula("sum(x)"), {"a": "b"}))
+        before = registry.register(
+            Registration("f", formula("sum(x)"), {"a": "b"}, "a sum", derivatives=found)
+        )
     with open_registry(tmp_path) as registry:
         assert registry.resolve(ResourceName("f")) == before
+        assert before.revision.derivatives == found
         assert program_from_bytes(registry.program(before.revision.digest)) == formula("sum(x)")
 
 
