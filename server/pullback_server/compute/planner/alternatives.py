@@ -22,7 +22,8 @@ def alternatives(wants: Wants) -> Iterator[tuple[Wants, bool]]:
         may share a pass.
     """
     yield wants, True
-    if len({want.argnums for want in wants if want.argnums}) > 1:
+    products = any(want.quantity is Quantity.GGN_VP for want in wants)
+    if products or len({want.argnums for want in wants if want.argnums}) > 1:
         yield wants, False
     for mode in (Mode.FORWARD, Mode.REVERSE):
         others = tuple(_in_mode(want, mode) for want in wants)

@@ -7,7 +7,7 @@ found once, whoever asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -72,16 +72,24 @@ class Derivative:
         return self.source is None and self.along in (Along.DIAGONAL, Along.TRACE)
 
 
-def with_needs(derivatives: Iterable[Derivative]) -> tuple[Derivative, ...]:
-    """The derivatives with all that they need, each once, needs before those who need them."""
+def with_needs(
+    derivatives: Iterable[Derivative], given: Collection[Derivative] = ()
+) -> tuple[Derivative, ...]:
+    """The derivatives with all that they need, each once, needs before those who need them.
+
+    Args:
+        derivatives: The derivatives.
+        given: What need not be found for others, since they are given it.
+    """
     found: dict[Derivative, None] = {}
     for derivative in derivatives:
-        for each in _chain(derivative):
+        for each in _chain(derivative, given):
             found.setdefault(each)
     return tuple(found)
 
 
-def _chain(derivative: Derivative) -> Iterator[Derivative]:
+def _chain(derivative: Derivative, given: Collection[Derivative]) -> Iterator[Derivative]:
     for other in derivative.needs:
-        yield from _chain(other)
+        if other not in given:
+            yield from _chain(other, given)
     yield derivative

@@ -20,12 +20,16 @@ def nest(derivatives: Sequence[Derivative]) -> Levels:
     """The passes that find derivatives.
 
     Args:
-        derivatives: What is to be found, each behind what it needs.
+        derivatives: What is to be found, each behind what it needs; what is not among them is given.
     """
-    modes = supersequence({_modes(each) for each in derivatives})
+    sequences: dict[Derivative, tuple[Mode, ...]] = {}
+    for each in derivatives:
+        inner = max((sequences.get(other, ()) for other in each.needs), key=len, default=())
+        sequences[each] = (*inner, each.mode)
+    modes = supersequence(set(sequences.values()))
     places: dict[Derivative, int] = {}
     for each in derivatives:
-        after = max((places[other] + 1 for other in each.needs), default=0)
+        after = max((places[other] + 1 for other in each.needs if other in places), default=0)
         places[each] = modes.index(each.mode, after)
     return tuple(
         (mode, tuple(each for each, place in places.items() if place == level))
@@ -55,9 +59,3 @@ def supersequence(sequences: Iterable[tuple[Mode, ...]]) -> tuple[Mode, ...]:
 
 def _advance(sequence: tuple[Mode, ...], mode: Mode) -> tuple[Mode, ...]:
     return sequence[1:] if sequence[0] is mode else sequence
-
-
-def _modes(derivative: Derivative) -> tuple[Mode, ...]:
-    """The modes that a derivative is made of, innermost first."""
-    inner = max((_modes(other) for other in derivative.needs), key=len, default=())
-    return (*inner, derivative.mode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,7 +79,7 @@ class Plan:
         tangents: The types of the tangents it takes.
         cotangents: The types of the cotangents it takes.
         derivatives: For each want the derivative that it is; None for the value.
-        passes: The passes that find them; the value comes from the first.
+        passes: The passes that find them, each given what those before it found.
         chunking: Says how many directions are taken at a time.
     """
 
@@ -117,16 +117,23 @@ class Plan:
         arguments = inputs[: len(self.program.signature.leaves)]
         rest = inputs[len(arguments) :]
         tangents, cotangents = rest[: len(self.tangents)], rest[len(self.tangents) :]
-        done = [self._run(each, arguments, tangents, cotangents) for each in self.passes]
-        value = done[0][0]
-        found = {derivative: leaves for _, each in done for derivative, leaves in each.items()}
-        return tuple(value if each is None else found[each] for each in self.derivatives)
+        values: list[Leaves] = []
+        found: dict[Derivative, Leaves] = {}
+        for each in self.passes:
+            value, new = self._run(each, arguments, (tangents, cotangents), found)
+            values.append(value)
+            found |= new
+        return tuple(values[0] if each is None else found[each] for each in self.derivatives)
 
     def _run(
-        self, asked: Pass, arguments: Sequence[jax.Array], tangents: Leaves, cotangents: Leaves
+        self,
+        asked: Pass,
+        arguments: Sequence[jax.Array],
+        directions: tuple[Leaves, Leaves],
+        given: Mapping[Derivative, Leaves],
     ) -> tuple[Leaves, dict[Derivative, Leaves]]:
         numbers = {derivative: number for number, derivative in enumerate(asked.derivatives)}
-        setting = Setting(asked.leaves, numbers, tangents, cotangents, self.chunking)
+        setting = Setting(asked.leaves, numbers, *directions, self.chunking, given)
         primal = _primal(self.program, arguments, asked)
         inputs = tuple(arguments[i] for i in asked.leaves)
         return differentiate(primal, inputs, asked.derivatives, setting)

@@ -65,7 +65,8 @@ def _pulled(
     first = members[0]
     cotangents = setting.cotangents
     if first.pushed is not None:
-        cotangents = found[setting.number(first.pushed)]
+        given = setting.given.get(first.pushed)
+        cotangents = found[setting.number(first.pushed)] if given is None else given
     match first.along:
         case Along.ONE:
             cotangents = tuple(jnp.ones_like(leaf) for leaf in source)

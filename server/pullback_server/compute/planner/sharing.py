@@ -7,7 +7,7 @@ stand still have tangents too, all zero, and those are pushed along once for eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -43,21 +43,36 @@ def passes_for(derivatives: Sequence[Derivative], chunking: Chunking, *, share: 
     Args:
         derivatives: What is wanted.
         chunking: Says how many directions are taken at a time.
-        share: Whether derivatives with respect to different arguments may share a pass where that is cheaper.
+        share: Whether derivatives may share a pass where that is cheaper. If not, those with respect to
+            different arguments do not, and what is pulled back was pushed in a pass of its own before.
     """
+    if not share:
+        return _apart(derivatives) or (_pass(derivatives),)
+    together = _pass(derivatives)
+    apart = tuple(map(_pass, _by_arguments(derivatives)))
+    saved = _PRIMAL_COST * (len(apart) - 1)
+    return apart if apart and _extra(together, chunking) > saved else (together,)
+
+
+def _apart(derivatives: Sequence[Derivative]) -> tuple[Pass, ...]:
+    pushed = dict.fromkeys(each.pushed for each in derivatives if each.pushed is not None)
+    others = [each for each in derivatives if each not in pushed]
+    return (
+        *(_pass([each]) for each in pushed),
+        *(_pass(members, pushed) for members in _by_arguments(others)),
+    )
+
+
+def _by_arguments(derivatives: Sequence[Derivative]) -> list[list[Derivative]]:
     groups: dict[tuple[int, ...], list[Derivative]] = {}
     for each in derivatives:
         groups.setdefault(each.moving, []).append(each)
-    apart = tuple(_pass(members) for members in groups.values())
-    together = _pass(derivatives)
-    if len(apart) < 2 or (share and _extra(together, chunking) <= _PRIMAL_COST * (len(apart) - 1)):  # noqa: PLR2004 -- one pass has nobody to share with
-        return (together,)
-    return apart
+    return list(groups.values())
 
 
-def _pass(derivatives: Sequence[Derivative]) -> Pass:
+def _pass(derivatives: Sequence[Derivative], given: Collection[Derivative] = ()) -> Pass:
     leaves = sorted({number for each in derivatives for number in each.moving})
-    return Pass(tuple(leaves), with_needs(derivatives))
+    return Pass(tuple(leaves), with_needs(derivatives, given))
 
 
 def by_rows(derivatives: Sequence[Derivative | None]) -> tuple[Derivative | None, ...]:

@@ -39,6 +39,7 @@ class Setting:
         tangents: Those of the request, for the moving leaves of derivatives along GIVEN.
         cotangents: Those of the request.
         chunking: Says how many directions are taken at a time.
+        given: What other passes have found for this one.
     """
 
     leaves: tuple[int, ...]
@@ -46,6 +47,7 @@ class Setting:
     tangents: Leaves
     cotangents: Leaves
     chunking: Chunking
+    given: Mapping[Derivative, Leaves]
 
     def number(self, derivative: Derivative | None) -> int:
         """The number of a derivative, or of the outputs."""

@@ -9,6 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pullback.program.signature import Argument, Result, Signature
+from pullback.program.tensors import parse_tensor_type
+from pullback.program.trees import LEAF
+from pullback_server.compute.compiler.trace import trace
+from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.quantities import Mode
 
@@ -170,3 +175,26 @@ def test_directions_that_differ(bench: Any, want: Any) -> None:
     """Wants that share tangents have the same directions."""
     with pytest.raises(ServiceError, match="directions"):
         bench.evaluate(bench.load(scalar, X), [want("jvp", directions=2), want("hvp")], X, tangents=[X])
+
+
+@jax.custom_vjp
+def reversible(x: jax.Array) -> jax.Array:
+    """A function with a rule of its own for reverse mode, as loops that are made reversible have."""
+    return jnp.sin(x)
+
+
+reversible.defvjp(lambda x: (jnp.sin(x), x), lambda x, ct: (ct * jnp.cos(x),))
+
+
+def test_gauss_newton_where_each_mode_has_its_own_function(want: Any, close: Any) -> None:
+    """Tangents are pushed through the one function and pulled back through the other."""
+    leaf = (parse_tensor_type("f64[5]"),)
+    signature = Signature((Argument("x", LEAF, leaf),), Result(LEAF, leaf))
+    program = LoadedProgram(lambda x: [jnp.sin(x)], lambda: lambda x: [reversible(x)], signature, leaf, 0)
+    wants = (want("value"), want("jacobian", mode="reverse"), want("ggn_vp"), want("jvp"))
+    traced = trace(program, wants)
+    value, jacobian, product, pushed = traced.function(X, X)
+    close([value], jnp.sin(X))
+    close([jacobian], jnp.diag(jnp.cos(X)))
+    close([product], X * jnp.cos(X) ** 2)
+    close([pushed], X * jnp.cos(X))
