@@ -12,9 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pullback.program.container import Onnx
 from pullback_server.compute.formats.onnx.lift import lift
-from pullback_server.compute.kernel import configure_jax
-
-configure_jax()
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

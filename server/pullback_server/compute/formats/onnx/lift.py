@@ -38,7 +38,7 @@ def lift(body: Onnx) -> Callable[[Sequence[jax.Array]], list[jax.Array]]:
     return lambda leaves: results_of(model, [jnp.asarray(leaf) for leaf in leaves])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _model(data: bytes) -> Model:
     """A model, read once for its signature, its function and functions of other sizes."""
     return read_model(data, require_served)
