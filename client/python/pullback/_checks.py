@@ -24,7 +24,7 @@ from pullback.program.sizes import bind_sizes
 Bounds = tuple[float, float]
 
 
-def checking(
+def start_check(
     details: FunctionDetails,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -36,8 +36,8 @@ def checking(
     sizes: Mapping[str, int] | None,
     elements: int,
     seed: int,
-) -> Asking[Report]:
-    """The check of a function, as a generator of questions.
+) -> Dialogue:
+    """Starts the check of a function.
 
     Args:
         details: The function.
@@ -60,42 +60,39 @@ def checking(
     signature = details.signature
     numbers = None if argnums is None else resolve_argnums("grad", argnums, signature)[0]
     if args or kwargs:
-        chosen, signature = _given(signature, args, kwargs)
+        chosen, known = _given(signature, args, kwargs)
     else:
-        signature = _sized(signature, sizes)
-        chosen = draw(signature, points, seed, uniform)
+        known = _known(signature, sizes or {})
+        chosen = draw(signature.at(known), points, seed, uniform)
+    signature = signature.at(known)
     options = Options(numbers, order, elements, seed)
-    return check(details.name, signature, require_result(signature), chosen, options)
+    return Dialogue(check(details.name, signature, require_result(signature), chosen, options), known)
 
 
-def _sized(signature: Signature, sizes: Mapping[str, int] | None) -> Signature:
-    missing = [symbol for symbol in signature.symbols if symbol not in (sizes or {})]
+def _known(signature: Signature, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    missing = [symbol for symbol in signature.symbols if symbol not in sizes]
     if missing:
         raise invalid_argument(
             "MALFORMED_REQUEST",
             f"the signature has sizes that are not known ({', '.join(missing)}); give sizes=, or points",
         )
-    return signature.at(sizes or {})
+    return {symbol: sizes[symbol] for symbol in signature.symbols}
 
 
 def _given(
     signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Leaves, ...], Signature]:
-    """The points that a user gave: one, or those of a batch."""
+) -> tuple[tuple[Leaves, ...], Mapping[str, int]]:
+    """The points that a user gave, one or those of a batch, and the sizes of symbols there."""
     collected = collect(signature, (), Inputs(args, kwargs))
     arrays = [given.array for given in collected.arguments]
-    signature = (
-        signature.at(bind_sizes(signature, [array.shape for array in arrays]))
-        if signature.symbols
-        else signature
-    )
+    sizes = bind_sizes(signature, [array.shape for array in arrays])
     if collected.points is None:
-        return (tuple(arrays),), signature
+        return (tuple(arrays),), sizes
     pairs = list(zip(arrays, signature.leaves, strict=True))
     return tuple(
         tuple(_point(array, number, batched=array.ndim > len(leaf.shape)) for array, leaf in pairs)
         for number in range(collected.points)
-    ), signature
+    ), sizes
 
 
 def _point(array: Array, number: int, *, batched: bool) -> Array:
@@ -107,9 +104,11 @@ class Dialogue:
 
     Args:
         asking: The check.
+        sizes: The sizes of the signature's symbols where it is checked.
     """
 
-    def __init__(self, asking: Asking[Report]) -> None:
+    def __init__(self, asking: Asking[Report], sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
         self._asking = asking
         self._report: Report | None = None
         self.question: Question | None = None

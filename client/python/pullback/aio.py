@@ -36,7 +36,7 @@ from pullback._channel import (
     Deadline,
     pause_before_retry,
 )
-from pullback._checks import Dialogue, checking
+from pullback._checks import start_check
 from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
@@ -367,23 +367,21 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             InvalidArgumentError: If arguments, argnums or sizes do not fit.
             PullbackError: If a call fails for another reason than that a derivative does not exist.
         """
-        dialogue = Dialogue(
-            checking(
-                self.details,
-                args,
-                kwargs,
-                argnums=argnums,
-                order=order,
-                points=points,
-                uniform=uniform,
-                sizes=sizes,
-                elements=elements,
-                seed=seed,
-            )
+        dialogue = start_check(
+            self.details,
+            args,
+            kwargs,
+            argnums=argnums,
+            order=order,
+            points=points,
+            uniform=uniform,
+            sizes=sizes,
+            elements=elements,
+            seed=seed,
         )
         while dialogue.question is not None:
             dialogue.answer(await self._answer(dialogue.question, timeout))
-        return replace(dialogue.report, rules=await self._rules(sizes, timeout))
+        return replace(dialogue.report, rules=await self._rules(dialogue.sizes, timeout))
 
     async def _answer(self, question: Question, timeout: float | None) -> Answer | PullbackError:
         try:
@@ -392,7 +390,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             return error
         return answer
 
-    async def _rules(self, sizes: Mapping[str, int] | None, timeout: float | None) -> tuple[RuleUse, ...]:
+    async def _rules(self, sizes: Mapping[str, int], timeout: float | None) -> tuple[RuleUse, ...]:
         try:
             return rules_of(await self.graph(sizes=sizes, timeout=timeout))
         except (InvalidArgumentError, LimitExceededError):

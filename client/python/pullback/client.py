@@ -23,7 +23,7 @@ from pullback._channel import (
     Deadline,
     pause_before_retry,
 )
-from pullback._checks import Dialogue, checking
+from pullback._checks import start_check
 from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
@@ -401,23 +401,21 @@ class Function(Transformations[Any]):
             InvalidArgumentError: If arguments, argnums or sizes do not fit.
             PullbackError: If a call fails for another reason than that a derivative does not exist.
         """
-        dialogue = Dialogue(
-            checking(
-                self.details,
-                args,
-                kwargs,
-                argnums=argnums,
-                order=order,
-                points=points,
-                uniform=uniform,
-                sizes=sizes,
-                elements=elements,
-                seed=seed,
-            )
+        dialogue = start_check(
+            self.details,
+            args,
+            kwargs,
+            argnums=argnums,
+            order=order,
+            points=points,
+            uniform=uniform,
+            sizes=sizes,
+            elements=elements,
+            seed=seed,
         )
         while dialogue.question is not None:
             dialogue.answer(self._answer(dialogue.question, timeout))
-        return replace(dialogue.report, rules=self._rules(sizes, timeout))
+        return replace(dialogue.report, rules=self._rules(dialogue.sizes, timeout))
 
     def _answer(self, question: Question, timeout: float | None) -> Answer | PullbackError:
         try:
@@ -426,7 +424,7 @@ class Function(Transformations[Any]):
             return error
         return answer
 
-    def _rules(self, sizes: Mapping[str, int] | None, timeout: float | None) -> tuple[RuleUse, ...]:
+    def _rules(self, sizes: Mapping[str, int], timeout: float | None) -> tuple[RuleUse, ...]:
         try:
             return rules_of(self.graph(sizes=sizes, timeout=timeout))
         except (InvalidArgumentError, LimitExceededError):

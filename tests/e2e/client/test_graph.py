@@ -128,6 +128,21 @@ def test_a_wrong_rule_is_found(client: package.Client, run: Run) -> None:
     assert "exported pullback.custom_jvp" in result.output
 
 
+def test_sizes_of_symbols(client: package.Client) -> None:
+    """Are said for a graph and for points that are drawn, and found from points that are given."""
+    formula = package.Formula("sum(sin(x) * y)", x="f64[n]", y="f64[]")
+    function = client.register(formula, name="sized")
+    assert str(function.graph("grad", sizes={"n": 7}).nodes[0].results[0]) == "f64[7]"
+    for report in (
+        function.check(sizes={"n": 3}, order=1, points=1),
+        function.check(np.ones(4), 2.0, order=1),
+    ):
+        assert report.passed
+        assert {rule.name for rule in report.rules} == {"sin", "mul", "reduce_sum"}
+    with pytest.raises(package.InvalidArgumentError, match="give sizes="):
+        function.check()
+
+
 def test_checks_on_the_command_line(run: Run, tmp_path: Path) -> None:
     """At points that are drawn, and at those of a file; kinks are told and are no failures."""
     run("register", "--formula", "sum(abs(x)*y)", "--arg", "x=f64[2]", "--arg", "y=f64[]", "--name", "bent")

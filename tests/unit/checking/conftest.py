@@ -62,7 +62,7 @@ class Local:
         leaves = [tuple(map(np.asarray, jax.tree.leaves(point))) for point in points]
         chosen = leaves or draw(signature, drawn, 0)
         chosen_options = Options(**{"order": 1, **options})
-        dialogue = Dialogue(check("f", signature, signature.result, chosen, chosen_options))
+        dialogue = Dialogue(check("f", signature, signature.result, chosen, chosen_options), {})
         while dialogue.question is not None:
             dialogue.answer(self.answer(dialogue.question))
         return dialogue.report

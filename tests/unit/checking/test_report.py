@@ -51,7 +51,7 @@ def test_a_report_comes_at_the_end() -> None:
         yield Question((), (Want("value"),))
         return report()
 
-    dialogue = Dialogue(asking())
+    dialogue = Dialogue(asking(), {})
     assert dialogue.question is not None
     with pytest.raises(ValueError, match="not at its end"):
         _ = dialogue.report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -183,4 +184,8 @@ def _conclusion(report: Report) -> str:
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    return {"passed": report.passed, **asdict(report)}
+    """The report with the names of its attributes; JSON has no infinity, so an infinite error is null."""
+    plain = {"passed": report.passed, **asdict(report)}
+    for finding in plain["findings"]:
+        finding["error"] = finding["error"] if math.isfinite(finding["error"]) else None
+    return plain
