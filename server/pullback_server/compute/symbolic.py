@@ -17,8 +17,15 @@ from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Findings
 
-# What is tried before a program is accepted: even sizes first, then odd ones, then the smallest.
-_SAMPLES: Final = ((12, 24, 36, 60), (5, 7, 11, 13), (2, 3, 4, 5), (64, 128, 256, 512), (1, 1, 1, 1))
+# What is tried before a program is accepted: even sizes first, then odd ones, small ones and large ones.
+_SAMPLES: Final = (
+    (12, 24, 36, 60),
+    (5, 7, 11, 13),
+    (2, 3, 4, 5),
+    (64, 128, 256, 512),
+    (1, 1, 1, 1),
+    (2520, 5040, 7560, 10080),
+)
 
 Sizes = tuple[tuple[str, int], ...]
 """Symbols with their sizes, in the order of their names."""
@@ -144,5 +151,7 @@ def at_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
 
 
 def _samples(symbols: tuple[str, ...]) -> Iterator[dict[str, int]]:
+    """Sizes to try, each once upwards and once downwards, since symbols may have an order."""
     for sizes in _SAMPLES:
-        yield {symbol: sizes[number % len(sizes)] for number, symbol in enumerate(symbols)}
+        for named in (symbols, symbols[::-1]):
+            yield {symbol: sizes[number % len(sizes)] for number, symbol in enumerate(named)}

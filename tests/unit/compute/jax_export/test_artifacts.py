@@ -164,6 +164,13 @@ def test_constraints_of_symbols_hold(bench: Any, serialize: Any) -> None:
     assert caught.value.reason is Reason.SHAPE_MISMATCH
 
 
+def test_sizes_in_an_order_are_found(bench: Any, serialize: Any) -> None:
+    """A program is accepted where some sizes fit, however large or in what order they must be."""
+    n, m = export.symbolic_shape("n, m", constraints=["m >= n + 1", "n >= 600"])
+    body = JaxExport(serialize(lambda x, y: x.sum() + y[: x.shape[0] + 1].sum(), f64(n), f64(m)))
+    assert bench.evaluate(body, "value", np.ones(700), np.ones(702))[0] == 1401
+
+
 def refusal(bench: Any, artifact: bytes) -> ServiceError:
     """The error that loading an artifact ends with."""
     with pytest.raises(ServiceError) as caught:

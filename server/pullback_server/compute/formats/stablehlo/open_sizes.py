@@ -26,6 +26,9 @@ from pullback_server.compute.polynomials import Point, sample_points, symbolic_t
 from pullback_server.errors import ServiceError
 
 _MOST_TRIES: Final = 64
+# A module of more bytes takes long to read, and is tried less often.
+_LARGE: Final = 1 << 20
+_MOST_TRIES_OF_LARGE: Final = 8
 # Distinct sizes to try: even ones and those that are divided often first, since programs cut in halves.
 _SIZES: Final = (
     (12, 24, 36, 60, 84, 108, 132, 156),
@@ -150,7 +153,8 @@ def _first_that_works(module: bytes) -> tuple[_Trial, Point]:
 def _tried(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
     """The first trials, and that with one symbol."""
     all_equal = (0,) * sum(kind.shape.count(None) for kind in types)
-    return chain(islice(_trials(module, types), _MOST_TRIES), [_Trial(module, types, all_equal)])
+    most = _MOST_TRIES if len(module) < _LARGE else _MOST_TRIES_OF_LARGE
+    return chain(islice(_trials(module, types), most), [_Trial(module, types, all_equal)])
 
 
 def _trials(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
