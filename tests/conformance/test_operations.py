@@ -13,6 +13,8 @@ from conformance.catalogue import CASES, POINTWISE
 from conformance.lifting import lifted
 
 _BATCHED: Final = 1e-13
+# LLVM's part only, which takes most of the time.
+_QUICK: Final = {"xla_backend_optimization_level": 1}
 _STEP: Final = 1e-6
 _TOLERANCE: Final = 1e-6
 
@@ -44,7 +46,7 @@ def test_values(case: Case) -> None:
         alone = [jnp.stack(pair) for pair in zip(outputs, function(*others), strict=True)]
         return outputs, alone, jax.vmap(function)(*batch)
 
-    outputs, alone, together = jax.jit(alone_and_in_a_batch)(*point)
+    outputs, alone, together = jax.jit(alone_and_in_a_batch, compiler_options=_QUICK)(*point)
     _require_equal(outputs, case.expected, case.rtol)
     _require_equal(together, alone, max(case.rtol, _BATCHED))
 
@@ -69,7 +71,7 @@ def test_derivatives(case: Case) -> None:
         differences = [(one - other) / (2 * _STEP) for one, other in zip(ahead, behind, strict=True)]
         return forward, differences, _product(cotangents, forward), _product(pull(cotangents), tangents)
 
-    forward, differences, from_forward, from_reverse = jax.jit(derive)(*point)
+    forward, differences, from_forward, from_reverse = jax.jit(derive, compiler_options=_QUICK)(*point)
     for one, other in zip(forward, differences, strict=True):
         np.testing.assert_allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE)
     np.testing.assert_allclose(from_reverse, from_forward, rtol=1e-10)
