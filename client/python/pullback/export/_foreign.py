@@ -18,7 +18,6 @@ from jax.extend import core
 from pullback.export._composites import emit_composite
 from pullback.export._equations import bind, function_of, types_of
 from pullback.export._rewriting import Handler, Rewriting
-from pullback.export.errors import UnsupportedOperationError
 from pullback.program.composites import STRUCTURED
 
 # They pass values on, and refuse some of JAX's transformations.
@@ -117,10 +116,7 @@ def _numbers(tree: Any) -> tuple[int, ...]:
 def _solve(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     solve = _read_solve(equation)
     if solve.types(solve.vector) != types_of([equation.outvars[number] for number in solve.solution]):
-        raise UnsupportedOperationError(
-            "the function uses lineax.linear_solve with an operator that is not square, whose derivative "
-            "programs cannot say; use jax.numpy.linalg.lstsq, or the normal equations"
-        )
+        return _without_derivative(rewriting, equation, inputs)
     plain = expanded(equation)
     solver = _restricted(plain, solve)
     groups = (solve.operator, (), solve.rest, solve.rest)
@@ -153,6 +149,17 @@ def _solve(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any])
     for number, value in zip(solve.solution, solution, strict=True):
         outputs[number] = value
     return outputs
+
+
+def _without_derivative(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """A solution by least squares: it has values, and a server refuses to differentiate it.
+
+    Implicit functions, such as the results of optimistix, do not differentiate the solutions on their way.
+    """
+    function = function_of(rewriting.rewrite(expanded(equation)), "linear_solve")
+    return emit_composite(
+        "custom_jvp", function, inputs, STRUCTURED["custom_jvp"], {"constants": 0, "rule": None}
+    )
 
 
 def _matvec(solve: _Solve) -> core.ClosedJaxpr:

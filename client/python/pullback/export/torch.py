@@ -21,10 +21,11 @@ from pullback.export._api import export
 from pullback.export.errors import ExampleError, TracingError, UnsupportedOperationError
 from pullback.program.container import Program
 
-# torchax 0.0.13 lists these overloads of named tensors, which PyTorch 2.13 dropped, in tables that nothing
-# here uses.
+# torchax 0.0.13 names these operators and overloads in its tables. PyTorch 2.13 dropped those of named
+# tensors, PyTorch 2.15 the first names of two factorizations; no module can call what is not there.
 _DROPPED: Final = {
     "all": ("dimname", "dimname_out"),
+    "cholesky": ("default",),
     "index_add": ("dimname",),
     "index_copy": ("dimname",),
     "index_copy_": ("dimname",),
@@ -32,30 +33,40 @@ _DROPPED: Final = {
     "index_fill_": ("Dimname_Scalar", "Dimname_Tensor"),
     "norm": ("names_ScalarOpt_dim", "names_ScalarOpt_dim_dtype", "names_dtype_out", "names_out"),
     "prod": ("dim_Dimname",),
+    "qr": ("default",),
     "std": ("correction_names", "correction_names_out", "names_dim", "names_out"),
     "std_mean": ("correction_names", "names_dim"),
     "unbind": ("Dimname",),
 }
 
 
+class _Dropped:
+    """Stands for an operator or an overload that PyTorch has no more."""
+
+
 @contextmanager
-def _dropped_overloads() -> Iterator[None]:
+def _placeholders() -> Iterator[None]:
     """Puts placeholders where PyTorch has dropped what torchax names while it is imported."""
-    added = []
+    added: list[tuple[Any, str]] = []
+
+    def place(owner: Any, name: str) -> Any:
+        if not hasattr(owner, name):
+            setattr(owner, name, _Dropped())
+            added.append((owner, name))
+        return getattr(owner, name)
+
     for name, overloads in _DROPPED.items():
-        operator = getattr(torch.ops.aten, name)
+        operator = place(torch.ops.aten, name)
         for overload in overloads:
-            if not hasattr(operator, overload):
-                setattr(operator, overload, object())
-                added.append((operator, overload))
+            place(operator, overload)
     try:
         yield
     finally:
-        for operator, overload in added:
-            delattr(operator, overload)
+        for owner, name in reversed(added):
+            delattr(owner, name)
 
 
-with _dropped_overloads():
+with _placeholders():
     import torchax
     from torchax import export as torchax_export
     from torchax.ops import mappings
