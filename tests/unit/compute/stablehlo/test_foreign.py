@@ -49,6 +49,35 @@ def test_open_sizes_that_must_agree_are_one() -> None:
     assert spelled(product, "x", "y") == (["f64[x_0,x_1]", "f64[x_1,y_1]"], ["f64[x_0,y_1]"])
 
 
+def test_many_open_sizes() -> None:
+    """Of more sizes than can be compared, those of the same axis are likely to be equal."""
+    kind = "tensor<?x?x?x?xf64>"
+    text = f"""func.func @main(%x: {kind}, %y: {kind}) -> {kind} {{
+      %z = stablehlo.add %x, %y : {kind}
+      return %z : {kind} }}"""
+    sizes = "f64[x_0,x_1,x_2,x_3]"
+    assert spelled(text, "x", "y") == ([sizes, sizes], [sizes])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "module { }",
+        "func.func private @main(tensor<?xf64>) -> tensor<?xf64>",
+        "func.func @main(%x: tensor<*xf64>) { return }",
+        "func.func @main(%x: memref<?xf64>) { return }",
+        "func.func @main(%x: tensor<?xf64>) { call @main(%x) : (tensor<?xf64>) -> ()\n return }",
+        "func.func @main(%x: tensor<?xf64>) { return }\nfunc.func @pullback_open_main() { return }",
+    ],
+    ids=["empty", "external", "unranked", "memref", "recursive", "taken name"],
+)
+def test_modules_without_a_usable_main_are_refused(text: str) -> None:
+    """With a reason, and without harm to the process."""
+    with pytest.raises(ServiceError) as caught:
+        module_signature(StableHloModule(text.encode()))
+    assert caught.value.reason in (Reason.MALFORMED_PROGRAM, Reason.UNSUPPORTED_OPERATION)
+
+
 def test_sizes_of_results_are_found() -> None:
     """Sums, multiples and products of sizes, and sizes that do not depend on any."""
     text = """func.func @main(%x: tensor<?x3xf64>, %y: tensor<?xf64>) -> (tensor<?xf64>, tensor<?xf64>) {

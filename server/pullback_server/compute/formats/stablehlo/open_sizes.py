@@ -29,6 +29,8 @@ _MOST_TRIES: Final = 64
 # A module of more bytes takes long to read, and is tried less often.
 _LARGE: Final = 1 << 20
 _MOST_TRIES_OF_LARGE: Final = 8
+# So many open sizes can be equal in fewer ways than are tried.
+_MOST_ENUMERATED: Final = 5
 # Distinct sizes to try: even ones and those that are divided often first, since programs cut in halves.
 _SIZES: Final = (
     (12, 24, 36, 60, 84, 108, 132, 156),
@@ -160,12 +162,20 @@ def _tried(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
 def _trials(module: bytes, types: tuple[OpenType, ...]) -> Iterator[_Trial]:
     count = sum(kind.shape.count(None) for kind in types)
     leading = len(list(takewhile(_is_integer, types)))
-    for partition in _partitions(count):
+    likely = [_by_axis(types)] if count > _MOST_ENUMERATED else []
+    for partition in chain([tuple(range(count))], likely, _partitions(count)):
         symbols = max(partition) + 1
         yield _Trial(module, types, partition)
         if symbols == leading:
             for passed in permutations(range(symbols)):
                 yield _Trial(module, types, partition, passed)
+
+
+def _by_axis(types: tuple[OpenType, ...]) -> Partition:
+    """Sizes are equal where they are of the same axis, as in elementwise programs."""
+    axes = [axis for kind in types for axis, size in enumerate(kind.shape) if size is None]
+    symbols = list(dict.fromkeys(axes))
+    return tuple(symbols.index(axis) for axis in axes)
 
 
 def _is_integer(kind: OpenType) -> bool:

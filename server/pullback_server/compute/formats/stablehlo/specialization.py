@@ -85,8 +85,10 @@ def specialize(
 def _main(module: Any) -> Any:
     for operation in module.body.operations:
         if operation.operation.name == "func.func" and operation.name.value == _MAIN:
+            if operation.is_external:
+                break
             return operation
-    raise malformed("the module", f"has no function @{_MAIN}")
+    raise malformed("the module", f"has no function @{_MAIN} with a body")
 
 
 def _open_type(kind: Any) -> OpenType:
