@@ -13,7 +13,7 @@ from pullback.export._composites import emit_composite
 from pullback.export._equations import bind, types_of
 from pullback.export._rewriting import Handler, Rewriting
 from pullback.export.errors import UnsupportedOperationError
-from pullback.program.composites import LIBRARY
+from pullback.program.composites import COMPLEX, LIBRARY
 
 # Parameters that composites do not carry. Each has one value, or does not change the result.
 _FIXED: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
@@ -96,9 +96,17 @@ def _bound(equation: core.JaxprEqn) -> Callable[..., list[Any]]:
     return decomposition
 
 
+def _emit_complex(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
+    """An operation that is one of StableHLO too, unless it is of complex numbers."""
+    if np.issubdtype(types_of(equation.invars)[0].dtype, np.complexfloating):
+        return _emit(rewriting, equation, inputs)
+    return bind(equation, inputs)
+
+
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(LIBRARY, _emit),
     "pow": _emit_power,
+    **dict.fromkeys(COMPLEX, _emit_complex),
     "approx_top_k": _emit_approximate,
     "random_gamma": _emit_gamma,
     "platform_index": _emit_platform,

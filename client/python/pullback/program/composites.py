@@ -70,9 +70,14 @@ _ELEMENTWISE: Final = (
     *("igamma", "igamma_grad_a", "igammac", "regularized_incomplete_beta"),
 )
 
+COMPLEX: Final = ("abs", "cos", "sin")
+"""Operations that are composites where they are of complex numbers."""
+
 LIBRARY: Final[Mapping[str, Parameters]] = MappingProxyType(
     {
         **{name: {} for name in _ELEMENTWISE},
+        # Where they are complex: StableHLO has them of real numbers alone, or JAX takes them apart.
+        **{name: {} for name in COMPLEX},
         "stop_gradient": {},
         "integer_pow": {"y": _INTEGER},
         "cumsum": _CUMULATIVE,

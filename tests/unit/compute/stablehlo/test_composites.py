@@ -15,7 +15,7 @@ import pytest
 from jax import lax
 
 from pullback.export import export
-from pullback.program.composites import LIBRARY, STRUCTURED, composite_name
+from pullback.program.composites import COMPLEX, LIBRARY, STRUCTURED, composite_name
 from pullback.program.container import StableHlo
 from pullback_server.compute.formats.stablehlo import composites
 from pullback_server.compute.formats.stablehlo.lift import lift
@@ -295,3 +295,23 @@ def test_types_of_single_precision_stay() -> None:
     example = np.arange(3, dtype=np.float32)
     (out,) = _lifted(lambda x: jnp.cumsum(x * 2.0) / 3, example)(example)
     assert out.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_operations_keep_their_derivatives(name: str) -> None:
+    """Where StableHLO would have them taken apart, also at zero and where parts of them overflow."""
+    function = getattr(lax, name)
+    z = np.array([0.0, 1.5 - 0.5j, 3.0 + 800.0j])
+    lifted = _lifted(function, z)
+    assert _primitives(lifted, z) == {name}
+    actual = jax.jvp(lambda given: lifted(given)[0], (z,), (z + 0.3,))
+    for one, other in zip(actual, jax.jvp(function, (z,), (z + 0.3,)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_real_operations_stay_those_of_stablehlo(name: str) -> None:
+    """No composite stands where the plain operation says all."""
+    program = export(getattr(lax, name), _X)
+    assert isinstance(program.body, StableHlo)
+    assert composite_name(name).encode() not in program.body.entry

@@ -28,6 +28,7 @@ def _new_polynomial(x: jax.Array, *coefficients: jax.Array) -> jax.Array:
 
 
 ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
+    "abs": lax.abs,
     "acos": lax.acos,
     "acosh": lax.acosh,
     "asin": lax.asin,
@@ -37,6 +38,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "bessel_i0e": lax.bessel_i0e,
     "bessel_i1e": lax.bessel_i1e,
     "conj": lax.conj,
+    "cos": lax.cos,
     "cosh": lax.cosh,
     "digamma": lax.digamma,
     "erf": lax.erf,
@@ -56,6 +58,7 @@ ELEMENTWISE: Final[Mapping[str, Callable[..., Any]]] = {
     "polynomial": _new_polynomial if hasattr(lax, "polynomial") else _polynomial,
     "pow": lax.pow,
     "regularized_incomplete_beta": lax.betainc,
+    "sin": lax.sin,
     "sinh": lax.sinh,
     "square": lax.square,
     "stop_gradient": lax.stop_gradient,
