@@ -292,6 +292,17 @@ def test_a_derivative_that_fails_while_it_is_traced(bench: Any, want: Any) -> No
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("points", [None, 4])
+def test_a_reverse_rule_alone_has_no_forward_mode(bench: Any, want: Any, points: int | None) -> None:
+    """JAX may notice it only when the derivative is lowered; the reason is the same."""
+    reverse_only = jax.custom_vjp(jnp.sin)
+    reverse_only.defvjp(lambda x: (jnp.sin(x), x), lambda x, cotangent: (cotangent * jnp.cos(x),))
+    name = bench.load(lambda x: reverse_only(x).sum(), X)
+    with pytest.raises(ServiceError) as caught:
+        bench.kernel.compile(Compilation(name, (want("jvp"),), points=points))
+    assert caught.value.reason is Reason.DERIVATIVE_UNDEFINED
+
+
 def test_results_that_are_too_large_are_refused_before_they_are_computed(make_bench: Any, want: Any) -> None:
     """The limit counts all points."""
     bench = make_bench(options={"output_bytes": 80})

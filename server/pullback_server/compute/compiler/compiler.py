@@ -81,7 +81,10 @@ def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Execu
     """Compiles a traced plan; see `Compiler.executable`."""
     function, inputs = staged(traced, batched, bucket)
     with failing_as(Reason.COMPILATION_FAILED, "the compiler refused the program"):
-        compiled = jax.jit(function).lower(*traced.constants, *map(abstract, inputs)).compile()
+        # That a rule for reverse mode alone has no forward mode, JAX may say as late as here.
+        with failing_as(Reason.DERIVATIVE_UNDEFINED, "this function has no such derivative", (TypeError,)):
+            lowered = jax.jit(function).lower(*traced.constants, *map(abstract, inputs))
+        compiled = lowered.compile()
     return Executable(compiled, traced.constants)
 
 
