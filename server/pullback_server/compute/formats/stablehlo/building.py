@@ -263,7 +263,7 @@ class Scope:
     def body(self, block: Block) -> Body:
         """A block, built: the body of a function, or of a region."""
         self._scalars.update(scalars_of(block))
-        block = rewritten(block, self._scalars)
+        block = rewritten(block, self._scalars, self.block)
         with self._program.deeper():
             steps = tuple(map(self._step, block.operations))
         return Body(block, steps, self._where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from pullback_server.compute.formats.stablehlo.special_functions import recognis
 from pullback_server.compute.formats.stablehlo.syntax import Block, Splat
 
 
-def rewritten(block: Block, scalars: Mapping[int, Any]) -> Block:
+def rewritten(block: Block, scalars: Mapping[int, Any], callee: Callable[[str], Block]) -> Block:
     """A block of the same values.
 
     Args:
         block: The block.
         scalars: The constants of one element in it and around it, by number.
+        callee: Gives the functions that are called.
     """
-    return recognised(recomposed(block, scalars), scalars)
+    return recognised(recomposed(block, scalars), scalars, callee)
 
 
 def scalars_of(block: Block) -> Iterator[tuple[int, Any]]:
