@@ -123,6 +123,20 @@ def test_arrays_of_no_argument_are_bounded() -> None:
         onnx_signature(Onnx(model.SerializeToString()))
 
 
+def test_work_of_reading_is_bounded() -> None:
+    """A few bytes cannot ask for a great matrix, or for more pieces than anyone counts."""
+    resize = node("Resize", ["x", "", "", "sizes"], ["y"], mode="linear")
+    with pytest.raises(ServiceError, match="Resize of an axis of 4096 to 1000000 elements is not served"):
+        onnx_signature(
+            Onnx(
+                model_of([resize], {"x": (4096,)}, {"y": 1}, {"sizes": np.array([10**6])}).SerializeToString()
+            )
+        )
+    split = node("Split", ["x"], ["y"], num_outputs=10**12)
+    with pytest.raises(ServiceError, match="would cut an array into 4097 pieces"):
+        onnx_signature(Onnx(model_of([split], {"x": (10**6,)}, {"y": 1}).SerializeToString()))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_models_are_refused_or_read(data: st.DataObject) -> None:

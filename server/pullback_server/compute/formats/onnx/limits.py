@@ -13,6 +13,9 @@ DEEPEST_NESTING: Final = 32
 LARGEST_UNROLL: Final = 256
 """Repetitions of a loop whose values change their shapes; each is compiled beside the others."""
 
+MOST_PIECES: Final = 4096
+"""Pieces that one node cuts an array into."""
+
 LARGEST_FIXED: Final = 2**16
 """Elements of an array that is computed while the model is read; larger ones are left to the device."""
 

@@ -57,6 +57,7 @@ def _limits() -> str:
         ("nodes, those of functions counted at each call", str(limits.MOST_NODES)),
         ("levels of nesting", str(limits.DEEPEST_NESTING)),
         ("repetitions of a loop whose values change their shapes", str(limits.LARGEST_UNROLL)),
+        ("pieces that a node cuts an array into", str(limits.MOST_PIECES)),
         ("elements of an array that shapes are made of", str(limits.LARGEST_FIXED)),
         ("elements of an array, unless an argument has more", str(limits.MAX_ELEMENTS)),
         ("axes of an array", str(limits.MAX_RANK)),

@@ -77,14 +77,14 @@ def _average(call: Call) -> jax.Array:
     x = call.array(0)
     window = _window(call, x)
     zero = np.zeros((), x.dtype)
-    ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
+    ones = jnp.ones((1, 1, *x.shape[2:]), x.dtype)
     if call.attribute("count_include_pad", 0):
         given = window_of(call, x.shape[2:], call.attribute("kernel_shape")).pads
-        ones = np.pad(ones, ((0, 0), (0, 0), *given), constant_values=1)
+        ones = jnp.pad(ones, ((0, 0), (0, 0), *given), constant_values=1)
         rest = [(0, behind - already) for (_, behind), (_, already) in zip(window.pads, given, strict=True)]
-        counts = _reduced(jnp.asarray(ones), zero, lax.add, replace(window, pads=tuple(rest)))
+        counts = _reduced(ones, zero, lax.add, replace(window, pads=tuple(rest)))
     else:
-        counts = _reduced(jnp.asarray(ones), zero, lax.add, window)
+        counts = _reduced(ones, zero, lax.add, window)
     return jnp.divide(_reduced(x, zero, lax.add, window), counts)
 
 

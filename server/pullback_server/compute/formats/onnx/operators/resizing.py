@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pullback_server.compute.formats.onnx.call import Call, Rule
+from pullback_server.compute.formats.onnx.failures import unsupported
+from pullback_server.compute.formats.onnx.limits import MAX_ELEMENTS
 from pullback_server.compute.formats.onnx.values import Fixed
 
 _SCALES_ONLY: Final = 11
@@ -112,6 +114,9 @@ def _interpolation(call: Call, axis: Axis, kernel: Callable[[Fixed], Fixed], rea
 
 
 def _matrix(axis: Axis, columns: Fixed, weights: Fixed) -> Fixed:
+    if axis.new * axis.size > MAX_ELEMENTS:
+        why = f"of an axis of {axis.size} to {axis.new} elements is not served"
+        raise unsupported("Resize", why, "use smaller sizes")
     matrix = np.zeros((axis.new, axis.size))
     rows = np.broadcast_to(np.arange(axis.new)[:, None], columns.shape)
     np.add.at(matrix, (rows, columns), weights)

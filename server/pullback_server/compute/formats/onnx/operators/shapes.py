@@ -13,7 +13,8 @@ import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.onnx.call import Call, Rule
-from pullback_server.compute.formats.onnx.failures import malformed
+from pullback_server.compute.formats.onnx.failures import malformed, unsupported
+from pullback_server.compute.formats.onnx.limits import MOST_PIECES
 from pullback_server.compute.formats.onnx.values import Fixed
 
 _AXES_ARE_INPUT: Final = 13
@@ -67,11 +68,18 @@ def _concat(call: Call) -> jax.Array:
 def pieces(size: int, parts: int) -> list[int]:
     """Equal sizes that add up to `size`, the last smaller where they do not."""
     each = -(-size // parts)
-    return [max(0, min(each, size - each * i)) for i in range(parts)]
+    return [max(0, min(each, size - each * i)) for i in range(min(parts, MOST_PIECES + 1))]
 
 
 def cut(x: jax.Array, sizes: Sequence[int], axis: int) -> list[jax.Array]:
-    """Consecutive pieces of these sizes along an axis."""
+    """Consecutive pieces of these sizes along an axis.
+
+    Raises:
+        ServiceError: UNSUPPORTED_OPERATION if there are too many.
+    """
+    if len(sizes) > MOST_PIECES:
+        why = f"would cut an array into {len(sizes)} pieces, and {MOST_PIECES} are served"
+        raise unsupported("Split", why, "use fewer")
     starts = np.cumsum([0, *sizes]).tolist()
     return [lax.slice_in_dim(x, low, high, axis=axis) for low, high in pairwise(starts)]
 
