@@ -23,6 +23,8 @@ OWN_RULES: Mapping[str, str] = {
     "random_gamma": "is a loop that rejects; JAX differentiates the distribution it draws from",
     "digamma_shape_float16": "near poles, the rule overflows in half precision, and not where it is widened",
     "igamma": "outside of its domain, JAX's rule has no numbers where the series has some",
+    "(min|max)_inf_nan_complex": "is a choice by comparison there, and JAX's rule halves ties",
+    "gather_(batchdims|op)_shape": "clamps indices that JAX was promised are inside, and its rule drops them",
     "integer_pow_.*float16_20_30_y_-": "products overflow in half precision, JAX's rule divides earlier",
 }
 
