@@ -66,7 +66,8 @@ def algebra(x: Array) -> Array:
     matrix = jnp.outer(x, x) + jnp.diag(jnp.arange(1.0, 4.0))
     values = jnp.linalg.eigvalsh(matrix) + jnp.linalg.svdvals(matrix)
     upper = jnp.abs(jnp.linalg.qr(matrix + jnp.diag(x))[1])
-    return jnp.linalg.solve(matrix, x) + jnp.diag(jnp.linalg.cholesky(matrix)) + values + upper[0]
+    out: Array = jnp.linalg.solve(matrix, x) + jnp.diag(jnp.linalg.cholesky(matrix)) + values + upper[0]
+    return out
 
 
 def special(x: Array) -> Array:

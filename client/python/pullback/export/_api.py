@@ -69,22 +69,26 @@ def export(
 def _body(
     function: Callable[..., Any], values: Sequence[Any], read: Examples
 ) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
+    traced = trace(function, values, read)
     try:
-        return _rewritten(trace(function, values, read))
+        return _rewritten(traced)
     except RuleClosureError as error:
         # A rule uses an array that was traced with the function. If it depends on no argument, then
         # it can be computed beforehand; that makes larger programs, and so is not the first choice.
-        try:
-            traced = trace_with_constants(function, values, read)
-        except TracingError:
-            raise error from error.__cause__
-        return _rewritten(traced)
+        with contextlib.suppress(RuleClosureError, TracingError):
+            return _rewritten(trace_with_constants(function, values, read))
+        with contextlib.suppress(RuleClosureError):
+            return _rewritten(traced, lenient=True)
+        raise error from error.__cause__
 
 
-def _rewritten(traced: Traced) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
+def _rewritten(traced: Traced, *, lenient: bool = False) -> tuple[StableHlo, Result, Mapping[str, Buffer]]:
     refuse_unservable(traced.jaxpr)
     opened = set_apart(traced.jaxpr)
-    body = replace(Rewriting(_HANDLERS, refuse_unservable).export(opened.jaxpr), constants=opened.constants)
+    body = replace(
+        Rewriting(_HANDLERS, refuse_unservable, lenient=lenient).export(opened.jaxpr),
+        constants=opened.constants,
+    )
     return body, traced.result, opened.attachments
 
 

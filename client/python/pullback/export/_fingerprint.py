@@ -72,7 +72,7 @@ def _parts(jaxpr: core.ClosedJaxpr, describe: _Describe, aliases: Sequence[Any])
     def name(atom: Any) -> str:
         if isinstance(atom, core.Literal):
             return _value(atom.val, _shallow) + f":{atom.aval}"
-        return f"%{numbers.setdefault(atom, len(numbers))}:{atom.aval}"
+        return f"%{numbers.setdefault(atom, len(numbers))}:{getattr(atom, 'aval', None)}"
 
     yield from map(name, inner.constvars)
     yield from (_value(constant, describe) for constant in jaxpr.consts)

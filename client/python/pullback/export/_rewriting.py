@@ -31,11 +31,19 @@ class Rewriting:
     Args:
         handlers: What to emit for a primitive, by its name, in place of the primitive itself.
         check: Refuses a derivative rule that cannot be served.
+        lenient: Whether a rule inside a rule may be missing, because it captured what is out of reach.
     """
 
-    def __init__(self, handlers: dict[str, Handler], check: Callable[[core.ClosedJaxpr], None]) -> None:
+    def __init__(
+        self,
+        handlers: dict[str, Handler],
+        check: Callable[[core.ClosedJaxpr], None],
+        *,
+        lenient: bool = False,
+    ) -> None:
         self._handlers = handlers
         self._check = check
+        self._lenient = lenient
         self._modules: list[bytes] = []
         self._waiting: list[tuple[int, core.ClosedJaxpr]] = []
         self._level = 0
@@ -78,11 +86,12 @@ class Rewriting:
             RuleClosureError: If a rule captured a value from outside the jaxpr that the equation stands in.
         """
         rules = self._rules_of(equation)
-        if self._level == DEEPEST_RULES or not rules.jaxprs:
-            return (None,) * _count_rules(equation), []
         scope = self._scopes[-1]
-        if any(variable not in scope for variable in rules.captured):
+        out_of_reach = any(variable not in scope for variable in rules.captured)
+        if out_of_reach and not (self._lenient and self._level):
             raise RuleClosureError(ADVICE)
+        if self._level == DEEPEST_RULES or out_of_reach or not rules.jaxprs:
+            return (None,) * _count_rules(equation), []
         indices = tuple(self._rule_index(jaxpr, rules.captured) for jaxpr in rules.jaxprs)
         return indices, [scope[variable] for variable in rules.captured]
 
@@ -107,8 +116,16 @@ class Rewriting:
 
     def _rules_of(self, equation: core.JaxprEqn) -> Rules:
         if id(equation) not in self._rules:
-            self._rules[id(equation)] = (equation, _make_rules(equation))
+            self._rules[id(equation)] = (equation, self._make_rules(equation))
         return self._rules[id(equation)][1]
+
+    def _make_rules(self, equation: core.JaxprEqn) -> Rules:
+        try:
+            return _make_rules(equation)
+        except RuleClosureError:
+            if not self._lenient:
+                raise
+            return Rules((), captured=(None,))
 
     def rewrite(self, jaxpr: Any) -> core.ClosedJaxpr:
         """The jaxpr with composites."""
