@@ -22,6 +22,7 @@ REASONS = (
     "of the domain 'ai.onnx.preview",
     "of the domain 'ai.onnx.ml'",
     "operator set 1 ",
+    "of operator set 8",
     "is a sequence_type",
     "is a optional_type",
     "is a sequence, not an array",
