@@ -12,8 +12,8 @@ from conformance.catalogue import CATALOGUES
 from jaxlib.mlir.dialects import _chlo_ops_gen, _stablehlo_ops_gen
 
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
+from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE
 from pullback_server.compute.formats.stablehlo.table import TABLE
-from pullback_server.compute.formats.stablehlo.tuples import STRUCTURE
 
 _DIALECTS: Final = ("stablehlo.", "chlo.")
 _HEAD: Final = """# StableHLO and CHLO, operation by operation

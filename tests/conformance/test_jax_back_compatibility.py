@@ -18,7 +18,7 @@ from conformance.agreement import disagreement
 from conformance.exports import serve, type_of
 from jax._src.internal_test_util import export_back_compat_test_data as package
 
-from pullback_server.compute.formats.stablehlo.specialization import specialize
+from pullback_server.compute.formats.stablehlo.reading.specialization import specialize
 from pullback_server.errors import Reason, ServiceError
 
 Array = np.ndarray[Any, np.dtype[Any]]

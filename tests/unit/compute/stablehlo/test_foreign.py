@@ -12,7 +12,7 @@ from pullback.program.tensors import TensorType, parse_tensor_type
 from pullback.program.wire import program_to_bytes
 from pullback_server.compute.compiler.arrays import to_array, to_tensor
 from pullback_server.compute.formats.stablehlo.foreign import module_signature
-from pullback_server.compute.formats.stablehlo.specialization import main_types, specialize
+from pullback_server.compute.formats.stablehlo.reading.specialization import main_types, specialize
 from pullback_server.compute.kernel import Kernel
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Compilation, Evaluation

@@ -18,7 +18,7 @@ from pullback_server.compute.formats.jax_export.signature import artifact_signat
 from pullback_server.compute.formats.lifted import Lifted, Traceable
 from pullback_server.compute.formats.stablehlo.foreign import argument_names, flat_signature
 from pullback_server.compute.formats.stablehlo.lift import lift
-from pullback_server.compute.formats.stablehlo.specialization import specialize
+from pullback_server.compute.formats.stablehlo.reading.specialization import specialize
 from pullback_server.errors import Reason, ServiceError, service_error
 
 _PLATFORMS: Final = {"gpu": "cuda"}

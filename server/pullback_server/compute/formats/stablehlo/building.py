@@ -20,8 +20,8 @@ from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.integers import Follower, Known, Linear
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
-from pullback_server.compute.formats.stablehlo.reading import Module
-from pullback_server.compute.formats.stablehlo.rewriting import rewritten, scalars_of
+from pullback_server.compute.formats.stablehlo.reading.module import Module
+from pullback_server.compute.formats.stablehlo.rewriting.blocks import rewritten, scalars_of
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
 from pullback_server.errors import Reason, ServiceError, service_error
 

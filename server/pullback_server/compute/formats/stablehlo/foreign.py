@@ -9,9 +9,9 @@ from pullback.program.tensors import TensorType
 from pullback.program.trees import LEAF, TupleNode
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.formats.stablehlo.lift import lift
-from pullback_server.compute.formats.stablehlo.open_sizes import name_sizes, open_module_at
-from pullback_server.compute.formats.stablehlo.reading import Module
-from pullback_server.compute.formats.stablehlo.specialization import main_types
+from pullback_server.compute.formats.stablehlo.reading.module import Module
+from pullback_server.compute.formats.stablehlo.reading.open_sizes import name_sizes, open_module_at
+from pullback_server.compute.formats.stablehlo.reading.specialization import main_types
 from pullback_server.errors import Reason, service_error
 
 

@@ -11,7 +11,7 @@ from pullback.program.signature import Signature
 from pullback_server.compute.formats.lifted import Lifted, Traceable
 from pullback_server.compute.formats.stablehlo.building import ENTRY, Program, Routine
 from pullback_server.compute.formats.stablehlo.failures import malformed
-from pullback_server.compute.formats.stablehlo.reading import Module
+from pullback_server.compute.formats.stablehlo.reading.module import Module
 from pullback_server.compute.formats.stablehlo.syntax import Types
 from pullback_server.compute.formats.stablehlo.table import TABLE
 from pullback_server.errors import ServiceError

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.recomposition import QR
+from pullback_server.compute.formats.stablehlo.rewriting.recomposition import QR
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 

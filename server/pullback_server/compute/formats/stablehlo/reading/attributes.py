@@ -1,4 +1,4 @@
-"""Attributes of MLIR as plain data. Touches MLIR, as `reading` does."""
+"""Attributes of MLIR as plain data."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""From MLIR to plain data.
-
-With `refinement` and `specialization` the only module of the server that touches MLIR. What it parses was
-written by strangers, and MLIR can crash on it: that is why this runs in workers only.
-"""
+"""A module's functions as plain data."""
 
 from __future__ import annotations
 
@@ -17,14 +13,14 @@ from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
-from pullback_server.compute.formats.stablehlo.attributes import plain
-from pullback_server.compute.formats.stablehlo.constants import parse_dense, parse_resource
 from pullback_server.compute.formats.stablehlo.coverage import QUANTIZED_ADVICE
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
-from pullback_server.compute.formats.stablehlo.refinement import refined
+from pullback_server.compute.formats.stablehlo.reading.attributes import plain
+from pullback_server.compute.formats.stablehlo.reading.constants import parse_dense, parse_resource
+from pullback_server.compute.formats.stablehlo.reading.refinement import refined
+from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE, parts, restructured
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
-from pullback_server.compute.formats.stablehlo.tuples import STRUCTURE, parts, restructured
 
 _PORTABLE: Final = b"ML\xefR"
 _VERSION: Final = re.compile(rb"ML\xefR.?StableHLO_v(\d{1,6}\.\d{1,6}\.\d{1,6})", re.DOTALL)

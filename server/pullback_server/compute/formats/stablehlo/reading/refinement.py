@@ -1,7 +1,4 @@
-"""Shapes that a module leaves open inside, although its arguments decide them all.
-
-Touches MLIR, as `reading` does.
-"""
+"""Shapes that a module leaves open inside, although its arguments decide them all."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pullback_server.compute.formats.stablehlo.recomposition import recomposed
-from pullback_server.compute.formats.stablehlo.special_functions import recognised
+from pullback_server.compute.formats.stablehlo.rewriting.recomposition import recomposed
+from pullback_server.compute.formats.stablehlo.rewriting.special_functions import recognised
 from pullback_server.compute.formats.stablehlo.syntax import Block, Splat
 
 

@@ -19,8 +19,8 @@ from typing import Final
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType, symbolic_type
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
-from pullback_server.compute.formats.stablehlo.reading import Module
-from pullback_server.compute.formats.stablehlo.specialization import OpenType, main_types, specialize
+from pullback_server.compute.formats.stablehlo.reading.module import Module
+from pullback_server.compute.formats.stablehlo.reading.specialization import OpenType, main_types, specialize
 from pullback_server.compute.formats.stablehlo.syntax import Types
 from pullback_server.compute.polynomials import Point, sample_points, symbolic_types
 from pullback_server.errors import ServiceError

@@ -1,4 +1,4 @@
-"""Modules at chosen sizes and for one platform. Touches MLIR, as `reading` does.
+"""Modules at chosen sizes and for one platform.
 
 A module whose arguments have open sizes gets another main function: it takes arguments of the chosen sizes
 and calls the one that was there; refinement carries the sizes on. A module for several platforms chooses
@@ -21,7 +21,7 @@ from jax.extend.mlir.dialects import func, stablehlo
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.compute.formats.stablehlo.failures import malformed
-from pullback_server.compute.formats.stablehlo.reading import parse_module, tensor_type_of
+from pullback_server.compute.formats.stablehlo.reading.module import parse_module, tensor_type_of
 
 _MAIN: Final = "main"
 _OPEN_MAIN: Final = "pullback_open_main"
