@@ -23,11 +23,10 @@ from pullback_server.compute.formats.stablehlo.operations import (
     normalization,
     pooling,
     ragged,
-    reduction,
+    reductions,
     scattering,
     shape,
     sorting,
-    window,
 )
 
 TABLE: Final[Mapping[str, Build]] = MappingProxyType(
@@ -47,11 +46,10 @@ TABLE: Final[Mapping[str, Build]] = MappingProxyType(
         **normalization.BUILDERS,
         **pooling.BUILDERS,
         **ragged.BUILDERS,
-        **reduction.BUILDERS,
+        **reductions.BUILDERS,
         **scattering.BUILDERS,
         **shape.BUILDERS,
         **sorting.BUILDERS,
-        **window.BUILDERS,
     }
 )
 """What builds each operation, by its name with its dialect."""

@@ -15,7 +15,7 @@ from pullback.program.elements import ElementType
 from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Scope
 from pullback_server.compute.formats.stablehlo.composites.parameters import BuildComposite, Values, name_of
 from pullback_server.compute.formats.stablehlo.failures import malformed
-from pullback_server.compute.formats.stablehlo.functions import ELEMENTWISE
+from pullback_server.compute.formats.stablehlo.primitives import ELEMENTWISE
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 

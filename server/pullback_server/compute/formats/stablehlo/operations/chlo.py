@@ -11,7 +11,6 @@ import numpy as np
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.functions import ELEMENTWISE
 from pullback_server.compute.formats.stablehlo.operations.creation import build_constant
 from pullback_server.compute.formats.stablehlo.operations.elementwise import (
     FUNCTIONS,
@@ -19,6 +18,7 @@ from pullback_server.compute.formats.stablehlo.operations.elementwise import (
     limits_of,
     pointwise,
 )
+from pullback_server.compute.formats.stablehlo.primitives import ELEMENTWISE
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 _HALF_BITS: Final = 32

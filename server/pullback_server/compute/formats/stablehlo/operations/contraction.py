@@ -12,7 +12,7 @@ from jax import lax
 from pullback.program.elements import parse_element
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
 from pullback_server.compute.formats.stablehlo.operations.elementwise import NARROW
-from pullback_server.compute.formats.stablehlo.operations.windows import pairs
+from pullback_server.compute.formats.stablehlo.operations.reductions.windows import pairs
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 _TF32: Final = "tf32"

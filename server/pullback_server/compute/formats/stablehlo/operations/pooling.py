@@ -12,17 +12,17 @@ from jax import lax
 from jax.extend.core import Primitive, primitives
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.operations.combining import (
+from pullback_server.compute.formats.stablehlo.operations.elementwise import on_scalars
+from pullback_server.compute.formats.stablehlo.operations.reductions.combining import (
     Combine,
     as_taken,
     combiner_of,
     fold,
     is_identity,
 )
-from pullback_server.compute.formats.stablehlo.operations.elementwise import on_scalars
+from pullback_server.compute.formats.stablehlo.operations.reductions.regions import binary_operation
+from pullback_server.compute.formats.stablehlo.operations.reductions.windows import Windows, windows_of
 from pullback_server.compute.formats.stablehlo.operations.scattering import scatter_elements
-from pullback_server.compute.formats.stablehlo.operations.windows import Windows, windows_of
-from pullback_server.compute.formats.stablehlo.regions import binary_operation
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation
 
 _SELECTIONS: Final[Mapping[str, Primitive]] = {"GE": primitives.ge_p, "LE": primitives.le_p}

@@ -1,4 +1,4 @@
-"""_Updates of parts of arrays: scatters."""
+"""Updates of parts of arrays: scatters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jax import lax
 
 from pullback.program.elements import ElementType
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.operations.combining import as_taken
 from pullback_server.compute.formats.stablehlo.operations.elementwise import on_scalars
 from pullback_server.compute.formats.stablehlo.operations.indexing import index_vectors_last
-from pullback_server.compute.formats.stablehlo.regions import binary_operation
+from pullback_server.compute.formats.stablehlo.operations.reductions.combining import as_taken
+from pullback_server.compute.formats.stablehlo.operations.reductions.regions import binary_operation
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation
 
 _REPLACE: Final = "replace"

@@ -13,7 +13,7 @@ from jax import lax
 from pullback.program.elements import ElementType
 from pullback_server.compute.formats.stablehlo.building import Arrays, Body
 from pullback_server.compute.formats.stablehlo.operations.elementwise import limits_of, on_scalars
-from pullback_server.compute.formats.stablehlo.regions import binary_operation
+from pullback_server.compute.formats.stablehlo.operations.reductions.regions import binary_operation
 from pullback_server.compute.formats.stablehlo.syntax import Block
 
 Combine = Callable[[Arrays, Arrays], list[jax.Array]]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.operations.combining import (
+from pullback_server.compute.formats.stablehlo.operations.reductions.combining import (
     COMBINERS,
     as_taken,
     combine_by,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pullback_server.compute.formats.stablehlo.building import Arrays, Build, Emit, Scope
-from pullback_server.compute.formats.stablehlo.operations.combining import (
+from pullback_server.compute.formats.stablehlo.operations.reductions.combining import (
     COMBINERS,
     Combine,
     as_taken,
@@ -22,7 +22,7 @@ from pullback_server.compute.formats.stablehlo.operations.combining import (
     is_traced,
     spread,
 )
-from pullback_server.compute.formats.stablehlo.operations.windows import Windows, windows_of
+from pullback_server.compute.formats.stablehlo.operations.reductions.windows import Windows, windows_of
 from pullback_server.compute.formats.stablehlo.syntax import Operation
 
 _CUMULATIVE: Final[Mapping[str, Callable[..., jax.Array]]] = {
