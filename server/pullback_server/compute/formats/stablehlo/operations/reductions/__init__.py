@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from pullback_server.compute.formats.stablehlo.building import Build
-from pullback_server.compute.formats.stablehlo.operations import pooling
 from pullback_server.compute.formats.stablehlo.operations.reductions import axes, windowed
 
 BUILDERS: Final[Mapping[str, Build]] = {**axes.BUILDERS, **windowed.BUILDERS}
