@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pullback_server.compute.planner.library import asdex
-from pullback_server.compute.planner.linear import _SPREADING
+from pullback_server.compute.planner.sparse.library import asdex
+from pullback_server.compute.planner.sparse.reach import _SPREADING
 
 
 def test_patterns_are_row_by_row() -> None:

@@ -27,7 +27,7 @@ from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.reader import read as read_any_format
 from pullback_server.compute.formats.reader import says_signature, with_signature
 from pullback_server.compute.graph.sketch import graph_of
-from pullback_server.compute.planner.coloring import Block
+from pullback_server.compute.planner.sparse.coloring import Block
 from pullback_server.compute.programs import (
     LoadedProgram,
     ProgramMissingError,

@@ -14,8 +14,8 @@ from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched
 from pullback_server.compute.compiler.trace import Traced, trace
 from pullback_server.compute.failures import failing_as
-from pullback_server.compute.planner.coloring import Coloring
 from pullback_server.compute.planner.plan import Options
+from pullback_server.compute.planner.sparse.coloring import Coloring
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason
 from pullback_server.model.quantities import Want

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from pullback_server.compute.planner.coloring import Coloring
+from pullback_server.compute.planner.sparse.coloring import Coloring
 from pullback_server.model.quantities import Mode
 
 

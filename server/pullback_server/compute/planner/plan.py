@@ -13,9 +13,7 @@ from pullback.program.tensors import TensorType
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.chunks import Chunking
-from pullback_server.compute.planner.coloring import Block, Coloring
 from pullback_server.compute.planner.derivative import Derivative
-from pullback_server.compute.planner.detection import color_hessian, color_jacobian
 from pullback_server.compute.planner.footprint import Footprint, footprint_of
 from pullback_server.compute.planner.kinds.derivative import DERIVATIVE
 from pullback_server.compute.planner.kinds.diagonal import DIAGONAL
@@ -28,10 +26,12 @@ from pullback_server.compute.planner.kinds.jvp import JVP
 from pullback_server.compute.planner.kinds.kind import Kind, Subject
 from pullback_server.compute.planner.kinds.value import VALUE
 from pullback_server.compute.planner.kinds.vjp import VJP
-from pullback_server.compute.planner.passes import differentiate
+from pullback_server.compute.planner.passes.differentiation import differentiate
+from pullback_server.compute.planner.passes.step import Primal, Setting
 from pullback_server.compute.planner.requests import check_wants, directions_of
 from pullback_server.compute.planner.sharing import Pass, by_rows, passes_for
-from pullback_server.compute.planner.step import Primal, Setting
+from pullback_server.compute.planner.sparse.coloring import Block, Coloring
+from pullback_server.compute.planner.sparse.detection import color_hessian, color_jacobian
 from pullback_server.compute.programs import Function, LoadedProgram
 from pullback_server.errors import Reason
 from pullback_server.model.quantities import Mode, Quantity, Want

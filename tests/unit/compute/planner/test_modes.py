@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pullback_server.compute.planner.nest import supersequence
+from pullback_server.compute.planner.passes.nest import supersequence
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.quantities import Mode
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pullback.program.tensors import TensorType
-from pullback_server.compute.planner.coloring import Coloring
 from pullback_server.compute.planner.derivative import Derivative
+from pullback_server.compute.planner.sparse.coloring import Coloring
 from pullback_server.model.quantities import Mode, Want
 
 

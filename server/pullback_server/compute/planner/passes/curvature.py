@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves, columns, unit
 from pullback_server.compute.planner.derivative import Along, Derivative
-from pullback_server.compute.planner.step import Primal, Setting
+from pullback_server.compute.planner.passes.step import Primal, Setting
 
 
 def curvature(primal: Primal, inputs: Leaves, derivative: Derivative, setting: Setting) -> Leaves:

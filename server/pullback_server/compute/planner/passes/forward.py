@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves, columns, ravelled, seed, unit
 from pullback_server.compute.planner.derivative import Along, Derivative
-from pullback_server.compute.planner.entries import entries, own_entry
-from pullback_server.compute.planner.step import Found, Items, Setting, Step
+from pullback_server.compute.planner.passes.step import Found, Items, Setting, Step
+from pullback_server.compute.planner.sparse.entries import entries, own_entry
 
 
 def forward(step: Step, wanted: Sequence[Derivative], kept: Collection[int], setting: Setting) -> Step:

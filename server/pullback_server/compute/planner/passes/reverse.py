@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves, ravelled, rows, seed, unit
 from pullback_server.compute.planner.derivative import Along, Derivative
-from pullback_server.compute.planner.entries import entries
-from pullback_server.compute.planner.step import Found, Items, Setting, Step
+from pullback_server.compute.planner.passes.step import Found, Items, Setting, Step
+from pullback_server.compute.planner.sparse.entries import entries
 
 Pullback = Callable[[Leaves], Leaves]
 """Takes cotangents of what is differentiated and gives those of all inputs."""

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves
-from pullback_server.compute.planner.coloring import Coloring
-from pullback_server.compute.planner.library import asdex
+from pullback_server.compute.planner.sparse.coloring import Coloring
+from pullback_server.compute.planner.sparse.library import asdex
 
 
 def entries(compressed: jax.Array, coloring: Coloring, elements: Sequence[jnp.dtype]) -> Leaves:

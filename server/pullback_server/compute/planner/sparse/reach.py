@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pullback_server.compute.planner.basis import Leaves
-from pullback_server.compute.planner.coloring import Indices
-from pullback_server.compute.planner.library import asdex
+from pullback_server.compute.planner.sparse.coloring import Indices
+from pullback_server.compute.planner.sparse.library import asdex
 
 Linear = Callable[[Leaves, Leaves], Leaves]
 """Takes directions and the point where the function is linearized, and gives the results."""

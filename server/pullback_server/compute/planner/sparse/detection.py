@@ -17,9 +17,9 @@ from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.bodies import bodies
-from pullback_server.compute.planner.coloring import Coloring, Indices, blocks_of
-from pullback_server.compute.planner.library import asdex
-from pullback_server.compute.planner.linear import reach
+from pullback_server.compute.planner.sparse.coloring import Coloring, Indices, blocks_of
+from pullback_server.compute.planner.sparse.library import asdex
+from pullback_server.compute.planner.sparse.reach import reach
 from pullback_server.model.quantities import Mode
 
 Split = Callable[[Leaves, Leaves], Leaves]

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from pullback_server.compute.planner.basis import Leaves
-from pullback_server.compute.planner.curvature import curvature
 from pullback_server.compute.planner.derivative import Along, Derivative
-from pullback_server.compute.planner.forward import forward
-from pullback_server.compute.planner.nest import nest
-from pullback_server.compute.planner.reverse import reverse
-from pullback_server.compute.planner.step import OUTPUTS, Found, Items, Primal, Setting, Step
+from pullback_server.compute.planner.passes.curvature import curvature
+from pullback_server.compute.planner.passes.forward import forward
+from pullback_server.compute.planner.passes.nest import nest
+from pullback_server.compute.planner.passes.reverse import reverse
+from pullback_server.compute.planner.passes.step import OUTPUTS, Found, Items, Primal, Setting, Step
 from pullback_server.model.quantities import Mode
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.chunks import Chunking
 from pullback_server.compute.planner.derivative import Derivative
-from pullback_server.compute.planner.sweep import sweep
+from pullback_server.compute.planner.passes.sweep import sweep
 
 Items = dict[int, Leaves]
 """Leaves of derivatives, by the derivatives' numbers; the outputs have the number OUTPUTS."""
