@@ -27,8 +27,8 @@ from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
 from pullback_server.services.graphs import Graphs
 from pullback_server.services.health import Health
-from pullback_server.services.limits import Limits
 from pullback_server.services.reflection import add_reflection
+from pullback_server.services.requests.limits import Limits
 
 _log = logging.getLogger(__name__)
 

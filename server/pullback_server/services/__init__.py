@@ -2,6 +2,6 @@
 
 `functions`, `evaluation`, `graphs`, `capabilities`, `health` and `reflection` are the services. `binding`
 puts one on the wire and `status` is the one place where errors become gRPC status. `requests` checks what
-comes in against the signature, with `wants`, `tensors` and `sizes`; `conversion` makes messages of the
-model.
+comes in against the signature, `constants` receives a program's large constants, `streams` answers many
+requests of one stream, `calls` counts those that are open, and `conversion` makes messages of the model.
 """

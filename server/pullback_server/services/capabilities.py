@@ -13,7 +13,7 @@ from pullback.v1 import program_pb2
 from pullback_server.engine.interface import Engine
 from pullback_server.model.quantities import Quantity
 from pullback_server.services.conversion import device_to_wire
-from pullback_server.services.limits import Limits
+from pullback_server.services.requests.limits import Limits
 
 # Bodies with another name than their format.
 _FORMATS: Final = {"stable_hlo": "stablehlo", "stable_hlo_module": "stablehlo"}

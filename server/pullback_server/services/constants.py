@@ -10,7 +10,7 @@ from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry.blobs import Arriving
 from pullback_server.registry.names import is_digest
 from pullback_server.registry.registry import Registry
-from pullback_server.services.limits import Limits, exceeded
+from pullback_server.services.requests.limits import Limits, exceeded
 
 
 class Constants:

@@ -14,8 +14,8 @@ from pullback_server.registry.names import parse_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.conversion import outcome_to_wire
-from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.requests.evaluations import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.requests.limits import Limits
 from pullback_server.services.status import duration, service_error_of, status_message
 from pullback_server.services.streams import answer_each
 

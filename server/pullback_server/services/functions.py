@@ -22,7 +22,7 @@ from pullback_server.registry.registry import Registration, Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
-from pullback_server.services.limits import Limits, exceeded
+from pullback_server.services.requests.limits import Limits, exceeded
 
 _MOST_LABELS: Final = 64
 _LONGEST_LABEL: Final = 256

@@ -8,8 +8,8 @@ from pullback_server.model.graphs import GraphQuery
 from pullback_server.registry.names import parse_name, revision_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
-from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation
+from pullback_server.services.requests.evaluations import check_compilation
+from pullback_server.services.requests.limits import Limits
 
 
 class Graphs:

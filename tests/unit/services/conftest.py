@@ -16,7 +16,7 @@ from pullback.program.trees import structure_of
 from pullback.program.wire import element_to_wire
 from pullback.v1 import tensor_pb2
 from pullback_server.model.functions import Function, Registered, Revision
-from pullback_server.services.limits import Limits
+from pullback_server.services.requests.limits import Limits
 
 DIGEST = "ab" * 32
 

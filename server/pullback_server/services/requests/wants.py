@@ -10,7 +10,7 @@ from pullback.program.tensors import TensorType
 from pullback.v1 import evaluation_pb2
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.quantities import Mode, Quantity, Want
-from pullback_server.services.limits import exceeded
+from pullback_server.services.requests.limits import exceeded
 
 _QUANTITIES: Final = {
     int(evaluation_pb2.Quantity.Value(f"QUANTITY_{quantity.name}")): quantity for quantity in Quantity

@@ -8,7 +8,7 @@ import pytest
 
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Mode, Quantity, Want
-from pullback_server.services.sizes import result_bytes
+from pullback_server.services.requests.sizes import result_bytes
 
 
 @pytest.mark.parametrize(

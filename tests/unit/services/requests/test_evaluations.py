@@ -14,8 +14,8 @@ from pullback_server.errors import Code, Reason, ServiceError
 from pullback_server.model.evaluation import Outcome, Tensor, Timing
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Mode, Quantity, Want
-from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.requests.evaluations import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.requests.limits import Limits
 
 Make = Callable[..., Registered]
 MakeTensor = Callable[..., tensor_pb2.Tensor]

@@ -17,11 +17,11 @@ from pullback_server.errors import Reason, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome, Tensor
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
-from pullback_server.services.limits import Limits, exceeded
-from pullback_server.services.sizes import result_bytes
-from pullback_server.services.symbols import signature_at_sizes, signature_of_arguments
-from pullback_server.services.tensors import Checked, Expected, check_tensors, common_points
-from pullback_server.services.wants import check_wants
+from pullback_server.services.requests.limits import Limits, exceeded
+from pullback_server.services.requests.sizes import result_bytes
+from pullback_server.services.requests.symbols import signature_at_sizes, signature_of_arguments
+from pullback_server.services.requests.tensors import Checked, Expected, check_tensors, common_points
+from pullback_server.services.requests.wants import check_wants
 
 _LESS: Final = (
     "ask for less at once: fewer points, fewer wants, or a jvp, vjp, hvp or sparse matrix instead of a matrix"

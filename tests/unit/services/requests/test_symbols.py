@@ -10,8 +10,8 @@ import pytest
 from pullback.program.tensors import parse_tensor_type
 from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, ServiceError
-from pullback_server.services.limits import Limits
-from pullback_server.services.requests import check_compilation, check_evaluation
+from pullback_server.services.requests.evaluations import check_compilation, check_evaluation
+from pullback_server.services.requests.limits import Limits
 
 Make = Callable[..., Any]
 
