@@ -21,13 +21,13 @@ if TYPE_CHECKING:
         Limits,
         Revision,
     )
+    from pullback._evaluation.results import Results, Timing
+    from pullback._evaluation.sparse import Sparse
+    from pullback._evaluation.wants import Want
     from pullback._onnx import Onnx
     from pullback._registration import Formula
-    from pullback._results import Results, Timing
     from pullback._sources import Exported, StableHLO
-    from pullback._sparse import Sparse
     from pullback._torch import Torch
-    from pullback._wants import Want
     from pullback.client import Client, Function, connect, local
     from pullback.errors import (
         ConflictError,
@@ -102,10 +102,10 @@ _HOMES: Final = {
     "Exported": "pullback._sources",
     "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
-    "Results": "pullback._results",
-    "Sparse": "pullback._sparse",
-    "Timing": "pullback._results",
-    "Want": "pullback._wants",
+    "Results": "pullback._evaluation.results",
+    "Sparse": "pullback._evaluation.sparse",
+    "Timing": "pullback._evaluation.results",
+    "Want": "pullback._evaluation.wants",
     **dict.fromkeys(
         [
             "Capabilities",

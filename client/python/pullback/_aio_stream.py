@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import grpc
 import grpc.aio
 
-from pullback._calls import Call, read_answer
 from pullback._descriptions import FunctionDetails
+from pullback._evaluation.calls import Call, read_answer
 from pullback._methods import EVALUATE_STREAM
 from pullback._status import error_from_call
 from pullback._stream import refuse_timeout

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pullback._descriptions import FunctionDetails
-from pullback._inputs import Inputs, collect
-from pullback._results import require_result
-from pullback._tensors import Array
-from pullback._wants import Argnums, resolve_argnums
+from pullback._evaluation.inputs import Inputs, collect
+from pullback._evaluation.results import require_result
+from pullback._evaluation.tensors import Array
+from pullback._evaluation.wants import Argnums, resolve_argnums
 from pullback.checking.checker import Options, check
 from pullback.checking.points import draw
 from pullback.checking.questions import Answer, Asking, Question

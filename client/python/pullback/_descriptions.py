@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from pullback._evaluation.wants import quantity_name
 from pullback._names import short_name
-from pullback._wants import quantity_name
 from pullback.program.container import Producer
 from pullback.program.elements import ElementType
 from pullback.program.signature import Signature

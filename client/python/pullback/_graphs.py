@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from pullback._compilation import shared_leaves
-from pullback._wants import Argnums, Quantity, Want, resolve, want_to_wire
+from pullback._evaluation.compilation import shared_leaves
+from pullback._evaluation.wants import Argnums, Quantity, Want, resolve, want_to_wire
 from pullback.errors import invalid_argument
 from pullback.graphs.data import Graph
 from pullback.graphs.wire import graph_from_wire

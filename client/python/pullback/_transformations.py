@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from pullback._calls import Call, Pick, build, everything, in_order, only
 from pullback._descriptions import FunctionDetails
-from pullback._inputs import Inputs
-from pullback._wants import Argnums, Mode, Quantity, Want
+from pullback._evaluation.calls import Call, Pick, build, everything, in_order, only
+from pullback._evaluation.inputs import Inputs
+from pullback._evaluation.wants import Argnums, Mode, Quantity, Want
 from pullback.program.signature import Signature
 
 R = TypeVar("R")

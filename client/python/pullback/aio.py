@@ -27,7 +27,6 @@ import grpc
 import grpc.aio
 
 from pullback._aio_stream import AsyncStream, AsyncStreamedFunction, call_error
-from pullback._calls import Call
 from pullback._channel import (
     DEFAULT_TIMEOUT,
     OPTIONS,
@@ -37,7 +36,6 @@ from pullback._channel import (
     pause_before_retry,
 )
 from pullback._checks import start_check
-from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
     FunctionDetails,
@@ -46,6 +44,9 @@ from pullback._descriptions import (
     details_from_wire,
 )
 from pullback._embedded import EmbeddedServer
+from pullback._evaluation.calls import Call
+from pullback._evaluation.compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
+from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._graphs import Wanted, graph_of_response, graph_request
 from pullback._methods import (
     COMPILE,
@@ -65,7 +66,6 @@ from pullback._methods import (
 from pullback._names import function_name, revision_name
 from pullback._registration import Registration, Source, prepare
 from pullback._transformations import Transformations
-from pullback._wants import Argnums, Quantity, Want
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of
 from pullback.errors import (

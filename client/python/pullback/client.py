@@ -14,7 +14,6 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from pullback._calls import Call
 from pullback._channel import (
     DEFAULT_TIMEOUT,
     OPTIONS,
@@ -24,7 +23,6 @@ from pullback._channel import (
     pause_before_retry,
 )
 from pullback._checks import start_check
-from pullback._compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
 from pullback._descriptions import (
     Capabilities,
     FunctionDetails,
@@ -33,6 +31,9 @@ from pullback._descriptions import (
     details_from_wire,
 )
 from pullback._embedded import EmbeddedServer
+from pullback._evaluation.calls import Call
+from pullback._evaluation.compilation import NOT_STARTED, Progress, compile_request, progress_from_wire
+from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._graphs import Wanted, graph_of_response, graph_request
 from pullback._methods import (
     COMPILE,
@@ -53,7 +54,6 @@ from pullback._names import function_name, revision_name
 from pullback._registration import Registration, Source, prepare
 from pullback._stream import Stream, StreamedFunction, call_error
 from pullback._transformations import Transformations
-from pullback._wants import Argnums, Quantity, Want
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of
 from pullback.errors import (

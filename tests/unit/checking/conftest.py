@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pullback._checks import Dialogue
-from pullback._results import FLOAT0
-from pullback._wants import Want
+from pullback._evaluation.results import FLOAT0
+from pullback._evaluation.wants import Want
 from pullback.checking.checker import Options, check
 from pullback.checking.points import draw
 from pullback.checking.questions import Question

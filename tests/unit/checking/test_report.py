@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pullback._checks import Dialogue
-from pullback._wants import Want
+from pullback._evaluation.wants import Want
 from pullback.checking.questions import Asking, Question
 from pullback.checking.report import Finding, Report, Verdict, rules_of
 from pullback.graphs.data import Cost, Graph, Node, NodeKind, Origin, Region, Rule

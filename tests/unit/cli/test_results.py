@@ -9,8 +9,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pullback._results import FLOAT0
-from pullback._sparse import Sparse
+from pullback._evaluation.results import FLOAT0
+from pullback._evaluation.sparse import Sparse
 from pullback.cli.results import print_result, result_arrays, result_as_json
 
 

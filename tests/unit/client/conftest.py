@@ -17,7 +17,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as Detail
 from google.protobuf.duration_pb2 import Duration
 
-from pullback._tensors import decode, encode
+from pullback._evaluation.tensors import decode, encode
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
 from pullback.program.signature import Argument, Result, Signature

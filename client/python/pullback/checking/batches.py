@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
-from pullback._wants import Quantity
+from pullback._evaluation.tensors import Array
+from pullback._evaluation.wants import Quantity
 from pullback.checking.comparing import Pair, alike, compare, spell_axes
 from pullback.checking.questions import Asking, ask
 from pullback.checking.report import Finding

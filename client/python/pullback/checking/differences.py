@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.checking.precision import Precision
 from pullback.checking.questions import Asking
 from pullback.checking.space import Direction, Leaves, Space, widened

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pullback._tensors import Array
-from pullback._wants import Quantity
+from pullback._evaluation.tensors import Array
+from pullback._evaluation.wants import Quantity
 from pullback.checking.comparing import Pair, alike, by_direction, compare, in_result
 from pullback.checking.differences import Slopes, differentiate
 from pullback.checking.products import check_diagonals, check_gauss_newton

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.checking.space import Leaves
 from pullback.program.elements import ElementType
 from pullback.program.signature import Signature

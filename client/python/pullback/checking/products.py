@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.checking.comparing import alike, by_direction, compare, in_result
 from pullback.checking.questions import Asking, ask
 from pullback.checking.report import Finding

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pullback._wants import Quantity, Want
+from pullback._evaluation.wants import Quantity, Want
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.program.signature import Result, Signature
 from pullback.program.trees import flatten, leaf_paths, structure_of, unflatten
 

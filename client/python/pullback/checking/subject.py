@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.checking.comparing import Axes, along, compare
 from pullback.checking.differences import Slopes
 from pullback.checking.precision import Precision

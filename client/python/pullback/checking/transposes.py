@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.checking.comparing import Pair, compare
 from pullback.checking.differences import Slopes
 from pullback.checking.questions import Asking, ask

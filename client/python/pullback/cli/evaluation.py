@@ -11,8 +11,8 @@ from typing import Any, Final, assert_never, cast, get_args
 import click
 import numpy as np
 
-from pullback._results import Results
-from pullback._wants import Argnums, Mode, Quantity, Want
+from pullback._evaluation.results import Results
+from pullback._evaluation.wants import Argnums, Mode, Quantity, Want
 from pullback.cli.connection import connected, json_option, server_option
 from pullback.cli.results import print_result, result_arrays, result_as_json
 from pullback.cli.values import fit, parse_argnums, parse_values

@@ -8,7 +8,7 @@ from typing import Final, cast, get_args
 
 import click
 
-from pullback._wants import Quantity, Want
+from pullback._evaluation.wants import Quantity, Want
 from pullback.cli.connection import connected, json_option, server_option
 from pullback.cli.values import parse_argnums, parse_sizes
 from pullback.graphs.data import Graph

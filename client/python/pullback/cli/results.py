@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 import numpy as np
 
-from pullback._results import FLOAT0
-from pullback._sparse import Sparse
+from pullback._evaluation.results import FLOAT0
+from pullback._evaluation.sparse import Sparse
 
 _SHOWN: Final = 200
 _OF_SPARSE: Final = ("values", "rows", "cols", "shape")

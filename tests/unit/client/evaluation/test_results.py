@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pullback._results import FLOAT0, Results, Timing, assemble, compose
-from pullback._sparse import Sparse
-from pullback._wants import Quantity, Want, resolve
+from pullback._evaluation.results import FLOAT0, Results, Timing, assemble, compose
+from pullback._evaluation.sparse import Sparse
+from pullback._evaluation.wants import Quantity, Want, resolve
 from pullback.errors import InvalidArgumentError, ServerError
 from pullback.program.elements import element_of
 from pullback.program.signature import Argument, Result, Signature

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.errors import invalid_argument
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from pullback._inputs import Input, Inputs, collect
-from pullback._results import Results, Timing, assemble
+from pullback._evaluation.inputs import Input, Inputs, collect
+from pullback._evaluation.results import Results, Timing, assemble
+from pullback._evaluation.tensors import decode, encode
+from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want, resolve, want_to_wire
 from pullback._status import error_from_status
-from pullback._tensors import decode, encode
-from pullback._wants import Argnums, Quantity, ResolvedWant, Want, resolve, want_to_wire
 from pullback.errors import ServerError
 from pullback.program.signature import Signature
 from pullback.v1 import evaluation_pb2, tensor_pb2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pullback._tensors import Array, decode, encode
+from pullback._evaluation.tensors import Array, decode, encode
 from pullback.errors import ServerError
 from pullback.program.elements import ElementType, element_of
 from pullback.program.tensors import TensorType

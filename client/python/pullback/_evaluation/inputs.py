@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullback._arguments import bind, convert, flatten_value, is_batched, to_array
-from pullback._results import FLOAT0, require_result
-from pullback._tensors import Array
-from pullback._wants import TAKE_TANGENTS, ResolvedWant
+from pullback._evaluation.arguments import bind, convert, flatten_value, is_batched, to_array
+from pullback._evaluation.results import FLOAT0, require_result
+from pullback._evaluation.tensors import Array
+from pullback._evaluation.wants import TAKE_TANGENTS, ResolvedWant
 from pullback.errors import InvalidArgumentError, invalid_argument
 from pullback.program.dimensions import SizeError
 from pullback.program.errors import SizeMismatchError

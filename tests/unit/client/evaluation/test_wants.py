@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from pullback import Want
-from pullback._wants import Quantity, quantity_name, resolve, want_to_wire
+from pullback._evaluation.wants import Quantity, quantity_name, resolve, want_to_wire
 from pullback.errors import InvalidArgumentError
 from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import parse_tensor_type

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pullback._arguments import bind, describe_argument, flatten_value, is_batched, to_array
+from pullback._evaluation.arguments import bind, describe_argument, flatten_value, is_batched, to_array
 from pullback.errors import InvalidArgumentError
 from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import parse_tensor_type

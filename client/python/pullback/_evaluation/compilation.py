@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pullback._calls import seconds
-from pullback._wants import Argnums, Quantity, Want, resolve, want_to_wire
+from pullback._evaluation.calls import seconds
+from pullback._evaluation.wants import Argnums, Quantity, Want, resolve, want_to_wire
 from pullback.errors import invalid_argument
 from pullback.program.signature import Signature
 from pullback.v1 import evaluation_pb2

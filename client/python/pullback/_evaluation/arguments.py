@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pullback._tensors import Array
+from pullback._evaluation.tensors import Array
 from pullback.errors import InvalidArgumentError, invalid_argument
 from pullback.program.elements import ElementType, element_of
 from pullback.program.errors import ProgramError, TreeMismatchError

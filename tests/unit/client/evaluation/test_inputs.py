@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pullback._inputs import Inputs, collect
-from pullback._results import FLOAT0
-from pullback._wants import Quantity, Want, resolve
+from pullback._evaluation.inputs import Inputs, collect
+from pullback._evaluation.results import FLOAT0
+from pullback._evaluation.wants import Quantity, Want, resolve
 from pullback.errors import InvalidArgumentError
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import parse_tensor_type

@@ -8,9 +8,9 @@ from typing import Any, Final, assert_never
 
 import numpy as np
 
-from pullback._sparse import Sparse
-from pullback._tensors import Array
-from pullback._wants import ResolvedWant
+from pullback._evaluation.sparse import Sparse
+from pullback._evaluation.tensors import Array
+from pullback._evaluation.wants import ResolvedWant
 from pullback.errors import ServerError
 from pullback.program.signature import Result, Signature
 from pullback.program.tensors import TensorType
