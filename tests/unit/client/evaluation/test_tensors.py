@@ -38,7 +38,9 @@ def test_every_array_comes_back(array: Array) -> None:
 def test_every_element_type_comes_back(element: ElementType) -> None:
     """Also those that numpy has from ml_dtypes."""
     array = np.array([0, 1, 1], element.dtype)
-    np.testing.assert_array_equal(there_and_back(array), array)
+    back = there_and_back(array)
+    # f8e8m0fnu has no zero, but NaN.
+    assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
 
 
 def test_memory_layout_does_not_matter() -> None:
