@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pullback._evaluation.results import Results, Timing
     from pullback._evaluation.sparse import Sparse
     from pullback._evaluation.wants import Want
-    from pullback._onnx import Onnx
-    from pullback._registration import Formula
-    from pullback._sources import Exported, StableHLO
-    from pullback._torch import Torch
+    from pullback._sources.formula import Formula
+    from pullback._sources.lowered import Exported, StableHLO
+    from pullback._sources.onnx import Onnx
+    from pullback._sources.torch import Torch
     from pullback.client import Client, Function, connect, local
     from pullback.errors import (
         ConflictError,
@@ -95,11 +95,11 @@ _HOMES: Final = {
     "local": "pullback.client",
     "Client": "pullback.client",
     "Function": "pullback.client",
-    "Formula": "pullback._registration",
-    "Onnx": "pullback._onnx",
-    "Torch": "pullback._torch",
-    "StableHLO": "pullback._sources",
-    "Exported": "pullback._sources",
+    "Formula": "pullback._sources.formula",
+    "Onnx": "pullback._sources.onnx",
+    "Torch": "pullback._sources.torch",
+    "StableHLO": "pullback._sources.lowered",
+    "Exported": "pullback._sources.lowered",
     "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
     "Results": "pullback._evaluation.results",

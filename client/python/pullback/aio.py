@@ -64,7 +64,8 @@ from pullback._methods import (
     Method,
 )
 from pullback._names import function_name, revision_name
-from pullback._registration import Registration, Source, prepare
+from pullback._registration import Registration, prepare
+from pullback._sources.program import Source
 from pullback._transformations import Transformations
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of

@@ -51,7 +51,8 @@ from pullback._methods import (
     Method,
 )
 from pullback._names import function_name, revision_name
-from pullback._registration import Registration, Source, prepare
+from pullback._registration import Registration, prepare
+from pullback._sources.program import Source
 from pullback._stream import Stream, StreamedFunction, call_error
 from pullback._transformations import Transformations
 from pullback.checking.questions import Answer, Question
@@ -101,8 +102,9 @@ class Client:
         """Registers a function under a name; a name that is in use gets a new revision.
 
         Args:
-            source: A function that JAX can trace, a `Formula`, or a `Program`.
-            *examples: For a function: example arguments, whose shapes and dtypes count.
+            source: A function that JAX can trace, a PyTorch module, a `Formula`, `StableHLO`, `Exported` or
+                `Onnx`, what these are made of, or a `Program`.
+            *examples: For a function or module: example arguments, whose shapes and dtypes count.
             name: The name; None is the Python function's own, or one made from the program's digest.
             labels: Labels to find it by.
             description: A text for people.

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import pullback
-from pullback._registration import prepare, to_program
+from pullback._registration import prepare
+from pullback._sources.program import to_program
 from pullback.errors import InvalidArgumentError
 from pullback.program.container import Program, StableHlo
 from pullback.program.digest import digest

@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from pullback._registration import Formula, Source, to_program
+from pullback._sources.formula import Formula
+from pullback._sources.program import Source, to_program
 from pullback.cli.connection import connected, json_option, readable_errors, server_option
 from pullback.cli.display import (
     console,

@@ -13,8 +13,8 @@ from typing import Any, Final
 import click
 import numpy as np
 
-from pullback._onnx import Onnx
-from pullback._sources import Exported, StableHLO, recognized
+from pullback._sources.lowered import Exported, StableHLO, recognized
+from pullback._sources.onnx import Onnx
 from pullback.program.tensors import TensorType
 
 _STABLEHLO_ENDINGS: Final = (".mlir", ".mlirbc", ".stablehlo")

@@ -12,8 +12,9 @@ import pytest
 from jax import export
 
 import pullback
-from pullback._registration import prepare, to_program
-from pullback._sources import recognized
+from pullback._registration import prepare
+from pullback._sources.lowered import recognized
+from pullback._sources.program import to_program
 from pullback.program.container import JaxExport, StableHloModule
 
 TEXT = "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> { return %x : tensor<2xf32> }"

@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import pullback
-from pullback._registration import to_program
-from pullback._torch import is_module
+from pullback._sources.program import to_program
+from pullback._sources.torch import is_module
 from pullback.cli.loading import load_program
 from pullback.errors import InvalidArgumentError
 from pullback.program import container

@@ -1,4 +1,4 @@
-"""Programs that other tools made, as what a user registers; without I/O but for reading a file."""
+"""StableHLO and artifacts of `jax.export` as what a user registers."""
 
 from __future__ import annotations
 
