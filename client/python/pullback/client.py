@@ -276,7 +276,7 @@ class Function(Transformations[Any]):
 
     Args:
         client: The client that carries its calls.
-        description: What the server says of it.
+        details: What the server says of it.
     """
 
     __slots__ = ("_client", "_details")

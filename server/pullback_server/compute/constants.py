@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pullback.program.container import Constant
-from pullback_server.compute.compiler.arrays import to_array
+from pullback_server.compute.arrays import to_array
 from pullback_server.model.evaluation import Buffer, Tensor
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from pullback.graphs.data import Graph
 from pullback.program.signature import Signature
+from pullback_server.compute.arrays import Array, to_array, to_tensor
 from pullback_server.compute.cache import Cache
-from pullback_server.compute.compiler.arrays import Array, to_array, to_tensor
 from pullback_server.compute.compiler.compiler import Compiler
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched, layout_ahead, layout_of

@@ -18,7 +18,7 @@ from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import flatten, structure_of, unflatten
 from pullback.program.wire import program_to_bytes
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.compiler.tiles import Tiling
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.kernel import Kernel

@@ -16,7 +16,7 @@ from pullback.export import TracingError, UnsupportedOperationError, export
 from pullback.program.container import JaxExport
 from pullback.program.digest import digest
 from pullback.program.wire import program_to_bytes
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
 from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.quantities import Mode, Quantity, Want

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from pullback.program.tensors import TensorType
-from pullback_server.compute.compiler.arrays import Array
+from pullback_server.compute.arrays import Array
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.tiles import Tile, pad
 from pullback_server.compute.failures import failing_as

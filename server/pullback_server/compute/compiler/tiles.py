@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pullback_server.compute.compiler.arrays import Array
+from pullback_server.compute.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import parse_tensor_type
 from pullback.program.trees import LEAF
 from pullback.program.wire import program_to_bytes
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.formats.reader import read
 from pullback_server.compute.kernel import Kernel
 from pullback_server.errors import Reason, ServiceError

@@ -15,7 +15,7 @@ from pullback.program.container import Body, Program
 from pullback.program.digest import digest
 from pullback.program.signature import Signature
 from pullback.program.wire import program_to_bytes
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
 from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.functions import Findings

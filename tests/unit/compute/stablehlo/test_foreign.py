@@ -10,7 +10,7 @@ from pullback.program.digest import digest
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType, parse_tensor_type
 from pullback.program.wire import program_to_bytes
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.formats.stablehlo.foreign import module_signature
 from pullback_server.compute.formats.stablehlo.reading.specialization import main_types, specialize
 from pullback_server.compute.kernel import Kernel

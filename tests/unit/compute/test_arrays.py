@@ -8,7 +8,7 @@ import pytest
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType, parse_tensor_type
-from pullback_server.compute.compiler.arrays import to_array, to_tensor
+from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Tensor
 
