@@ -51,25 +51,36 @@ def test_least_squares(agree: Any) -> None:
     agree(fit, _X, second=False)
 
 
-@pytest.mark.slow
-def test_differential_equation(agree: Any) -> None:
-    """Steps of adaptive size, in reverse mode."""
+def _field(_: Any, y: Any, p: Any) -> Any:
+    """Prey and predators."""
+    return jnp.stack([p[0] * y[0] - p[1] * y[0] * y[1], y[0] * y[1] - p[2] * y[1]])
 
-    def field(_: Any, y: Any, p: Any) -> Any:
-        return jnp.stack([p[0] * y[0] - p[1] * y[0] * y[1], y[0] * y[1] - p[2] * y[1]])
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("solver", "adjoint"),
+    [
+        ("Tsit5", "RecursiveCheckpointAdjoint"),
+        ("Tsit5", "DirectAdjoint"),
+        ("Tsit5", "BacksolveAdjoint"),
+        ("Dopri5", "RecursiveCheckpointAdjoint"),
+        ("Kvaerno5", "RecursiveCheckpointAdjoint"),
+    ],
+)
+def test_differential_equation(agree: Any, solver: str, adjoint: str) -> None:
+    """Steps of adaptive size, in reverse mode by checkpoints, directly, and by solving backwards."""
 
     def last(x: Any) -> Any:
-        controller = diffrax.PIDController(rtol=1e-4, atol=1e-4)
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(field),
-            diffrax.Tsit5(),
+            diffrax.ODETerm(_field),
+            getattr(diffrax, solver)(),
             0.0,
             1.0,
             0.1,
             jnp.array([1.0, 0.5]),
             x,
-            stepsize_controller=controller,
-            adjoint=diffrax.DirectAdjoint(),
+            stepsize_controller=diffrax.PIDController(rtol=1e-4, atol=1e-4),
+            adjoint=getattr(diffrax, adjoint)(),
             max_steps=64,
         )
         return jnp.sum(solution.ys)

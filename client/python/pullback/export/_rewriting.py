@@ -95,6 +95,10 @@ class Rewriting:
         indices = tuple(self._rule_index(jaxpr, rules.captured) for jaxpr in rules.jaxprs)
         return indices, [scope[variable] for variable in rules.captured]
 
+    def fixed(self, equation: core.JaxprEqn) -> tuple[int, ...]:
+        """The numbers of operands that are constants to an equation's rules beside those it says."""
+        return self._rules_of(equation).fixed
+
     def _rule_index(self, rule: core.ClosedJaxpr, captured: tuple[Any, ...]) -> int:
         self._captured[id(rule)] = captured
         index, is_new = self._index(rule, captured)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import jax
@@ -27,10 +27,12 @@ class Rules:
         jaxprs: The rules. The first one takes the captured values before all else.
         captured: The variables, of the jaxpr around the equation, whose values the rules use beside their
             arguments: what their Python functions closed over.
+        fixed: The numbers of operands that are constants to the rules, though the equation does not say so.
     """
 
     jaxprs: tuple[core.ClosedJaxpr, ...]
     captured: tuple[Any, ...] = ()
+    fixed: tuple[int, ...] = ()
 
 
 def _traced(rule: Callable[..., list[Any]], types: Sequence[jax.ShapeDtypeStruct]) -> core.ClosedJaxpr:
@@ -74,7 +76,7 @@ def jvp_rule(equation: core.JaxprEqn) -> Rules:
         A jaxpr from captured values, constants, primals and the tangents of the differentiable primals to
         results and the tangents of the differentiable results.
     """
-    constants, primals = _operands(equation)
+    constants, primals = _split(types_of(equation.invars), equation.params.get("num_consts", 0))
     tangents = list(filter(is_differentiable, primals))
 
     def rule(*flat: Any) -> list[Any]:
@@ -95,31 +97,110 @@ def jvp_rule(equation: core.JaxprEqn) -> Rules:
 def vjp_rules(equation: core.JaxprEqn) -> Rules:
     """The forward and backward rules of an equation with a custom VJP.
 
+    A rule may refuse derivatives with respect to some operands, which then are constants: those of
+    `equinox.filter_custom_vjp` do, and `diffrax.RecursiveCheckpointAdjoint` stands on them.
+
     Returns:
         A jaxpr from captured values, constants and primals to results and residuals; and one from residuals
         and the cotangents of the differentiable results to the cotangents of the differentiable primals.
         What the backward rule captured is among the residuals.
     """
-    constants, primals = _operands(equation)
+    try:
+        return _vjp_rules(equation)
+    except RuleClosureError:
+        raise
+    except Exception:
+        _, primals = operand_order(equation)
+        candidates = [number for number in primals if is_differentiable(equation.invars[number].aval)]
+        varied = _varied(equation, candidates)
+        if not varied:
+            raise
+        return _vjp_rules(equation, tuple(number for number in primals if number not in varied))
+
+
+def operand_order(equation: core.JaxprEqn, fixed: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+    """The numbers of the operands that are constants, and of the others: the order in which rules take them.
+
+    Args:
+        equation: An equation with custom derivatives.
+        fixed: See `Rules`.
+    """
+    numbers = range(len(equation.invars))
+    constants = [*range(equation.params.get("num_consts", 0)), *fixed]
+    return constants, [number for number in numbers if number not in constants]
+
+
+def _vjp_rules(equation: core.JaxprEqn, fixed: tuple[int, ...] = ()) -> Rules:
+    constants, primals = operand_order(equation, fixed)
+    order = (*constants, *primals)
+    types = types_of([equation.invars[number] for number in order])
+    varied = types[len(constants) :]
+    function = in_order(_binding(equation), order)
     structure: Any = None
 
     def forward(*flat: Any) -> list[Any]:
         nonlocal structure
         captured, points = flat[: len(constants)], flat[len(constants) :]
-        outs, pullback = jax.vjp(lambda *inner: bind(equation, (*captured, *inner)), *points)
+        outs, pullback = jax.vjp(lambda *inner: function(*captured, *inner), *points)
         residuals, structure = jax.tree.flatten(pullback)
         return [*outs, *residuals]
 
-    traced = _traced(forward, [*constants, *primals])
+    traced = _traced(forward, types)
     results, residuals = _split(types_of(traced.out_avals), len(equation.outvars))
 
     def backward(*flat: Any) -> list[Any]:
         saved, cotangents = _split(flat, len(residuals))
         pullback = jax.tree.unflatten(structure, saved)
-        return _differentiable_only(primals, pullback(_filled(results, cotangents)))
+        return _differentiable_only(varied, pullback(_filled(results, cotangents)))
 
     cotangents = list(filter(is_differentiable, results))
-    return _joined(traced, _traced(backward, [*residuals, *cotangents]), len(residuals))
+    rules = _joined(traced, _traced(backward, [*residuals, *cotangents]), len(residuals))
+    return replace(rules, fixed=fixed)
+
+
+def _binding(equation: core.JaxprEqn) -> Callable[..., list[Any]]:
+    def bound(*operands: Any) -> list[Any]:
+        return bind(equation, operands)
+
+    return bound
+
+
+def in_order(function: Callable[..., list[Any]], order: Sequence[int]) -> Callable[..., list[Any]]:
+    """The function of operands that are given in this order of their numbers."""
+
+    def ordered(*operands: Any) -> list[Any]:
+        values = dict(zip(order, operands, strict=True))
+        return function(*(values[number] for number in range(len(order))))
+
+    ordered.__name__ = function.__name__
+    return ordered
+
+
+def _varied(equation: core.JaxprEqn, numbers: list[int]) -> list[int]:
+    """Those of the operands with respect to which the forward rule accepts derivatives."""
+    if not numbers or _accepts(equation, numbers):
+        return numbers
+    if len(numbers) == 1:
+        return []
+    halves = _split(numbers, len(numbers) // 2)
+    return [number for half in halves for number in _varied(equation, half)]
+
+
+def _accepts(equation: core.JaxprEqn, varied: Sequence[int]) -> bool:
+    fixed = [number for number in range(len(equation.invars)) if number not in varied]
+    order = [*fixed, *varied]
+    function = in_order(_binding(equation), order)
+
+    def forward(*flat: Any) -> list[Any]:
+        given, points = _split(flat, len(fixed))
+        outs, _ = jax.vjp(lambda *inner: function(*given, *inner), *points)
+        return outs
+
+    try:
+        jax.eval_shape(forward, *types_of([equation.invars[number] for number in order]))
+    except Exception:  # noqa: BLE001 -- whatever a user's rule raises
+        return False
+    return True
 
 
 def _joined(forward: core.ClosedJaxpr, backward: core.ClosedJaxpr, residuals: int) -> Rules:
@@ -172,12 +253,6 @@ def transpose_rule(equation: core.JaxprEqn, residuals: int) -> core.ClosedJaxpr:
     if _captures(traced):
         raise RuleClosureError(ADVICE)
     return traced
-
-
-def _operands(
-    equation: core.JaxprEqn,
-) -> tuple[list[jax.ShapeDtypeStruct], list[jax.ShapeDtypeStruct]]:
-    return _split(types_of(equation.invars), equation.params.get("num_consts", 0))
 
 
 def _split(values: Sequence[Any], count: int) -> tuple[list[Any], list[Any]]:

@@ -12,7 +12,7 @@ from pullback.export._composites import emit_composite
 from pullback.export._equations import HI_CALL, bind, close, function_of, is_root, primal_of, types_of
 from pullback.export._policies import describe
 from pullback.export._rewriting import Handler, Rewriting
-from pullback.export._rules import transpose_rule
+from pullback.export._rules import in_order, operand_order, transpose_rule
 from pullback.export.errors import RuleClosureError
 from pullback.program.composites import STRUCTURED
 
@@ -26,10 +26,18 @@ def _custom_jvp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[
 
 def _custom_vjp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     (forward, backward), captured = rewriting.rules(equation)
-    constants = len(captured) + equation.params["num_consts"]
-    parameters = {"constants": constants, "forward": forward, "backward": backward}
-    body = _body(rewriting, equation, "call_jaxpr", passed_over=len(captured))
-    return _emit("custom_vjp", body, [*captured, *inputs], parameters)
+    constants, primals = operand_order(equation, rewriting.fixed(equation))
+    order = [*constants, *primals]
+    parameters = {
+        "constants": len(captured) + len(constants),
+        "forward": forward,
+        "backward": backward,
+    }
+    function = in_order(
+        function_of(rewriting.rewrite(equation.params["call_jaxpr"]), "custom_vjp_call"), order
+    )
+    ordered = [inputs[number] for number in order]
+    return _emit("custom_vjp", _after(function, len(captured)), [*captured, *ordered], parameters)
 
 
 def _hi_primitive(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:

@@ -161,10 +161,35 @@ def test_derivative_with_respect_to_what_a_function_closed_over() -> None:
 
     lifted = _lifted(forward, _X)
     np.testing.assert_array_equal(jax.grad(lambda x: lifted(x)[0])(_X), jax.grad(forward)(_X))
-    with pytest.raises(Exception, match="closed-over") as local:
+    with pytest.raises(Exception, match="closed-over"):
         jax.grad(backward)(_X)
-    with pytest.raises(type(local.value), match="closed-over"):
+    with pytest.raises(ServiceError, match="closed over") as refused:
         jax.grad(lambda x: _lifted(backward, _X)(x)[0])(_X)
+    assert refused.value.reason is Reason.DERIVATIVE_UNDEFINED
+
+
+def test_operands_that_a_backward_rule_refuses() -> None:
+    """They are constants: a forward rule that takes symbolic zeros sees what it is asked for."""
+    inner = jax.custom_vjp(lambda bound, x, flag: jnp.where(flag, jnp.sin(x), x) * bound)
+
+    def forward(bound: Any, x: Any, flag: Any) -> Any:
+        if bound.perturbed:
+            raise ValueError("no derivative in the bound")
+        return inner(bound.value, x.value, flag.value), (bound.value, x.value)
+
+    inner.defvjp(forward, lambda saved, ct: (None, 3.0 * saved[0] * saved[1] * ct, None), symbolic_zeros=True)
+
+    def function(x: jax.Array, bound: jax.Array) -> jax.Array:
+        return jnp.sum(lax.scan(lambda c, e: (inner(bound, c, e > 0.0), None), x, jnp.arange(3.0))[0])
+
+    lifted = _lifted(function, _X, 2.0)
+    np.testing.assert_array_equal(
+        jax.jit(jax.grad(lambda x: lifted(x, 2.0)[0]))(_X), jax.jit(jax.grad(function))(_X, 2.0)
+    )
+    with pytest.raises(ValueError, match="no derivative"):
+        jax.grad(function, 1)(_X, 2.0)
+    with pytest.raises(ServiceError, match="closed over"):
+        jax.grad(lambda bound: lifted(_X, bound)[0])(2.0)
 
 
 def _captures(x: jax.Array, y: jax.Array, which: int, around: Callable[..., Any]) -> jax.Array:

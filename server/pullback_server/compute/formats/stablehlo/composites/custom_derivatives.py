@@ -77,24 +77,38 @@ def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit
         # As reverse mode would go through it: the function itself has no forward mode.
         return lambda operands: forward(*operands)[: len(results)]
 
-    def emit(operands: Arrays) -> Arrays:
-        captured = operands[:constants]
+    @jax.custom_vjp
+    def function(*points: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(primal(*points))
 
-        @jax.custom_vjp
-        def function(*points: jax.Array) -> tuple[jax.Array, ...]:
-            return tuple(primal(*captured, *points))
+    def run_forward(*points: jax.Array) -> tuple[tuple[jax.Array, ...], Arrays]:
+        outs = forward(*points)
+        return tuple(outs[: len(results)]), outs[len(results) :]
 
-        def run_forward(*points: jax.Array) -> tuple[tuple[jax.Array, ...], Arrays]:
-            outs = forward(*captured, *points)
-            return tuple(outs[: len(results)]), outs[len(results) :]
+    def run_backward(saved: Arrays, cotangents: Arrays) -> tuple[Any, ...]:
+        given = _spread(primals, backward(*saved, *_chosen(results, cotangents)))
+        return (*(None,) * constants, *given)
 
-        def run_backward(saved: Arrays, cotangents: Arrays) -> tuple[Any, ...]:
-            return tuple(_spread(primals, backward(*saved, *_chosen(results, cotangents))))
+    function.defvjp(run_forward, run_backward)
+    return lambda operands: list(function(*map(_sealed, operands[:constants]), *operands[constants:]))
 
-        function.defvjp(run_forward, run_backward)
-        return list(function(*operands[constants:]))
 
-    return emit
+@jax.custom_jvp
+def _sealed(constant: jax.Array) -> jax.Array:
+    """A constant among a function's operands, with no derivative.
+
+    It is not closed over: a rule runs after the trace of a loop has ended, whose values it would use.
+    """
+    return constant
+
+
+@_sealed.defjvp
+def _refuse_tangent(_: Arrays, __: Arrays) -> NoReturn:
+    raise service_error(
+        Reason.DERIVATIVE_UNDEFINED,
+        "a function with a derivative rule of its own has no derivative with respect to what it closed over; "
+        "pass the value to the function as an argument",
+    )
 
 
 def _without_rule(primal: Routine) -> Emit:
