@@ -78,6 +78,13 @@ def test_a_right_function_passes_everything(local: Make) -> None:
     assert max(finding.error / finding.tolerance for finding in report.findings) < 1e-3
 
 
+def test_numbers_and_arrays_together(local: Make) -> None:
+    """An argument without axes has a diagonal, too."""
+    report = local(lambda x, y: jnp.sum(jnp.sin(x) ** 3) * y, (np.zeros(3), np.zeros(()))).check(order=2)
+    assert report.passed
+    assert verdicts(report)["hessian_diag", "hessian"] is Verdict.PASSED
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_wrong_rule_is_found(local: Make, dtype: Any) -> None:
     """An error of a hundredth fails every first derivative, in single precision too, and is told in size."""

@@ -56,7 +56,8 @@ def _diagonals(subject: Subject, hessian: Leaves) -> Iterator[Array]:
             shape = subject.space.signature.leaves[leaf].shape
             outer = block.shape[: block.ndim - 2 * len(shape)]
             size = math.prod(shape)
-            yield np.diagonal(block.reshape(*outer, size, size), axis1=-2, axis2=-1).reshape(*outer, *shape)
+            diagonal = np.diagonal(block.reshape((*outer, size, size)), axis1=-2, axis2=-1)
+            yield diagonal.reshape((*outer, *shape))
 
 
 def check_gauss_newton(subject: Subject) -> Asking[tuple[Finding, ...]]:
