@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
 from pullback.export import export
 from pullback.program.composites import COMPLEX, LIBRARY, STRUCTURED, composite_name
@@ -224,9 +225,29 @@ def test_rule_that_closed_over_what_is_differentiated() -> None:
         return jnp.sum(inner(x))
 
     lifted = _lifted(function, _X)
-    for local in (function, lambda x: lifted(x)[0]):
-        with pytest.raises(jax.errors.UnexpectedTracerError):
-            jax.grad(local)(_X)
+    with pytest.raises(jax.errors.UnexpectedTracerError):
+        jax.grad(function)(_X)
+    with pytest.raises(ServiceError, match="closed over"):
+        jax.grad(lambda x: lifted(x)[0])(_X)
+
+
+@pytest.mark.parametrize("outer", [lambda x: jnp.arange(3.0), lambda x: lax.stop_gradient(jnp.cos(x))])
+def test_rule_that_closed_over_what_is_computed(outer: Callable[..., Any]) -> None:
+    """It has its value also where the lifted function was traced before, as a server traces it."""
+
+    def function(x: jax.Array) -> jax.Array:
+        factor = outer(x)
+        inner = jax.custom_jvp(lambda y: factor * jnp.sin(y))
+        inner.defjvp(lambda p, t: (inner(*p), 5.0 * factor * jnp.cos(p[0]) * t[0]))
+        return inner(x)
+
+    lifted = _lifted(function, _X)
+    traced = jaxpr_as_fun(jax.make_jaxpr(lambda x: lifted(x)[0])(_X))
+    for transform in (jax.jacfwd, jax.jacrev, jax.hessian):
+        np.testing.assert_array_equal(
+            jax.jit(transform(lambda x: traced(x)[0])).lower(_X).compile()(_X),
+            jax.jit(transform(function))(_X),
+        )
 
 
 def test_linear_call_keeps_its_transpose() -> None:

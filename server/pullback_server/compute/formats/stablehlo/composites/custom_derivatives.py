@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import jax
 import numpy as np
+from jax import lax
 
 from pullback.program.composites import DEEPEST_RULES
 from pullback_server.compute.formats.stablehlo.building import Arrays, Emit, Routine, Scope, Side
@@ -42,21 +43,32 @@ def build_custom_jvp(operation: Operation, scope: Scope, values: Values) -> Emit
         (*results, *differentiable(results)),
     )
 
+    @jax.custom_jvp
+    def function(*points: jax.Array) -> tuple[jax.Array, ...]:
+        return tuple(primal(*points))
+
+    @function.defjvp
+    def jvp(points: Arrays, tangents: Arrays) -> tuple[tuple[jax.Array, ...], tuple[Any, ...]]:
+        outs = rule(*points, *_chosen(primals, tangents[constants:]))
+        return tuple(outs[: len(results)]), tuple(_spread(results, outs[len(results) :]))
+
     def emit(operands: Arrays) -> Arrays:
-        captured = operands[:constants]
-
-        @jax.custom_jvp
-        def function(*points: jax.Array) -> tuple[jax.Array, ...]:
-            return tuple(primal(*captured, *points))
-
-        @function.defjvp
-        def jvp(points: Arrays, tangents: Arrays) -> tuple[tuple[jax.Array, ...], tuple[Any, ...]]:
-            outs = rule(*captured, *points, *_chosen(primals, tangents))
-            return tuple(outs[: len(results)]), tuple(_spread(results, outs[len(results) :]))
-
-        return list(function(*operands[constants:]))
+        closed_over = zip(operands[:constants], _uses(rule), strict=False)
+        captured = [_sealed(value) if used else lax.stop_gradient(value) for value, used in closed_over]
+        return list(function(*captured, *operands[constants:]))
 
     return emit
+
+
+def _uses(rule: Routine) -> list[bool]:
+    """Which of its arguments a rule uses; the derivative leaves out what only the function itself uses."""
+    if rule.body is None:
+        return [True] * len(rule.argument_types)
+    block = rule.body.block
+    used = set(block.returns)
+    for operation in block.operations:
+        used.update(operation.operands, operation.captures)
+    return [argument in used for argument in block.arguments]
 
 
 def build_custom_vjp(operation: Operation, scope: Scope, values: Values) -> Emit:
