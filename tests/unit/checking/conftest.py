@@ -120,7 +120,7 @@ class Local:
             case "ggn_vp":
                 return lambda args, tangents, _: _ggn(f, args, argnums, tangents)
             case "hessian_diag" | "laplacian" as name:
-                return lambda args, _, __: _diagonal(f, args, name)
+                return lambda args, _, __: _diagonal(f, args, argnums, name)
             case "derivative":
                 derived = jax.jacrev(f, argnums)
                 for _ in range(want.order - 1):
@@ -157,12 +157,16 @@ def _ggn(function: Callable[..., Any], args: Any, argnums: tuple[int, ...], tang
     return _vjp(function, args, argnums, _jvp(function, args, argnums, tangents))
 
 
-def _diagonal(function: Callable[..., Any], args: Any, name: str) -> Any:
-    """Of one array that gives one number."""
-    if [np.ndim(arg) for arg in args] != [1]:
+def _diagonal(function: Callable[..., Any], args: Any, argnums: tuple[int, ...], name: str) -> Any:
+    """Of arrays, to one number."""
+    if not all(hasattr(arg, "ndim") for arg in args) or getattr(jax.eval_shape(function, *args), "ndim", 1):
         raise TypeError("not served here")
-    diagonal = jnp.diagonal(jax.hessian(function)(*args))
-    return (diagonal,) if name == "hessian_diag" else diagonal.sum()
+    hessian = jax.hessian(function, argnums)(*args)
+    diagonals = tuple(
+        jnp.diagonal(hessian[place][place].reshape(2 * (args[number].size,))).reshape(args[number].shape)
+        for place, number in enumerate(argnums)
+    )
+    return diagonals if name == "hessian_diag" else sum(map(jnp.sum, diagonals))
 
 
 def _zero(leaf: Any) -> Any:
