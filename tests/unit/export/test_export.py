@@ -143,6 +143,16 @@ def test_shared_functions_are_shared() -> None:
     assert calls(40) - calls(20) < 20 * 12
 
 
+def test_rules_inside_a_function_with_rules_are_left_out() -> None:
+    """Its derivatives are its own rule's; what it is made of is differentiated elsewhere alone."""
+    outer = jax.custom_jvp(lambda x: jax.nn.softplus(jax.nn.silu(x)))
+    outer.defjvp(lambda p, t: (outer(*p), 3.0 * t[0]))
+    assert len(_body(outer, _X).modules) == 1
+
+    softplus = jax.nn.softplus
+    assert len(_body(lambda x: outer(softplus(x)), _X).modules) == 1 + len(_body(softplus, _X).modules)
+
+
 def test_result_structure_and_types() -> None:
     """Numbers and numpy arrays among the results become arrays."""
     program = export(lambda x: {"a": 1.0, "b": [x, np.arange(3)]}, _X)

@@ -43,15 +43,18 @@ def fingerprint(jaxpr: core.ClosedJaxpr, rules: RulesOf, captured: Sequence[Any]
 
 def _deep(equation: core.JaxprEqn, name: _Name, rules: RulesOf, path: tuple[str, ...]) -> str:
     own_rules = rules(equation) if has_rules(equation) else Rules(())
-    parts = [(primal_of(equation), ()), *((jaxpr, own_rules.captured) for jaxpr in own_rules.jaxprs)]
     captured = ",".join(map(name, own_rules.captured))
-    own = "|".join(_digest(part, _shallow) for part, _ in parts)
+    own = "|".join(_digest(part, _shallow) for part in (primal_of(equation), *own_rules.jaxprs))
     if own in path:
         return f"{captured}^{path[::-1].index(own)}"
     if len(path) == _DEEPEST:
         return captured + own
     describe = partial(_deep, rules=rules, path=(*path, own))
-    return captured + "|".join(_digest(part, describe, aliases) for part, aliases in parts)
+    # What the function itself computes has its derivatives from these rules, none from rules inside it.
+    primal = _shallow(equation, name) if own_rules.jaxprs else _digest(primal_of(equation), describe)
+    return captured + "|".join(
+        [primal, *(_digest(rule, describe, own_rules.captured) for rule in own_rules.jaxprs)]
+    )
 
 
 def _shallow(equation: core.JaxprEqn, _: _Name) -> str:

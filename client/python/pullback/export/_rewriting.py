@@ -50,10 +50,11 @@ class Rewriting:
         self._indices: dict[str, int] = {}
         # Keyed by identity, so that a jaxpr that is used twice is lowered to one function; the
         # originals are kept, lest an address is used again.
-        self._rewritten: dict[int, tuple[Any, core.ClosedJaxpr]] = {}
+        self._rewritten: dict[tuple[int, bool], tuple[Any, core.ClosedJaxpr]] = {}
         self._rules: dict[int, tuple[core.JaxprEqn, Rules]] = {}
         self._captured: dict[int, tuple[Any, ...]] = {}
         self._scopes: list[dict[Any, Any]] = []
+        self._has_derivatives = True
 
     def export(self, jaxpr: core.ClosedJaxpr) -> StableHlo:
         """The jaxpr, rewritten, and all modules that it refers to.
@@ -85,6 +86,8 @@ class Rewriting:
         Raises:
             RuleClosureError: If a rule captured a value from outside the jaxpr that the equation stands in.
         """
+        if not self._has_derivatives:
+            return (None,) * _count_rules(equation), []
         rules = self._rules_of(equation)
         scope = self._scopes[-1]
         out_of_reach = any(variable not in scope for variable in rules.captured)
@@ -97,7 +100,7 @@ class Rewriting:
 
     def fixed(self, equation: core.JaxprEqn) -> tuple[int, ...]:
         """The numbers of operands that are constants to an equation's rules beside those it says."""
-        return self._rules_of(equation).fixed
+        return self._rules_of(equation).fixed if self._has_derivatives else ()
 
     def _rule_index(self, rule: core.ClosedJaxpr, captured: tuple[Any, ...]) -> int:
         self._captured[id(rule)] = captured
@@ -108,7 +111,8 @@ class Rewriting:
         return index
 
     def _index(self, jaxpr: core.ClosedJaxpr, captured: tuple[Any, ...] = ()) -> tuple[int, bool]:
-        key = fingerprint(jaxpr, self._rules_of, captured)
+        rules = self._rules_of if self._has_derivatives else _no_rules
+        key = f"{self._has_derivatives} {fingerprint(jaxpr, rules, captured)}"
         is_new = key not in self._indices
         if is_new:
             self._indices[key] = len(self._modules)
@@ -133,13 +137,22 @@ class Rewriting:
 
     def rewrite(self, jaxpr: Any) -> core.ClosedJaxpr:
         """The jaxpr with composites."""
-        if id(jaxpr) not in self._rewritten:
+        key = id(jaxpr), self._has_derivatives
+        if key not in self._rewritten:
             closed, captured = close(jaxpr), self._captured.get(id(jaxpr), ())
             rewritten = jax.make_jaxpr(lambda *inputs: self._evaluate(closed, inputs, captured))(
                 *types_of(closed.in_avals)
             )
-            self._rewritten[id(jaxpr)] = (jaxpr, rewritten)
-        return self._rewritten[id(jaxpr)][1]
+            self._rewritten[key] = (jaxpr, rewritten)
+        return self._rewritten[key][1]
+
+    def rewrite_primal(self, jaxpr: Any) -> core.ClosedJaxpr:
+        """The jaxpr with composites, of a function that has rules: none inside it is ever asked for."""
+        outer, self._has_derivatives = self._has_derivatives, False
+        try:
+            return self.rewrite(jaxpr)
+        finally:
+            self._has_derivatives = outer
 
     def inline(self, jaxpr: Any, inputs: Sequence[Any]) -> list[Any]:
         """What a call computes, written where it is called, with all values there in reach of its rules."""
@@ -174,6 +187,10 @@ class Rewriting:
                 outputs = handler(self, equation, [read(atom) for atom in equation.invars])
             values.update(zip(equation.outvars, outputs, strict=True))
         return [read(atom) for atom in inner.outvars]
+
+
+def _no_rules(_: core.JaxprEqn) -> Rules:
+    return Rules(())
 
 
 def _count_rules(equation: core.JaxprEqn) -> int:

@@ -20,7 +20,7 @@ from pullback.program.composites import STRUCTURED
 def _custom_jvp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     (rule,), captured = rewriting.rules(equation)
     parameters = {"constants": len(captured) + equation.params["num_consts"], "rule": rule}
-    body = _body(rewriting, equation, "call_jaxpr", passed_over=len(captured))
+    body = _after(_primal(rewriting, equation), len(captured))
     return _emit("custom_jvp", body, [*captured, *inputs], parameters)
 
 
@@ -28,25 +28,24 @@ def _custom_vjp(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[
     (forward, backward), captured = rewriting.rules(equation)
     constants, primals = operand_order(equation, rewriting.fixed(equation))
     order = [*constants, *primals]
-    parameters = {
-        "constants": len(captured) + len(constants),
-        "forward": forward,
-        "backward": backward,
-    }
-    function = in_order(
-        function_of(rewriting.rewrite(equation.params["call_jaxpr"]), "custom_vjp_call"), order
-    )
+    body = _after(in_order(_primal(rewriting, equation), order), len(captured))
     ordered = [inputs[number] for number in order]
-    return _emit("custom_vjp", _after(function, len(captured)), [*captured, *ordered], parameters)
+    count = len(captured) + len(constants)
+    parameters = {"constants": count, "forward": forward, "backward": backward}
+    return _emit("custom_vjp", body, [*captured, *ordered], parameters)
+
+
+def _primal(rewriting: Rewriting, equation: core.JaxprEqn) -> Callable[..., list[Any]]:
+    """What an equation with rules computes."""
+    return function_of(rewriting.rewrite_primal(primal_of(equation)), equation.primitive.name)
 
 
 def _hi_primitive(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     """What it stands for, in its place; a root that is sought keeps its rule."""
-    function = function_of(rewriting.rewrite(primal_of(equation)), "hi_primitive")
     if not is_root(equation):
-        return function(*inputs)
+        return function_of(rewriting.rewrite(primal_of(equation)), "hi_primitive")(*inputs)
     (rule,), captured = rewriting.rules(equation)
-    body = _after(function, len(captured))
+    body = _after(_primal(rewriting, equation), len(captured))
     return _emit("custom_jvp", body, [*captured, *inputs], {"constants": len(captured), "rule": rule})
 
 
@@ -157,12 +156,9 @@ def _emit(
     return emit_composite(operation, decomposition, inputs, STRUCTURED[operation], parameters)
 
 
-def _body(
-    rewriting: Rewriting, equation: core.JaxprEqn, parameter: str, passed_over: int = 0
-) -> Callable[..., Any]:
+def _body(rewriting: Rewriting, equation: core.JaxprEqn, parameter: str) -> Callable[..., list[Any]]:
     """The equation's own function: the decomposition that servers read as well."""
-    function = function_of(rewriting.rewrite(equation.params[parameter]), equation.primitive.name)
-    return _after(function, passed_over)
+    return function_of(rewriting.rewrite(equation.params[parameter]), equation.primitive.name)
 
 
 def _after(function: Callable[..., Any], count: int) -> Callable[..., Any]:
