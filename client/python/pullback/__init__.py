@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from pullback._evaluation.results import Results, Timing
     from pullback._evaluation.sparse import Sparse
     from pullback._evaluation.wants import Want
+    from pullback._function import Function
     from pullback._sources.formula import Formula
     from pullback._sources.lowered import Exported, StableHLO
     from pullback._sources.onnx import Onnx
     from pullback._sources.torch import Torch
-    from pullback.client import Client, Function, connect, local
+    from pullback.client import Client, connect, local
     from pullback.errors import (
         ConflictError,
         DataLossError,
@@ -94,7 +95,7 @@ _HOMES: Final = {
     "connect": "pullback.client",
     "local": "pullback.client",
     "Client": "pullback.client",
-    "Function": "pullback.client",
+    "Function": "pullback._function",
     "Formula": "pullback._sources.formula",
     "Onnx": "pullback._sources.onnx",
     "Torch": "pullback._sources.torch",

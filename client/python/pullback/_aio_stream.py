@@ -21,7 +21,7 @@ from pullback.errors import PullbackError, UnavailableError
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    from pullback.aio import AsyncFunction
+    from pullback._aio_function import AsyncFunction
 
 # What grpc.aio puts in the place of the server's status where a stream ends while a message is being
 # written: https://github.com/grpc/grpc/issues/36066.

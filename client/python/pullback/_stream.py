@@ -21,7 +21,7 @@ from pullback.errors import PullbackError, UnavailableError, invalid_argument
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    from pullback.client import Function
+    from pullback._function import Function
 
 
 class Stream:
