@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 import pullback
-from pullback._aio_stream import call_error
+from pullback._aio_stream import AsyncStream, AsyncStreamedFunction, call_error
+from pullback._stream import Stream, StreamedFunction
 from pullback._transformations import Transformations
 from pullback.program.container import Program, StableHlo
 from pullback.program.digest import digest
@@ -297,10 +298,12 @@ def test_a_status_that_grpc_lost() -> None:
 
 
 def test_the_twins_have_the_same_methods() -> None:
-    """With the same parameters, and so has every carrier of the transformations."""
+    """With the same parameters and defaults, and so has every carrier of the transformations."""
     for left, right in [
         (pullback.Client, pullback.aio.AsyncClient),
         (pullback.Function, pullback.aio.AsyncFunction),
+        (Stream, AsyncStream),
+        (StreamedFunction, AsyncStreamedFunction),
     ]:
         assert _public(left) == _public(right)
     assert issubclass(pullback.Function, Transformations)
@@ -311,12 +314,15 @@ def test_the_twins_have_the_same_methods() -> None:
     assert inspect.signature(pullback.local).parameters == inspect.signature(pullback.aio.local).parameters
 
 
-def _public(kind: type) -> dict[str, list[str]]:
-    names = [name for name in dir(kind) if not name.startswith("_")]
+def _public(kind: type) -> dict[str, list[tuple[str, Any]]]:
+    methods = {
+        name: getattr(kind, name)
+        for name in dir(kind)
+        if not name.startswith("_") and callable(getattr(kind, name))
+    }
     return {
-        name: list(inspect.signature(getattr(kind, name)).parameters)
-        for name in names
-        if callable(getattr(kind, name))
+        name: [(one.name, one.default) for one in inspect.signature(method).parameters.values()]
+        for name, method in methods.items()
     }
 
 
