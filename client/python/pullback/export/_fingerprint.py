@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+import jax
 import numpy as np
 from jax.extend import core
 
@@ -101,6 +102,9 @@ def _value(value: Any, describe: _Describe) -> str:
         return _digest(close(value), describe)
     if isinstance(value, tuple | list):
         return "(" + ",".join(_value(item, describe) for item in value) + ")"
+    if isinstance(value, jax.core.Tracer):
+        # Newer JAX versions keep what a function captured as constants of its jaxpr.
+        return f"{value.aval}@{id(value)}"
     if isinstance(value, np.generic | np.ndarray) or hasattr(value, "__array__"):
         array = np.asarray(value)
         return f"{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"

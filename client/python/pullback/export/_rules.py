@@ -110,12 +110,28 @@ def vjp_rules(equation: core.JaxprEqn) -> Rules:
     except RuleClosureError:
         raise
     except Exception:
-        _, primals = operand_order(equation)
-        candidates = [number for number in primals if is_differentiable(equation.invars[number].aval)]
-        varied = _varied(equation, candidates)
-        if not varied:
+        rules = _with_constants(equation)
+        if rules is None:
             raise
-        return _vjp_rules(equation, tuple(number for number in primals if number not in varied))
+        return rules
+
+
+def _with_constants(equation: core.JaxprEqn) -> Rules | None:
+    """The rules with respect to all operands that they accept; None if there are none."""
+    _, primals = operand_order(equation)
+
+    def varying(numbers: Sequence[int]) -> Rules | None:
+        fixed = tuple(number for number in primals if number not in numbers)
+        try:
+            return _vjp_rules(equation, fixed)
+        except RuleClosureError:
+            raise
+        except Exception:  # noqa: BLE001 -- whatever a user's rule raises
+            return None
+
+    candidates = [number for number in primals if is_differentiable(equation.invars[number].aval)]
+    varied = _accepted(candidates, lambda numbers: varying(numbers) is not None)
+    return varying(varied) if varied else None
 
 
 def operand_order(equation: core.JaxprEqn, fixed: Sequence[int] = ()) -> tuple[list[int], list[int]]:
@@ -176,31 +192,14 @@ def in_order(function: Callable[..., list[Any]], order: Sequence[int]) -> Callab
     return ordered
 
 
-def _varied(equation: core.JaxprEqn, numbers: list[int]) -> list[int]:
-    """Those of the operands with respect to which the forward rule accepts derivatives."""
-    if not numbers or _accepts(equation, numbers):
+def _accepted(numbers: list[int], accepts: Callable[[list[int]], bool]) -> list[int]:
+    """Those that are accepted, found by halves: mostly, neighbours are accepted together."""
+    if not numbers or accepts(numbers):
         return numbers
     if len(numbers) == 1:
         return []
     halves = _split(numbers, len(numbers) // 2)
-    return [number for half in halves for number in _varied(equation, half)]
-
-
-def _accepts(equation: core.JaxprEqn, varied: Sequence[int]) -> bool:
-    fixed = [number for number in range(len(equation.invars)) if number not in varied]
-    order = [*fixed, *varied]
-    function = in_order(_binding(equation), order)
-
-    def forward(*flat: Any) -> list[Any]:
-        given, points = _split(flat, len(fixed))
-        outs, _ = jax.vjp(lambda *inner: function(*given, *inner), *points)
-        return outs
-
-    try:
-        jax.eval_shape(forward, *types_of([equation.invars[number] for number in order]))
-    except Exception:  # noqa: BLE001 -- whatever a user's rule raises
-        return False
-    return True
+    return [number for half in halves for number in _accepted(half, accepts)]
 
 
 def _joined(forward: core.ClosedJaxpr, backward: core.ClosedJaxpr, residuals: int) -> Rules:
