@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -26,16 +26,11 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
 
     The operands are the constants of matvec, vecmat, solve and transpose_solve, then the right-hand side.
     """
-    if len(values["constants"]) != len(_FUNCTIONS):
-        raise malformed(name_of(operation), f"has constants={values['constants']}, where four counts belong")
-    for count in values["constants"]:
-        require_count(operation, "constants", count, len(operation.operands))
-    starts = [0, *accumulate(values["constants"])]
-    require_count(operation, "constants", starts[-1], len(operation.operands))
-    right = operation.operand_types[starts[-1] :]
+    spans = _spans(operation, values["constants"])
+    first = max(span.stop for span in spans.values())
+    right = operation.operand_types[first:]
     # What the solvers give beside the solution.
     extra = operation.result_types[len(right) :]
-    spans = {name: slice(starts[i], starts[i + 1]) for i, name in enumerate(_FUNCTIONS)}
 
     def routine(name: str, results: Types) -> Routine:
         found = scope.main(values[name])
@@ -63,7 +58,7 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
 
         out = lax.custom_linear_solve(
             applied(matvec, "matvec"),
-            list(operands[starts[-1] :]),
+            list(operands[first:]),
             solver(solve, "solve"),
             None if transpose_solve is None else solver(transpose_solve, "transpose_solve"),
             symmetric=values["symmetric"],
@@ -72,3 +67,13 @@ def build(operation: Operation, scope: Scope, values: Values) -> Emit:
         return [*out[0], *out[1]] if extra else list(out)
 
     return emit
+
+
+def _spans(operation: Operation, counts: Sequence[int]) -> Mapping[str, slice]:
+    """Which operands are the constants of each function."""
+    if len(counts) != len(_FUNCTIONS):
+        raise malformed(name_of(operation), f"has constants={counts}, where four counts belong")
+    for count in (*counts, sum(counts)):
+        require_count(operation, "constants", count, len(operation.operands))
+    starts = [0, *accumulate(counts)]
+    return {name: slice(starts[i], starts[i + 1]) for i, name in enumerate(_FUNCTIONS)}

@@ -108,16 +108,6 @@ def _convolution(operation: Operation, _: Scope) -> Emit:
     stated = attributes["dimension_numbers"]
     axes = len(stated["input_spatial_dimensions"])
     ones = (1,) * axes
-    numbers = lax.ConvDimensionNumbers(
-        _layout(stated, "input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"),
-        _layout(
-            stated,
-            "kernel_output_feature_dimension",
-            "kernel_input_feature_dimension",
-            "kernel_spatial_dimensions",
-        ),
-        _layout(stated, "output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"),
-    )
     reversal = attributes.get("window_reversal", (False,) * axes)
     reversed_axes = tuple(
         axis for axis, flag in zip(stated["kernel_spatial_dimensions"], reversal, strict=True) if flag
@@ -135,7 +125,7 @@ def _convolution(operation: Operation, _: Scope) -> Emit:
                 padding=pairs(attributes.get("padding"), axes),
                 lhs_dilation=attributes.get("lhs_dilation", ones),
                 rhs_dilation=attributes.get("rhs_dilation", ones),
-                dimension_numbers=numbers,
+                dimension_numbers=_dimension_numbers(stated),
                 feature_group_count=attributes["feature_group_count"],
                 batch_group_count=attributes["batch_group_count"],
                 precision=precision,
@@ -144,6 +134,19 @@ def _convolution(operation: Operation, _: Scope) -> Emit:
         ]
 
     return emit
+
+
+def _dimension_numbers(stated: Mapping[str, Any]) -> lax.ConvDimensionNumbers:
+    return lax.ConvDimensionNumbers(
+        _layout(stated, "input_batch_dimension", "input_feature_dimension", "input_spatial_dimensions"),
+        _layout(
+            stated,
+            "kernel_output_feature_dimension",
+            "kernel_input_feature_dimension",
+            "kernel_spatial_dimensions",
+        ),
+        _layout(stated, "output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"),
+    )
 
 
 def _layout(stated: Mapping[str, Any], first: str, second: str, spatial: str) -> tuple[int, ...]:
