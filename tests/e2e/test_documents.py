@@ -91,9 +91,10 @@ async def _run(block: str, names: dict[str, Any]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """A page may turn on 64 bits."""
+def _wide() -> Iterator[None]:
+    """With 64 bits, which a page may turn on, and afterwards as before."""
     before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", before)
 
