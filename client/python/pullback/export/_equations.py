@@ -93,6 +93,32 @@ def all_equations(jaxpr: core.ClosedJaxpr) -> Iterator[core.JaxprEqn]:
             yield from all_equations(nested)
 
 
+def replaced(
+    jaxpr: core.ClosedJaxpr, body_of: Callable[[core.JaxprEqn], core.ClosedJaxpr | None]
+) -> core.ClosedJaxpr:
+    """The jaxpr with other jaxprs in the place of equations.
+
+    Args:
+        jaxpr: The jaxpr.
+        body_of: What stands in an equation's place; None leaves it.
+    """
+
+    def function(*inputs: Any) -> list[Any]:
+        values = dict(zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True))
+        values.update(zip(jaxpr.jaxpr.invars, inputs, strict=True))
+
+        def read(atom: Any) -> Any:
+            return atom.val if isinstance(atom, core.Literal) else values[atom]
+
+        for equation in jaxpr.jaxpr.eqns:
+            operands, body = list(map(read, equation.invars)), body_of(equation)
+            outputs = bind(equation, operands) if body is None else core.jaxpr_as_fun(body)(*operands)
+            values.update(zip(equation.outvars, outputs, strict=True))
+        return list(map(read, jaxpr.jaxpr.outvars))
+
+    return jax.make_jaxpr(function)(*types_of(jaxpr.in_avals))
+
+
 def function_of(jaxpr: core.ClosedJaxpr, name: str) -> Callable[..., list[Any]]:
     """The jaxpr as a function of flat arguments."""
     call: Callable[..., list[Any]] = core.jaxpr_as_fun(jaxpr)

@@ -16,7 +16,7 @@ from jax import lax
 from jax.extend import core
 
 from pullback.export._composites import emit_composite
-from pullback.export._equations import bind, function_of, types_of
+from pullback.export._equations import bind, function_of, replaced, types_of
 from pullback.export._rewriting import Handler, Rewriting
 from pullback.program.composites import STRUCTURED
 
@@ -198,27 +198,11 @@ def _transposed(solve: _Solve) -> core.ClosedJaxpr:
         transposed = jax.linear_transpose(solution, *solve.types(solve.vector))
         return list(transposed(list(flat[len(solve.rest) :])))
 
-    return expand_all(jax.make_jaxpr(rule)(*solve.types((*solve.rest, *solve.vector))), _SOLVE)
+    return replaced(jax.make_jaxpr(rule)(*solve.types((*solve.rest, *solve.vector))), _expanded_solve)
 
 
-def expand_all(jaxpr: core.ClosedJaxpr, name: str) -> core.ClosedJaxpr:
-    """The jaxpr with what each primitive of a name computes in its place."""
-
-    def function(*inputs: Any) -> list[Any]:
-        values = dict(zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True))
-        values.update(zip(jaxpr.jaxpr.invars, inputs, strict=True))
-        for equation in jaxpr.jaxpr.eqns:
-            operands = [
-                atom.val if isinstance(atom, core.Literal) else values[atom] for atom in equation.invars
-            ]
-            if equation.primitive.name == name:
-                outputs = core.jaxpr_as_fun(expanded(equation))(*operands)
-            else:
-                outputs = bind(equation, operands)
-            values.update(zip(equation.outvars, outputs, strict=True))
-        return [atom.val if isinstance(atom, core.Literal) else values[atom] for atom in jaxpr.jaxpr.outvars]
-
-    return jax.make_jaxpr(function)(*types_of(jaxpr.in_avals))
+def _expanded_solve(equation: core.JaxprEqn) -> core.ClosedJaxpr | None:
+    return expanded(equation) if equation.primitive.name == _SOLVE else None
 
 
 _SOLVE: Final = "linear_solve"

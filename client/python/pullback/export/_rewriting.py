@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import perf_counter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import jax
 from jax.extend import core
@@ -21,6 +22,10 @@ from pullback.export._rules import ADVICE, Rules, jvp_rule, vjp_rules
 from pullback.export.errors import RuleClosureError
 from pullback.program.composites import DEEPEST_RULES
 from pullback.program.container import StableHlo
+
+# Rules without end take longer to trace from level to level, as JAX traces those before them each time.
+_LEAST_RULES: Final = 2
+_PATIENCE_SECONDS: Final = 10.0
 
 Handler = Callable[["Rewriting", core.JaxprEqn, Sequence[Any]], list[Any]]
 
@@ -47,6 +52,7 @@ class Rewriting:
         self._modules: list[bytes] = []
         self._waiting: list[tuple[int, core.ClosedJaxpr]] = []
         self._level = 0
+        self._is_last = False
         self._indices: dict[str, int] = {}
         # Keyed by identity, so that a jaxpr that is used twice is lowered to one function; the
         # originals are kept, lest an address is used again.
@@ -61,13 +67,20 @@ class Rewriting:
 
         Derivative rules are made level by level, so that each is as near to the function as it can be.
         """
+        started = perf_counter()
         entry = self._artifact(jaxpr)
         while self._waiting:
             self._level += 1
+            out_of_patience = perf_counter() - started > _PATIENCE_SECONDS
+            self._is_last = self._level >= (_LEAST_RULES if out_of_patience else DEEPEST_RULES)
             level, self._waiting = self._waiting, []
             for index, rule in level:
                 self._modules[index] = self._artifact(rule)
         return StableHlo(entry, tuple(self._modules))
+
+    @property
+    def _follows_rules(self) -> bool:
+        return self._has_derivatives and not self._is_last
 
     def body(self, jaxpr: core.ClosedJaxpr) -> int:
         """The index of the module that holds the body of a loop or a part of a solver."""
@@ -86,21 +99,21 @@ class Rewriting:
         Raises:
             RuleClosureError: If a rule captured a value from outside the jaxpr that the equation stands in.
         """
-        if not self._has_derivatives:
+        if not self._follows_rules:
             return (None,) * _count_rules(equation), []
         rules = self._rules_of(equation)
         scope = self._scopes[-1]
         out_of_reach = any(variable not in scope for variable in rules.captured)
         if out_of_reach and not (self._lenient and self._level):
             raise RuleClosureError(ADVICE)
-        if self._level == DEEPEST_RULES or out_of_reach or not rules.jaxprs:
+        if out_of_reach or not rules.jaxprs:
             return (None,) * _count_rules(equation), []
         indices = tuple(self._rule_index(jaxpr, rules.captured) for jaxpr in rules.jaxprs)
         return indices, [scope[variable] for variable in rules.captured]
 
     def fixed(self, equation: core.JaxprEqn) -> tuple[int, ...]:
         """The numbers of operands that are constants to an equation's rules beside those it says."""
-        return self._rules_of(equation).fixed if self._has_derivatives else ()
+        return self._rules_of(equation).fixed if self._follows_rules else ()
 
     def _rule_index(self, rule: core.ClosedJaxpr, captured: tuple[Any, ...]) -> int:
         self._captured[id(rule)] = captured
@@ -111,8 +124,8 @@ class Rewriting:
         return index
 
     def _index(self, jaxpr: core.ClosedJaxpr, captured: tuple[Any, ...] = ()) -> tuple[int, bool]:
-        rules = self._rules_of if self._has_derivatives else _no_rules
-        key = f"{self._has_derivatives} {fingerprint(jaxpr, rules, captured)}"
+        rules = self._rules_of if self._follows_rules else _no_rules
+        key = f"{self._follows_rules} {fingerprint(jaxpr, rules, captured)}"
         is_new = key not in self._indices
         if is_new:
             self._indices[key] = len(self._modules)
@@ -137,7 +150,7 @@ class Rewriting:
 
     def rewrite(self, jaxpr: Any) -> core.ClosedJaxpr:
         """The jaxpr with composites."""
-        key = id(jaxpr), self._has_derivatives
+        key = id(jaxpr), self._follows_rules
         if key not in self._rewritten:
             closed, captured = close(jaxpr), self._captured.get(id(jaxpr), ())
             rewritten = jax.make_jaxpr(lambda *inputs: self._evaluate(closed, inputs, captured))(

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import jax
 from jax.extend import core
 
 from pullback.export._composites import emit_composite
-from pullback.export._equations import HI_CALL, bind, close, function_of, is_root, primal_of, types_of
+from pullback.export._equations import (
+    HI_CALL,
+    bind,
+    close,
+    function_of,
+    is_root,
+    primal_of,
+    replaced,
+)
 from pullback.export._policies import describe
 from pullback.export._rewriting import Handler, Rewriting
 from pullback.export._rules import in_order, operand_order, transpose_rule
@@ -103,31 +110,15 @@ def _linear_solve(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequenc
 
 def _linear_call(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     residuals = equation.params["num_callee_consts"] + equation.params["num_res"]
-    transpose = _without_calls(transpose_rule(equation, residuals))
+    transpose = replaced(transpose_rule(equation, residuals), _callee)
     parameters = {"residuals": residuals, "transpose": rewriting.body(transpose)}
     return _emit("linear_call", _body(rewriting, equation, "callee"), inputs, parameters)
 
 
-def _without_calls(transpose: core.ClosedJaxpr) -> core.ClosedJaxpr:
-    """The transpose, which JAX gives as a linear call whose own transpose is the function again."""
-
-    def function(*inputs: Any) -> list[Any]:
-        values = dict(zip(transpose.jaxpr.invars, inputs, strict=True))
-        values.update(zip(transpose.jaxpr.constvars, transpose.consts, strict=True))
-        for equation in transpose.jaxpr.eqns:
-            operands = [
-                atom.val if isinstance(atom, core.Literal) else values[atom] for atom in equation.invars
-            ]
-            called = equation.params.get("callee")
-            outs = (
-                bind(equation, operands) if called is None else function_of(close(called), "call")(*operands)
-            )
-            values.update(zip(equation.outvars, outs, strict=True))
-        return [
-            atom.val if isinstance(atom, core.Literal) else values[atom] for atom in transpose.jaxpr.outvars
-        ]
-
-    return jax.make_jaxpr(function)(*types_of(transpose.in_avals))
+def _callee(equation: core.JaxprEqn) -> core.ClosedJaxpr | None:
+    """What a linear call calls: JAX gives a transpose as a call whose own transpose is the function again."""
+    called = equation.params.get("callee")
+    return None if called is None else close(called)
 
 
 def _jit(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
