@@ -130,9 +130,10 @@ def test_the_catalogue(client: pullback.Client) -> None:
 
 def test_a_large_program_and_a_large_batch(client: pullback.Client) -> None:
     """A program over one megabyte is uploaded in chunks; a batch of 16 megabytes fits one message."""
-    table = np.random.default_rng(0).normal(size=300_000)
-    program = export(lambda x: x * jnp.sum(jnp.asarray(table)), np.zeros(4))
-    assert len(program_to_bytes(program)) > table.nbytes
+    # Each small enough to stand in the program itself.
+    tables = np.random.default_rng(0).normal(size=(12, 25_000))
+    program = export(lambda x: sum(x * jnp.sum(jnp.asarray(table)) for table in tables), np.zeros(4))
+    assert len(program_to_bytes(program)) > tables.nbytes
     f = client.register(program, name="table")
     xs = np.ones((500_000, 4))
-    np.testing.assert_allclose(f(xs)[-1], np.full(4, table.sum()), rtol=1e-10)
+    np.testing.assert_allclose(f(xs)[-1], np.full(4, tables.sum()), rtol=1e-10)

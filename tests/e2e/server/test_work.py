@@ -260,11 +260,11 @@ def test_health_is_quick(server: Running) -> None:
 def test_capabilities(server: Running) -> None:
     """The server tells formats, versions, devices and limits."""
     answer = server.call("CapabilitiesService/GetCapabilities")
-    assert list(answer.formats) == ["stablehlo", "formula"]
+    assert list(answer.formats) == ["stablehlo", "formula", "jax_export", "onnx"]
     assert (answer.devices[0].platform, list(answer.program_format_versions)) == ("cpu", [1])
     assert answer.versions["jax"]
-    assert len(answer.quantities) == 8
-    assert len(answer.element_types) == 22
+    assert len(answer.quantities) == 11
+    assert len(answer.element_types) == 28
     assert (answer.limits.batch, answer.limits.derivative_order) == (1 << 20, 6)
 
 
