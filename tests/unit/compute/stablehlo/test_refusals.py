@@ -46,7 +46,9 @@ _IDENTITY = _main(f"%r = stablehlo.negate %x : {_T}")
     [
         ('%r = "stablehlo.all_reduce"(%x) ({^bb0(%a: tensor<f64>, %b: tensor<f64>):\n stablehlo.return %a : tensor<f64>}) {replica_groups = dense<0> : tensor<1x1xi64>} : (TENSOR) -> TENSOR', "stablehlo.all_reduce in @main talks to other devices"),
         ("%r = stablehlo.custom_call @launch(%x) : (TENSOR) -> TENSOR", "@launch calls code that is not part of the program"),
-        ("%q = stablehlo.convert %x : (TENSOR) -> tensor<3x!quant.uniform<i8:f32, 1.0>>\n %r = stablehlo.negate %x : TENSOR", "quant|cannot be read"),
+        ("%q = stablehlo.convert %x : (TENSOR) -> tensor<3x!quant.uniform<i8:f32, 1.0>>\n %r = stablehlo.negate %x : TENSOR", "quantized types are not served"),
+        ("%r = mhlo.negate %x : TENSOR", "mhlo.negate is of the dialect mhlo, not of StableHLO"),
+        ('%r = "foo.bar"(%x) : (TENSOR) -> TENSOR', "not of StableHLO: "),
         ('%t = stablehlo.create_token : !stablehlo.token\n %q = "stablehlo.outfeed"(%x, %t) {outfeed_config = ""} : (TENSOR, !stablehlo.token) -> !stablehlo.token\n %r = stablehlo.negate %x : TENSOR', "stablehlo.outfeed in @main exchanges data"),
         ("%q = stablehlo.custom_call @f(%x) : (TENSOR) -> tensor<?xf64>\n %r = stablehlo.convert %q : (tensor<?xf64>) -> TENSOR", "decide|dynamic"),
     ],

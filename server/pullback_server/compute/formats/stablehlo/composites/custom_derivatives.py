@@ -135,7 +135,7 @@ def _without_rule(primal: Routine) -> Emit:
         raise service_error(
             Reason.DERIVATIVE_UNDEFINED,
             "the program has no rule for a derivative of this order: JAX has none, or rules go on without "
-            f"end, of which {DEEPEST_RULES} were exported; ask for a derivative of lower order",
+            f"end, of which {DEEPEST_RULES} at most are exported; ask for a derivative of lower order",
             limit=str(DEEPEST_RULES),
         )
 

@@ -21,10 +21,15 @@ from pullback_server.compute.formats.stablehlo.reading.constants import parse_de
 from pullback_server.compute.formats.stablehlo.reading.refinement import refined
 from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE, parts, restructured
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
+from pullback_server.errors import ServiceError
 
 _PORTABLE: Final = b"ML\xefR"
 _VERSION: Final = re.compile(rb"ML\xefR.?StableHLO_v(\d{1,6}\.\d{1,6}\.\d{1,6})", re.DOTALL)
 _VERSIONED: Final = "vhlo."
+_QUANTIZED: Final = '!"quant"<'
+_DIALECT: Final = re.compile(r"Dialect `(\w+)' not found for custom op '([\w.]+)'")
+_UNREGISTERED: Final = "unregistered dialect"
+_LEGALIZE: Final = "write the module in StableHLO alone, with the tool that made it"
 _CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant", "arith.constant"})
 _RESOURCE: Final = "dense_resource<"
 _RETURNS: Final = frozenset({"func.return", "stablehlo.return", "sdy.return"})
@@ -91,7 +96,19 @@ def parse_module(data: bytes) -> Any:
                 f"was written for StableHLO {version[1].decode()}, and this server's JAX reads {own}",
                 "write it for an older version, or serve it with a newer JAX",
             ) from error
-        raise malformed("a module", f"cannot be read: {error}") from error
+        raise _foreign_dialect(str(error)) or malformed("a module", f"cannot be read: {error}") from error
+
+
+def _foreign_dialect(error: str) -> ServiceError | None:
+    """What to say of operations and types that are none of StableHLO's, if MLIR's error is about them."""
+    if _QUANTIZED in error:
+        return unsupported("a module", "has values of a quantized type", QUANTIZED_ADVICE)
+    dialect = _DIALECT.search(error)
+    if dialect is not None:
+        return unsupported(dialect[2], f"is of the dialect {dialect[1]}, not of StableHLO", _LEGALIZE)
+    if _UNREGISTERED in error:
+        return unsupported("a module", f"has what is not of StableHLO: {error.splitlines()[1]}", _LEGALIZE)
+    return None
 
 
 def _numbers(version: str) -> tuple[int, ...]:
