@@ -7,6 +7,7 @@ go together as the budget holds: all of them for small functions, and then nothi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pullback_server.compute.planner.derivative import Along, Derivative
@@ -53,8 +54,7 @@ class Chunking:
         most = self.budget // max(self._each(derivative), 1)
         if most >= count:
             return max(count, 1)
-        most = max(most, 1)
-        return next((size for size in range(most, most // 2, -1) if count % size == 0), most)
+        return _divisor(count, max(most, 1))
 
     def working(self, derivative: Derivative) -> int:
         """The bytes that a derivative takes while it is computed, beside its result."""
@@ -78,6 +78,16 @@ class Chunking:
 
     def _moving(self, derivative: Derivative) -> int:
         return sum(self.elements[number] for number in derivative.moving)
+
+
+def _divisor(count: int, most: int) -> int:
+    """The largest divisor of a count from the most down to its half; the most itself where there is none."""
+    sizes: Iterable[int] = range(most, most // 2, -1)
+    # The fewer are tried, the divisors or the quotients: no more than twice the square root of the count.
+    if most * most > count:
+        quotients = range(-(-count // most), count // (most // 2 + 1) + 1)
+        sizes = (count // quotient for quotient in quotients if count % quotient == 0)
+    return next((size for size in sizes if count % size == 0), most)
 
 
 def sweeps_of(chunking: Chunking, derivative: Derivative) -> int:

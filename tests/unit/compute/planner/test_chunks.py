@@ -99,6 +99,21 @@ def test_chunks_follow_the_budget() -> None:
     assert chunking(1000, 9000, 4096, 2 * 10**6).working(hessian) <= 2 * 10**6
 
 
+def test_the_largest_divisor_is_found() -> None:
+    """Above half of what fits, whatever the numbers; what fits where there is none."""
+    for count in range(1, 150):
+        jacobian = Derivative(Mode.FORWARD, Along.BASIS, (0,))
+        for most in range(1, count):
+            divisors = [size for size in range(most // 2 + 1, most + 1) if count % size == 0]
+            assert chunking(1, 1, count, most).chunk(jacobian) == max(divisors, default=most)
+
+
+def test_many_directions_are_cut_at_once() -> None:
+    """A large prime number of directions is not searched number by number."""
+    jacobian = Derivative(Mode.FORWARD, Along.BASIS, (0,))
+    assert chunking(1, 1, 2_147_483_647, 10**9).chunk(jacobian) == 10**9
+
+
 def test_a_footprint() -> None:
     """What lives at one time, and all there is: in a loop, as often as it runs."""
 
