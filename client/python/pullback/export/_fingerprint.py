@@ -20,7 +20,7 @@ from jax.extend import core
 from pullback.export._equations import HI_CALL, close, has_rules, is_jaxpr, primal_of
 from pullback.export._rules import Rules
 
-RulesOf = Callable[[core.JaxprEqn], Rules]
+RulesOf = Callable[[core.JaxprEqn, int], Rules]
 _Name = Callable[[Any], str]
 _Describe = Callable[[core.JaxprEqn, _Name], str]
 
@@ -36,14 +36,14 @@ def fingerprint(jaxpr: core.ClosedJaxpr, rules: RulesOf, captured: Sequence[Any]
 
     Args:
         jaxpr: The jaxpr.
-        rules: Gives the rules of an equation with custom derivatives.
+        rules: Gives the rules of an equation with custom derivatives, so many rules down.
         captured: The variables that the first arguments stand for, where the jaxpr is a rule.
     """
     return _digest(jaxpr, partial(_deep, rules=rules, path=()), captured)
 
 
 def _deep(equation: core.JaxprEqn, name: _Name, rules: RulesOf, path: tuple[str, ...]) -> str:
-    own_rules = rules(equation) if has_rules(equation) else Rules(())
+    own_rules = rules(equation, len(path)) if has_rules(equation) else Rules(())
     captured = ",".join(map(name, own_rules.captured))
     own = "|".join(_digest(part, _shallow) for part in (primal_of(equation), *own_rules.jaxprs))
     if own in path:

@@ -16,7 +16,16 @@ import jax
 from jax.extend import core
 
 from pullback.export._artifact import artifact_of
-from pullback.export._equations import VJP_CALL, bind, close, function_of, is_jaxpr, types_of
+from pullback.export._equations import (
+    VJP_CALL,
+    all_equations,
+    bind,
+    close,
+    function_of,
+    is_jaxpr,
+    primal_of,
+    types_of,
+)
 from pullback.export._fingerprint import fingerprint
 from pullback.export._rules import ADVICE, Rules, jvp_rule, vjp_rules
 from pullback.export.errors import RuleClosureError
@@ -26,6 +35,11 @@ from pullback.program.container import StableHlo
 # Rules without end take longer to trace from level to level, as JAX traces those before them each time.
 _LEAST_RULES: Final = 2
 _PATIENCE_SECONDS: Final = 10.0
+
+# Rules that are used by rules so many levels up are left out where a function has more equations than this:
+# those of an integrated adjoint equation (`jax.experimental.ode.odeint`) treble with every order.
+_FAR: Final = 3
+_LARGE: Final = 1000
 
 Handler = Callable[["Rewriting", core.JaxprEqn, Sequence[Any]], list[Any]]
 
@@ -135,7 +149,9 @@ class Rewriting:
     def _artifact(self, jaxpr: core.ClosedJaxpr) -> bytes:
         return artifact_of(function_of(self.rewrite(jaxpr), "main"), types_of(jaxpr.in_avals))
 
-    def _rules_of(self, equation: core.JaxprEqn) -> Rules:
+    def _rules_of(self, equation: core.JaxprEqn, ahead: int = 0) -> Rules:
+        if self._level + ahead >= _FAR and _is_large(equation):
+            return Rules(())
         if id(equation) not in self._rules:
             self._rules[id(equation)] = (equation, self._make_rules(equation))
         return self._rules[id(equation)][1]
@@ -202,7 +218,11 @@ class Rewriting:
         return [read(atom) for atom in inner.outvars]
 
 
-def _no_rules(_: core.JaxprEqn) -> Rules:
+def _is_large(equation: core.JaxprEqn) -> bool:
+    return sum(1 for _ in all_equations(primal_of(equation))) > _LARGE
+
+
+def _no_rules(_: core.JaxprEqn, __: int) -> Rules:
     return Rules(())
 
 
