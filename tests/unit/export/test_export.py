@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.experimental.ode import odeint
 
 from pullback.export import ExportError, TracingError, UnsupportedOperationError, export
 from pullback.program.container import StableHlo
@@ -153,6 +154,16 @@ def test_rules_inside_a_function_with_rules_are_left_out() -> None:
 
     softplus = jax.nn.softplus
     assert len(_body(lambda x: outer(softplus(x)), _X).modules) == 1 + len(_body(softplus, _X).modules)
+
+
+@pytest.mark.slow
+def test_rules_that_grow_with_every_order_are_cut() -> None:
+    """The adjoint of a differential equation is another one, three times as large."""
+
+    def last(x: jax.Array) -> jax.Array:
+        return odeint(lambda y, _, p: -p * jnp.sin(y), jnp.ones(2), jnp.array([0.0, 1.0]), x)[-1]
+
+    assert 2 < len(_body(last, _X).modules) < 40
 
 
 def test_result_structure_and_types() -> None:
