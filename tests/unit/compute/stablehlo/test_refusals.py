@@ -209,6 +209,13 @@ def test_calls_that_multiply(lift_text: Any) -> None:
     assert error.reason is Reason.LIMIT_EXCEEDED
 
 
+def test_values_of_impossible_sizes(lift_text: Any) -> None:
+    """What no device can hold is refused when it is read, before XLA counts its bytes."""
+    huge = "tensor<4611686018427387904xf64>"
+    body = f"%i = stablehlo.iota dim = 0 : {huge}\n %r = stablehlo.negate %x : {_T}"
+    assert _refusal(lift_text, _main(body)).reason is Reason.LIMIT_EXCEEDED
+
+
 def test_calls_that_nest_too_deep(lift_text: Any) -> None:
     """A chain of calls is followed to a bounded depth."""
     functions = "\n".join(

@@ -15,13 +15,13 @@ from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.compute.formats.stablehlo.coverage import QUANTIZED_ADVICE
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
+from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, LARGEST_VALUE_BYTES
 from pullback_server.compute.formats.stablehlo.reading.attributes import plain
 from pullback_server.compute.formats.stablehlo.reading.constants import parse_dense, parse_resource
 from pullback_server.compute.formats.stablehlo.reading.refinement import refined
 from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE, parts, restructured
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
-from pullback_server.errors import ServiceError
+from pullback_server.errors import Reason, ServiceError, service_error
 
 _PORTABLE: Final = b"ML\xefR"
 _VERSION: Final = re.compile(rb"ML\xefR.?StableHLO_v(\d{1,6}\.\d{1,6}\.\d{1,6})", re.DOTALL)
@@ -245,7 +245,19 @@ def tensor_type_of(mlir_type: Any, where: str) -> TensorType:
         raise unsupported(
             where, f"has a value of type {mlir_type}", f"the element types are {', '.join(ElementType)}"
         )
-    return TensorType(element, tuple(mlir_type.shape))
+    return _of_possible_size(TensorType(element, tuple(mlir_type.shape)), where)
+
+
+def _of_possible_size(tensor_type: TensorType, where: str) -> TensorType:
+    if tensor_type.nbytes > LARGEST_VALUE_BYTES:
+        raise service_error(
+            Reason.LIMIT_EXCEEDED,
+            f"{where} has a value {tensor_type} of {tensor_type.nbytes} bytes, and a value may have "
+            f"{LARGEST_VALUE_BYTES}; compute it in parts",
+            value=str(tensor_type.nbytes),
+            limit=str(LARGEST_VALUE_BYTES),
+        )
+    return tensor_type
 
 
 def _attributes(operation: Any) -> Mapping[str, Any]:
