@@ -10,8 +10,9 @@ DEEPEST_NESTING: Final = 64
 MOST_OPERATIONS: Final = 1_000_000
 """Operations, those of a function counted again wherever it is called, as XLA compiles them."""
 
-LARGEST_VALUE_BYTES: Final = 1 << 42
-"""A value within a program. No device holds as much, and XLA ends the process where sizes overflow."""
+LARGEST_VALUE_BYTES: Final = 1 << 48
+"""A value within a program: far more than any device holds, and far less than where XLA's counts overflow, which
+ends the process."""
 
 MOST_FOLLOWED: Final = 100_000
 """Operations that are looked at in search of the counters of one loop, calls written out."""
