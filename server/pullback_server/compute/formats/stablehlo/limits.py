@@ -11,7 +11,7 @@ MOST_OPERATIONS: Final = 1_000_000
 """Operations, those of a function counted again wherever it is called, as XLA compiles them."""
 
 LARGEST_VALUE_BYTES: Final = 1 << 48
-"""A value within a program: far more than any device holds, and far less than where XLA's counts overflow, which
+"""A value within a program: more than any device holds, and less than where XLA's counts overflow, which
 ends the process."""
 
 MOST_FOLLOWED: Final = 100_000
