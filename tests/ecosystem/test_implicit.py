@@ -86,3 +86,28 @@ def test_differential_equation(agree: Any, solver: str, adjoint: str) -> None:
         return jnp.sum(solution.ys)
 
     agree(last, _X, second=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", ["Tsit5", "Dopri5"])
+def test_differential_equation_saved_at_times(agree: Any, solver: str) -> None:
+    """A checkpointed loop in a checkpointed loop; in the start, the parameters and the times."""
+
+    def saved(x: Any) -> Any:
+        solution = diffrax.diffeqsolve(
+            diffrax.ODETerm(_field),
+            getattr(diffrax, solver)(),
+            0.0,
+            1.0,
+            0.1,
+            x["start"],
+            x["parameters"],
+            saveat=diffrax.SaveAt(ts=x["times"]),
+            stepsize_controller=diffrax.PIDController(rtol=1e-4, atol=1e-4),
+            max_steps=64,
+        )
+        return jnp.sum(solution.ys**2)
+
+    parts = {"start": np.array([1.0, 0.5]), "parameters": _X, "times": np.linspace(0.0, 1.0, 5)}
+    agree(saved, parts, second=False)
+    agree(lambda start: saved({**parts, "start": start}), parts["start"], second=False)

@@ -27,6 +27,7 @@ from pullback.export._equations import (
     types_of,
 )
 from pullback.export._fingerprint import fingerprint
+from pullback.export._memory import forget_forward_rules
 from pullback.export._rules import ADVICE, Rules, jvp_rule, vjp_rules
 from pullback.export.errors import RuleClosureError
 from pullback.program.composites import DEEPEST_RULES
@@ -75,6 +76,7 @@ class Rewriting:
         self._captured: dict[int, tuple[Any, ...]] = {}
         self._scopes: list[dict[Any, Any]] = []
         self._has_derivatives = True
+        self._traced: list[core.ClosedJaxpr] = []
 
     def export(self, jaxpr: core.ClosedJaxpr) -> StableHlo:
         """The jaxpr, rewritten, and all modules that it refers to.
@@ -82,6 +84,7 @@ class Rewriting:
         Derivative rules are made level by level, so that each is as near to the function as it can be.
         """
         started = perf_counter()
+        self._traced.append(jaxpr)
         entry = self._artifact(jaxpr)
         while self._waiting:
             self._level += 1
@@ -134,6 +137,7 @@ class Rewriting:
         index, is_new = self._index(rule, captured)
         if is_new:
             self._check(rule)
+            self._traced.append(rule)
             self._waiting.append((index, rule))
         return index
 
@@ -158,11 +162,22 @@ class Rewriting:
 
     def _make_rules(self, equation: core.JaxprEqn) -> Rules:
         try:
-            return _make_rules(equation)
+            if equation.primitive.name == VJP_CALL:
+                return vjp_rules(equation, self._forget)
+            return jvp_rule(equation)
         except RuleClosureError:
             if not self._lenient:
                 raise
             return Rules((), captured=(None,))
+        except Exception:  # noqa: BLE001 -- whatever a user's rule raises
+            # JAX has no derivative here either; the function still has values.
+            self._forget()
+            return Rules(())
+
+    def _forget(self) -> None:
+        """Undoes what a refused derivative did to others, in whose jaxprs the same equations stand."""
+        for jaxpr in self._traced:
+            forget_forward_rules(jaxpr)
 
     def rewrite(self, jaxpr: Any) -> core.ClosedJaxpr:
         """The jaxpr with composites."""
@@ -228,16 +243,6 @@ def _no_rules(_: core.JaxprEqn, __: int) -> Rules:
 
 def _count_rules(equation: core.JaxprEqn) -> int:
     return 2 if equation.primitive.name == VJP_CALL else 1
-
-
-def _make_rules(equation: core.JaxprEqn) -> Rules:
-    try:
-        return vjp_rules(equation) if equation.primitive.name == VJP_CALL else jvp_rule(equation)
-    except RuleClosureError:
-        raise
-    except Exception:  # noqa: BLE001 -- whatever a user's rule raises
-        # JAX has no derivative here either; the function still has values.
-        return Rules(())
 
 
 def _leave(rewriting: Rewriting, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:

@@ -94,11 +94,15 @@ def jvp_rule(equation: core.JaxprEqn) -> Rules:
     return Rules((_opened(traced, captured),), _variables(captured))
 
 
-def vjp_rules(equation: core.JaxprEqn) -> Rules:
+def vjp_rules(equation: core.JaxprEqn, refused: Callable[[], None]) -> Rules:
     """The forward and backward rules of an equation with a custom VJP.
 
     A rule may refuse derivatives with respect to some operands, which then are constants: those of
     `equinox.filter_custom_vjp` do, and `diffrax.RecursiveCheckpointAdjoint` stands on them.
+
+    Args:
+        equation: An equation with a custom VJP.
+        refused: Called after every refusal, lest it shows in what JAX remembers (`pullback.export._memory`).
 
     Returns:
         A jaxpr from captured values, constants and primals to results and residuals; and one from residuals
@@ -110,13 +114,14 @@ def vjp_rules(equation: core.JaxprEqn) -> Rules:
     except RuleClosureError:
         raise
     except Exception:
-        rules = _with_constants(equation)
+        refused()
+        rules = _with_constants(equation, refused)
         if rules is None:
             raise
         return rules
 
 
-def _with_constants(equation: core.JaxprEqn) -> Rules | None:
+def _with_constants(equation: core.JaxprEqn, refused: Callable[[], None]) -> Rules | None:
     """The rules with respect to all operands that they accept; None if there are none."""
     _, primals = operand_order(equation)
 
@@ -127,6 +132,7 @@ def _with_constants(equation: core.JaxprEqn) -> Rules | None:
         except RuleClosureError:
             raise
         except Exception:  # noqa: BLE001 -- whatever a user's rule raises
+            refused()
             return None
 
     candidates = [number for number in primals if is_differentiable(equation.invars[number].aval)]
