@@ -99,14 +99,16 @@ def _rows() -> Iterator[Any]:
                 if (name, kind, points) == TOO_LARGE:
                     continue
                 for dtype in TOLERANCES:
-                    quick = (
-                        dtype == "float64"
-                        and points != "batch of 1000"
-                        and kind in {"value", "grad", "hessian"}
-                    )
                     # A function is registered and its data are made once in each process.
-                    marks = [pytest.mark.xdist_group(name), *([] if quick else [pytest.mark.slow])]
+                    marks = [pytest.mark.xdist_group(name), *_speed(kind, points, dtype)]
                     yield pytest.param(name, kind, points, dtype, marks=marks)
+
+
+def _speed(kind: str, points: str, dtype: str) -> list[pytest.MarkDecorator]:
+    if dtype == "float32":
+        return [pytest.mark.slow if points == "batch of 1000" and kind != "third" else pytest.mark.exhaustive]
+    quick = points != "batch of 1000" and kind in {"value", "grad", "hessian"}
+    return [] if quick else [pytest.mark.slow]
 
 
 @contextmanager
