@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from time import perf_counter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -33,9 +32,10 @@ from pullback.export.errors import RuleClosureError
 from pullback.program.composites import DEEPEST_RULES
 from pullback.program.container import StableHlo
 
-# Rules without end take longer to trace from level to level, as JAX traces those before them each time.
+# Rules without end take longer to trace from level to level, as JAX traces those before them each time. What
+# counts is how much was traced, not how long it took: a digest must not depend on a machine's speed.
 _LEAST_RULES: Final = 2
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_EQUATIONS: Final = 1500
 
 # Rules that are used by rules so many levels up are left out where a function has more equations than this:
 # those of an integrated adjoint equation (`jax.experimental.ode.odeint`) treble with every order.
@@ -83,12 +83,12 @@ class Rewriting:
 
         Derivative rules are made level by level, so that each is as near to the function as it can be.
         """
-        started = perf_counter()
         self._traced.append(jaxpr)
         entry = self._artifact(jaxpr)
         while self._waiting:
             self._level += 1
-            out_of_patience = perf_counter() - started > _PATIENCE_SECONDS
+            traced = sum(1 for rule in self._traced for _ in all_equations(rule))
+            out_of_patience = traced > _PATIENCE_EQUATIONS
             self._is_last = self._level >= (_LEAST_RULES if out_of_patience else DEEPEST_RULES)
             level, self._waiting = self._waiting, []
             for index, rule in level:
