@@ -13,7 +13,7 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("server_version", "versions", "formats", "program_format_versions", "element_types", "quantities", "devices", "limits")
+    __slots__ = ("server_version", "versions", "formats", "program_format_versions", "element_types", "quantities", "devices", "limits", "memory_address")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class GetCapabilitiesResponse(_message.Message):
     QUANTITIES_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     versions: _containers.ScalarMap[str, str]
     formats: _containers.RepeatedScalarFieldContainer[str]
@@ -37,7 +38,8 @@ class GetCapabilitiesResponse(_message.Message):
     quantities: _containers.RepeatedScalarFieldContainer[_evaluation_pb2.Quantity]
     devices: _containers.RepeatedCompositeFieldContainer[Device]
     limits: Limits
-    def __init__(self, server_version: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., formats: _Optional[_Iterable[str]] = ..., program_format_versions: _Optional[_Iterable[int]] = ..., element_types: _Optional[_Iterable[_Union[_tensor_pb2.ElementType, str]]] = ..., quantities: _Optional[_Iterable[_Union[_evaluation_pb2.Quantity, str]]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    memory_address: str
+    def __init__(self, server_version: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., formats: _Optional[_Iterable[str]] = ..., program_format_versions: _Optional[_Iterable[int]] = ..., element_types: _Optional[_Iterable[_Union[_tensor_pb2.ElementType, str]]] = ..., quantities: _Optional[_Iterable[_Union[_evaluation_pb2.Quantity, str]]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., memory_address: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("platform", "kind", "ordinal")

@@ -27,7 +27,7 @@ from pullback.v1 import errors_pb2 as pullback_dot_v1_dot_errors__pb2
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpullback/v1/evaluation.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18pullback/v1/errors.proto\x1a\x18pullback/v1/tensor.proto\"\xca\x01\n\x04Want\x12\'\n\x08quantity\x18\x01 \x01(\x0e\x32\x15.pullback.v1.Quantity\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.pullback.v1.Mode\x12\r\n\x05order\x18\x03 \x01(\r\x12\x0f\n\x07\x61rgnums\x18\x04 \x03(\r\x12 \n\x05modes\x18\x05 \x03(\x0e\x32\x11.pullback.v1.Mode\x12\x17\n\ndirections\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06sparse\x18\x07 \x01(\x08\x42\r\n\x0b_directions\"\xbd\x01\n\x0f\x45valuateRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12&\n\targuments\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Tensor\x12%\n\x08tangents\x18\x04 \x03(\x0b\x32\x13.pullback.v1.Tensor\x12\'\n\ncotangents\x18\x05 \x03(\x0b\x32\x13.pullback.v1.Tensor\"o\n\x10\x45valuateResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12#\n\x06timing\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Timing\x12$\n\x07results\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Result\"\x8a\x01\n\x06Timing\x12(\n\x05total\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompile\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x65xecute\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\".\n\x06Result\x12$\n\x07tensors\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tensor\"R\n\x15\x45valuateStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12-\n\x07request\x18\x02 \x01(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"\x88\x01\n\x16\x45valuateStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x31\n\x08response\x18\x02 \x01(\x0b\x32\x1d.pullback.v1.EvaluateResponseH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.pullback.v1.StatusH\x00\x42\t\n\x07outcome\"\xde\x01\n\x0e\x43ompileRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12\x12\n\x05\x62\x61tch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rshared_leaves\x18\x04 \x03(\r\x12\x35\n\x05sizes\x18\x05 \x03(\x0b\x32&.pullback.v1.CompileRequest.SizesEntry\x1a,\n\nSizesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x08\n\x06_batch\"\xc4\x01\n\x0f\x43ompileResponse\x12\x31\n\x05state\x18\x01 \x01(\x0e\x32\".pullback.v1.CompileResponse.State\x12*\n\x07\x65lapsed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STARTED\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02*\x93\x02\n\x08Quantity\x12\x18\n\x14QUANTITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUANTITY_VALUE\x10\x01\x12\x15\n\x11QUANTITY_GRADIENT\x10\x02\x12\x15\n\x11QUANTITY_JACOBIAN\x10\x03\x12\x14\n\x10QUANTITY_HESSIAN\x10\x04\x12\x10\n\x0cQUANTITY_JVP\x10\x05\x12\x10\n\x0cQUANTITY_VJP\x10\x06\x12\x10\n\x0cQUANTITY_HVP\x10\x07\x12\x17\n\x13QUANTITY_DERIVATIVE\x10\x08\x12\x13\n\x0fQUANTITY_GGN_VP\x10\t\x12\x19\n\x15QUANTITY_HESSIAN_DIAG\x10\n\x12\x16\n\x12QUANTITY_LAPLACIAN\x10\x0b*@\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_FORWARD\x10\x01\x12\x10\n\x0cMODE_REVERSE\x10\x02\x32\x83\x02\n\x11\x45valuationService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12\x46\n\x07\x43ompile\x12\x1b.pullback.v1.CompileRequest\x1a\x1c.pullback.v1.CompileResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpullback/v1/evaluation.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18pullback/v1/errors.proto\x1a\x18pullback/v1/tensor.proto\"\xca\x01\n\x04Want\x12\'\n\x08quantity\x18\x01 \x01(\x0e\x32\x15.pullback.v1.Quantity\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.pullback.v1.Mode\x12\r\n\x05order\x18\x03 \x01(\r\x12\x0f\n\x07\x61rgnums\x18\x04 \x03(\r\x12 \n\x05modes\x18\x05 \x03(\x0e\x32\x11.pullback.v1.Mode\x12\x17\n\ndirections\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06sparse\x18\x07 \x01(\x08\x42\r\n\x0b_directions\"\xe9\x01\n\x0f\x45valuateRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12&\n\targuments\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Tensor\x12%\n\x08tangents\x18\x04 \x03(\x0b\x32\x13.pullback.v1.Tensor\x12\'\n\ncotangents\x18\x05 \x03(\x0b\x32\x13.pullback.v1.Tensor\x12*\n\x07results\x18\x06 \x01(\x0b\x32\x19.pullback.v1.SharedMemory\"o\n\x10\x45valuateResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12#\n\x06timing\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Timing\x12$\n\x07results\x18\x03 \x03(\x0b\x32\x13.pullback.v1.Result\"\xd4\x01\n\x06Timing\x12(\n\x05total\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompile\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x65xecute\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x62\x61tch\x18\x05 \x01(\x03\x12\x0f\n\x07padding\x18\x06 \x01(\x03\".\n\x06Result\x12$\n\x07tensors\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tensor\"R\n\x15\x45valuateStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12-\n\x07request\x18\x02 \x01(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"\x88\x01\n\x16\x45valuateStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x31\n\x08response\x18\x02 \x01(\x0b\x32\x1d.pullback.v1.EvaluateResponseH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.pullback.v1.StatusH\x00\x42\t\n\x07outcome\"\xde\x01\n\x0e\x43ompileRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12 \n\x05wants\x18\x02 \x03(\x0b\x32\x11.pullback.v1.Want\x12\x12\n\x05\x62\x61tch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rshared_leaves\x18\x04 \x03(\r\x12\x35\n\x05sizes\x18\x05 \x03(\x0b\x32&.pullback.v1.CompileRequest.SizesEntry\x1a,\n\nSizesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x08\n\x06_batch\"\xc4\x01\n\x0f\x43ompileResponse\x12\x31\n\x05state\x18\x01 \x01(\x0e\x32\".pullback.v1.CompileResponse.State\x12*\n\x07\x65lapsed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STARTED\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02*\x93\x02\n\x08Quantity\x12\x18\n\x14QUANTITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eQUANTITY_VALUE\x10\x01\x12\x15\n\x11QUANTITY_GRADIENT\x10\x02\x12\x15\n\x11QUANTITY_JACOBIAN\x10\x03\x12\x14\n\x10QUANTITY_HESSIAN\x10\x04\x12\x10\n\x0cQUANTITY_JVP\x10\x05\x12\x10\n\x0cQUANTITY_VJP\x10\x06\x12\x10\n\x0cQUANTITY_HVP\x10\x07\x12\x17\n\x13QUANTITY_DERIVATIVE\x10\x08\x12\x13\n\x0fQUANTITY_GGN_VP\x10\t\x12\x19\n\x15QUANTITY_HESSIAN_DIAG\x10\n\x12\x16\n\x12QUANTITY_LAPLACIAN\x10\x0b*@\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_FORWARD\x10\x01\x12\x10\n\x0cMODE_REVERSE\x10\x02\x32\x83\x02\n\x11\x45valuationService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12\x46\n\x07\x43ompile\x12\x1b.pullback.v1.CompileRequest\x1a\x1c.pullback.v1.CompileResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,32 +36,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMPILEREQUEST_SIZESENTRY']._loaded_options = None
   _globals['_COMPILEREQUEST_SIZESENTRY']._serialized_options = b'8\001'
-  _globals['_QUANTITY']._serialized_start=1476
-  _globals['_QUANTITY']._serialized_end=1751
-  _globals['_MODE']._serialized_start=1753
-  _globals['_MODE']._serialized_end=1817
+  _globals['_QUANTITY']._serialized_start=1594
+  _globals['_QUANTITY']._serialized_end=1869
+  _globals['_MODE']._serialized_start=1871
+  _globals['_MODE']._serialized_end=1935
   _globals['_WANT']._serialized_start=130
   _globals['_WANT']._serialized_end=332
   _globals['_EVALUATEREQUEST']._serialized_start=335
-  _globals['_EVALUATEREQUEST']._serialized_end=524
-  _globals['_EVALUATERESPONSE']._serialized_start=526
-  _globals['_EVALUATERESPONSE']._serialized_end=637
-  _globals['_TIMING']._serialized_start=640
-  _globals['_TIMING']._serialized_end=778
-  _globals['_RESULT']._serialized_start=780
-  _globals['_RESULT']._serialized_end=826
-  _globals['_EVALUATESTREAMREQUEST']._serialized_start=828
-  _globals['_EVALUATESTREAMREQUEST']._serialized_end=910
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=913
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=1049
-  _globals['_COMPILEREQUEST']._serialized_start=1052
-  _globals['_COMPILEREQUEST']._serialized_end=1274
-  _globals['_COMPILEREQUEST_SIZESENTRY']._serialized_start=1220
-  _globals['_COMPILEREQUEST_SIZESENTRY']._serialized_end=1264
-  _globals['_COMPILERESPONSE']._serialized_start=1277
-  _globals['_COMPILERESPONSE']._serialized_end=1473
-  _globals['_COMPILERESPONSE_STATE']._serialized_start=1407
-  _globals['_COMPILERESPONSE_STATE']._serialized_end=1473
-  _globals['_EVALUATIONSERVICE']._serialized_start=1820
-  _globals['_EVALUATIONSERVICE']._serialized_end=2079
+  _globals['_EVALUATEREQUEST']._serialized_end=568
+  _globals['_EVALUATERESPONSE']._serialized_start=570
+  _globals['_EVALUATERESPONSE']._serialized_end=681
+  _globals['_TIMING']._serialized_start=684
+  _globals['_TIMING']._serialized_end=896
+  _globals['_RESULT']._serialized_start=898
+  _globals['_RESULT']._serialized_end=944
+  _globals['_EVALUATESTREAMREQUEST']._serialized_start=946
+  _globals['_EVALUATESTREAMREQUEST']._serialized_end=1028
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=1031
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=1167
+  _globals['_COMPILEREQUEST']._serialized_start=1170
+  _globals['_COMPILEREQUEST']._serialized_end=1392
+  _globals['_COMPILEREQUEST_SIZESENTRY']._serialized_start=1338
+  _globals['_COMPILEREQUEST_SIZESENTRY']._serialized_end=1382
+  _globals['_COMPILERESPONSE']._serialized_start=1395
+  _globals['_COMPILERESPONSE']._serialized_end=1591
+  _globals['_COMPILERESPONSE_STATE']._serialized_start=1525
+  _globals['_COMPILERESPONSE_STATE']._serialized_end=1591
+  _globals['_EVALUATIONSERVICE']._serialized_start=1938
+  _globals['_EVALUATIONSERVICE']._serialized_end=2197
 # @@protoc_insertion_point(module_scope)

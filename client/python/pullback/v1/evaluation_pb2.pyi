@@ -65,18 +65,20 @@ class Want(_message.Message):
     def __init__(self, quantity: _Optional[_Union[Quantity, str]] = ..., mode: _Optional[_Union[Mode, str]] = ..., order: _Optional[int] = ..., argnums: _Optional[_Iterable[int]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., directions: _Optional[int] = ..., sparse: bool = ...) -> None: ...
 
 class EvaluateRequest(_message.Message):
-    __slots__ = ("function", "wants", "arguments", "tangents", "cotangents")
+    __slots__ = ("function", "wants", "arguments", "tangents", "cotangents", "results")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     COTANGENTS_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     function: str
     wants: _containers.RepeatedCompositeFieldContainer[Want]
     arguments: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
     tangents: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
     cotangents: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.Tensor]
-    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., tangents: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., cotangents: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ...) -> None: ...
+    results: _tensor_pb2.SharedMemory
+    def __init__(self, function: _Optional[str] = ..., wants: _Optional[_Iterable[_Union[Want, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., tangents: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., cotangents: _Optional[_Iterable[_Union[_tensor_pb2.Tensor, _Mapping]]] = ..., results: _Optional[_Union[_tensor_pb2.SharedMemory, _Mapping]] = ...) -> None: ...
 
 class EvaluateResponse(_message.Message):
     __slots__ = ("revision", "timing", "results")
@@ -89,14 +91,20 @@ class EvaluateResponse(_message.Message):
     def __init__(self, revision: _Optional[str] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ...) -> None: ...
 
 class Timing(_message.Message):
-    __slots__ = ("total", "compile", "execute")
+    __slots__ = ("total", "compile", "execute", "queue", "batch", "padding")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     COMPILE_FIELD_NUMBER: _ClassVar[int]
     EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
     total: _duration_pb2.Duration
     compile: _duration_pb2.Duration
     execute: _duration_pb2.Duration
-    def __init__(self, total: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., compile: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., execute: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    queue: _duration_pb2.Duration
+    batch: int
+    padding: int
+    def __init__(self, total: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., compile: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., execute: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., queue: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., batch: _Optional[int] = ..., padding: _Optional[int] = ...) -> None: ...
 
 class Result(_message.Message):
     __slots__ = ("tensors",)
