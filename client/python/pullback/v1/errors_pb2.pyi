@@ -35,6 +35,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_INTERNAL: _ClassVar[Reason]
     REASON_CONCURRENT_REGISTRATION: _ClassVar[Reason]
     REASON_CONSTANT_NOT_FOUND: _ClassVar[Reason]
+    REASON_SEGMENT_NOT_FOUND: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_MALFORMED_REQUEST: Reason
 REASON_SHAPE_MISMATCH: Reason
@@ -59,6 +60,7 @@ REASON_EXECUTION_FAILED: Reason
 REASON_INTERNAL: Reason
 REASON_CONCURRENT_REGISTRATION: Reason
 REASON_CONSTANT_NOT_FOUND: Reason
+REASON_SEGMENT_NOT_FOUND: Reason
 
 class Status(_message.Message):
     __slots__ = ("code", "message", "details")
