@@ -50,6 +50,11 @@ class AsyncStream:
         self._answers = open_stream(self._send())
         self._reader = asyncio.create_task(self._read(), name="pullback-stream")
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has broken off or was closed, so that everything that is sent fails."""
+        return self._end is not None
+
     def function(self, function: AsyncFunction) -> AsyncStreamedFunction:
         """The same function with the same methods, which give futures."""
         return AsyncStreamedFunction(self, function)

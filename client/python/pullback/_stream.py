@@ -49,6 +49,11 @@ class Stream:
         self._reader = threading.Thread(target=self._read, daemon=True, name="pullback-stream")
         self._reader.start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has broken off or was closed, so that everything that is sent fails."""
+        return self._end is not None
+
     def function(self, function: Function) -> StreamedFunction:
         """The same function with the same methods, which give futures."""
         return StreamedFunction(self, function)

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from pullback._evaluation.inputs import Input, Inputs, collect
+from pullback._evaluation.inputs import Collected, Input, Inputs, collect
 from pullback._evaluation.results import Results, Timing, assemble
 from pullback._evaluation.tensors import decode, encode
 from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want, resolve, want_to_wire
@@ -113,15 +113,28 @@ def build(
         InvalidArgumentError: If a count, a structure, a shape, a dtype or an argument number does not fit.
     """
     resolved = resolve(wants, signature, argnums)
-    collected = collect(signature, resolved, inputs)
+    return call_of(revision, resolved, collect(signature, resolved, inputs), pick)
+
+
+def call_of(
+    revision: str, wants: tuple[ResolvedWant, ...], collected: Collected, pick: Pick = everything
+) -> Call:
+    """The evaluation of what was collected and checked before.
+
+    Args:
+        revision: The resource name of the function's revision.
+        wants: What is wanted.
+        collected: What goes in.
+        pick: What the user gets of the results.
+    """
     request = evaluation_pb2.EvaluateRequest(
         function=revision,
-        wants=map(want_to_wire, resolved),
+        wants=map(want_to_wire, wants),
         arguments=map(_encode, collected.arguments),
         tangents=map(_encode, collected.tangents),
         cotangents=map(_encode, collected.cotangents),
     )
-    return Call(request, collected.signature, resolved, collected.points, pick)
+    return Call(request, collected.signature, wants, collected.points, pick)
 
 
 def _encode(given: Input) -> tensor_pb2.Tensor:
