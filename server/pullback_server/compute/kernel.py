@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final
 
 import jax
 import numpy as np
@@ -36,17 +36,24 @@ from pullback_server.compute.programs import (
     parse_program,
 )
 from pullback_server.compute.survey import survey
-from pullback_server.compute.symbolic import SymbolicProgram, symbolic_program
+from pullback_server.compute.symbolic import Sizes, SymbolicProgram, symbolic_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Outcome, Tensor, Timing
+from pullback_server.model.evaluation import (
+    Buffer,
+    Compilation,
+    Evaluation,
+    Kind,
+    Outcome,
+    Tensor,
+    Timing,
+)
 from pullback_server.model.functions import DerivativeSupport, Findings
 from pullback_server.model.graphs import GraphQuery
+from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
-
-_Request = TypeVar("_Request", Evaluation, Compilation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +187,15 @@ class Kernel:
                 and EXECUTION_FAILED.
         """
         started = perf_counter()
-        evaluation = self._at_sizes_of(evaluation)
-        traced, cached = self._trace(evaluation.digest, evaluation.wants)
-        batched = layout_of(evaluation, traced.plan)
+        kind, points = evaluation.kind, evaluation.points
+        address = self._address_at_sizes_of(kind)
+        traced, cached = self._trace(address, kind.wants)
+        batched = layout_of(kind, points, traced.plan)
+        pairs = zip(kind.types(points), evaluation.inputs, strict=True)
         inputs = [
-            to_array(tensor)
-            for tensor in (*evaluation.arguments, *evaluation.tangents, *evaluation.cotangents)
+            to_array(Tensor(type_, data.view if isinstance(data, Place) else data)) for type_, data in pairs
         ]
-        prepared = self._prepare(evaluation, traced, batched)
+        prepared = self._prepare(Compilation(address, kind.wants, points), traced, batched)
         ready = perf_counter()
         results = _run(prepared, inputs, batched, traced)
         timing = Timing(0.0 if cached and prepared.cached else ready - started, perf_counter() - ready)
@@ -204,18 +212,23 @@ class Kernel:
             return load_at(program.signature)
         return symbolic_program(program.signature, len(data), load_at, says_signature=says_signature(program))
 
-    def _at_sizes_of(self, request: _Request) -> _Request:
+    def _at_sizes_of(self, request: Compilation) -> Compilation:
         """The request to the program at the sizes of its symbols, which has an address of its own here."""
         program = self._programs.find(request.digest)
         if not isinstance(program, SymbolicProgram):
             return request
-        if isinstance(request, Evaluation):
-            sizes = program.sizes_of([tensor.type.shape for tensor in request.arguments])
-        else:
-            sizes = request.sizes
-        address = f"{request.digest} at {dict(sizes)}"
+        return replace(request, digest=self._address(request.digest, program, request.sizes))
+
+    def _address_at_sizes_of(self, kind: Kind) -> str:
+        program = self._programs.find(kind.digest)
+        if not isinstance(program, SymbolicProgram):
+            return kind.digest
+        return self._address(kind.digest, program, program.sizes_of([leaf.shape for leaf in kind.arguments]))
+
+    def _address(self, digest: str, program: SymbolicProgram, sizes: Sizes) -> str:
+        address = f"{digest} at {dict(sizes)}"
         self._at_sizes.get(address, lambda: program.at(sizes))
-        return replace(request, digest=address)
+        return address
 
     def _trace(self, digest: str, wants: tuple[Want, ...]) -> tuple[Traced, bool]:
         program = self._at_sizes.find(digest) or self._programs.find(digest)
@@ -224,7 +237,7 @@ class Kernel:
         found = self._compiler.trace(digest, program, wants)
         return found.value, found.cached
 
-    def _prepare(self, request: Evaluation | Compilation, traced: Traced, batched: Batched) -> Prepared:
+    def _prepare(self, request: Compilation, traced: Traced, batched: Batched) -> Prepared:
         self._require_outputs_fit(traced, request.points)
         tiles = self._tiles(traced, batched, request.points)
         buckets = dict.fromkeys(tile.bucket for tile in tiles) if batched is not None else [None]

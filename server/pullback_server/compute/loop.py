@@ -132,14 +132,8 @@ class Loop:
 
 def _kind(request: Evaluate) -> Hashable:
     """Requests of one kind need the same executables."""
-    return (
-        request.digest,
-        request.wants,
-        request.arguments,
-        request.tangents,
-        request.cotangents,
-        request.points,
-    )
+    kind = request.kind
+    return (kind.digest, kind.wants, kind.inputs, kind.batched, request.points)
 
 
 def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:

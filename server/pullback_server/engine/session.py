@@ -109,7 +109,7 @@ class Session:
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates."""
-        answer = await self._ask_about(evaluation.digest, lambda id_: evaluate_frame(id_, evaluation))
+        answer = await self._ask_about(evaluation.kind.digest, lambda id_: evaluate_frame(id_, evaluation))
         match answer.message:
             case Evaluated() as message:
                 try:

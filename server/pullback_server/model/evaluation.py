@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pullback.program.tensors import TensorType
+from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want
 
 Buffer = bytes | bytearray | memoryview
+Data = Buffer | Place
+"""Bytes, or where they lie in memory that the processes share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +26,79 @@ class Tensor:
     data: Buffer
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What evaluations have in common that can run together; compared by identity.
+
+    Whoever checks requests makes one for all that are alike, and keeps it: what depends on the kind alone
+    is then made once, wherever requests come through.
+
+    Attributes:
+        digest: The program.
+        wants: What is wanted; at least one.
+        arguments: The type of each leaf of the arguments, at one point.
+        tangents: That of each differentiable leaf of the arguments in argnums of JVP, HVP and GGN_VP.
+        cotangents: That of each differentiable leaf of the result, for VJP.
+        batched: For each input, arguments first, whether it has a leading axis of points, or is shared by
+            them; None where nothing is batched.
+        result_bytes: The bytes of the results at one point, as far as they are known before; 0 where not.
+    """
+
+    digest: str
+    wants: tuple[Want, ...]
+    arguments: tuple[TensorType, ...]
+    tangents: tuple[TensorType, ...] = ()
+    cotangents: tuple[TensorType, ...] = ()
+    batched: tuple[bool, ...] | None = None
+    result_bytes: int = 0
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The types of all inputs at one point: arguments, tangents, cotangents."""
+        return (*self.arguments, *self.tangents, *self.cotangents)
+
+    def types(self, points: int | None) -> tuple[TensorType, ...]:
+        """The types of all inputs of an evaluation at so many points."""
+        if self.batched is None or points is None:
+            return self.inputs
+        pairs = zip(self.inputs, self.batched, strict=True)
+        return tuple(leaf.batched(points) if leads else leaf for leaf, leads in pairs)
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One request for quantities of one program, checked against its signature.
 
     Attributes:
-        digest: The program.
-        wants: What is wanted; at least one.
-        arguments: A tensor for each leaf of the arguments, batched (one more leading axis) or shared.
-        tangents: A tensor for each differentiable leaf of the arguments in argnums of JVP and HVP.
-        cotangents: A tensor for each differentiable leaf of the result, for VJP.
+        kind: What it has in common with others.
+        inputs: The elements of each input, raw, little-endian and row-major.
         points: The size of the batch; None where nothing is batched.
+        results: Where the results may be written; None where that is left to the engine.
     """
 
-    digest: str
-    wants: tuple[Want, ...]
-    arguments: tuple[Tensor, ...]
-    tangents: tuple[Tensor, ...] = ()
-    cotangents: tuple[Tensor, ...] = ()
+    kind: Kind
+    inputs: tuple[Data, ...]
     points: int | None = None
+    results: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time went, in seconds.
+    """Where the time went, in seconds, and how many points ran.
 
     Attributes:
         compile: Compiling; zero where the executable was there.
         execute: Running on the device, transfers included.
+        queue: Waiting until a device was free.
+        batch: How many points ran together, those of others and padding included; 0 for a point alone.
+        padding: How many of these were padding.
     """
 
     compile: float = 0.0
     execute: float = 0.0
+    queue: float = 0.0
+    batch: int = 0
+    padding: int = 0
 
 
 @dataclass(frozen=True, slots=True)

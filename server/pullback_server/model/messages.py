@@ -11,7 +11,7 @@ import msgspec
 from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
-from pullback_server.model.evaluation import Timing
+from pullback_server.model.evaluation import Kind, Timing
 from pullback_server.model.functions import DerivativeSupport
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
@@ -104,15 +104,11 @@ class GraphGiven(msgspec.Struct, frozen=True, tag=True):
 class Evaluate(msgspec.Struct, frozen=True, tag=True):
     """Front: evaluate; answered with Evaluated, ProgramMissing or Failed.
 
-    The tensors of arguments, tangents and cotangents follow in this order.
+    The elements of the inputs follow.
     """
 
     id: int
-    digest: str
-    wants: tuple[Want, ...]
-    arguments: tuple[TensorType, ...]
-    tangents: tuple[TensorType, ...]
-    cotangents: tuple[TensorType, ...]
+    kind: Kind
     points: int | None
 
 

@@ -17,17 +17,14 @@ from pullback.v1 import program_pb2
 from pullback_server.model.evaluation import Buffer, Evaluation, Outcome, Tensor
 from pullback_server.model.frames import Frame, FrameError
 from pullback_server.model.functions import Findings
+from pullback_server.model.memory import Place
 from pullback_server.model.messages import Evaluate, Evaluated, ProgramLoaded
 
 
 def evaluate_frame(id_: int, evaluation: Evaluation) -> Frame:
     """The request for an evaluation."""
-    groups = (evaluation.arguments, evaluation.tangents, evaluation.cotangents)
-    arguments, tangents, cotangents = map(_types, groups)
-    message = Evaluate(
-        id_, evaluation.digest, evaluation.wants, arguments, tangents, cotangents, evaluation.points
-    )
-    return Frame(message, _buffers(groups))
+    buffers = (data.view if isinstance(data, Place) else data for data in evaluation.inputs)
+    return Frame(Evaluate(id_, evaluation.kind, evaluation.points), tuple(buffers))
 
 
 def evaluation_of(message: Evaluate, buffers: Sequence[Buffer]) -> Evaluation:
@@ -36,9 +33,12 @@ def evaluation_of(message: Evaluate, buffers: Sequence[Buffer]) -> Evaluation:
     Raises:
         FrameError: If the buffers are not those of the message's types.
     """
-    groups = (message.arguments, message.tangents, message.cotangents)
-    arguments, tangents, cotangents = _tensors(groups, buffers)
-    return Evaluation(message.digest, message.wants, arguments, tangents, cotangents, message.points)
+    types = message.kind.types(message.points)
+    if len(types) != len(buffers):
+        raise FrameError(f"a message names {len(types)} tensors and brings {len(buffers)} buffers")
+    for type_, buffer in zip(types, buffers, strict=True):
+        _tensor(type_, buffer)
+    return Evaluation(message.kind, tuple(buffers), message.points)
 
 
 def evaluated_frame(id_: int, outcome: Outcome) -> Frame:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
@@ -22,7 +23,7 @@ from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.compiler.tiles import Tiling
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.kernel import Kernel
-from pullback_server.model.evaluation import Evaluation, Outcome
+from pullback_server.model.evaluation import Outcome
 from pullback_server.model.quantities import Mode, Quantity, Want
 
 
@@ -52,6 +53,7 @@ class Bench:
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
     tiling: Tiling | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kernel = Kernel(read=self.read, tiling=self.tiling, **self.options)
@@ -75,6 +77,7 @@ class Bench:
         name = f"f{len(self.functions)}"
         self.functions[name] = function
         program = Program(Formula(name), signature_of(function, *examples))
+        self.signatures[digest(program)] = program.signature
         return digest(program), program_to_bytes(program)
 
     def load(self, function: Callable[..., Any], *examples: Any) -> str:
@@ -112,7 +115,8 @@ class Bench:
             tuple(to_tensor(np.asarray(leaf)) for leaf in jax.tree.leaves(given))
             for given in (arguments, tangents, cotangents)
         ]
-        return self.kernel.evaluate(Evaluation(name, tuple(wants), *tensors, points=points))
+        leaves = self.signatures[name].leaves
+        return self.kernel.evaluate(evaluation(name, wants, *tensors, points=points, leaves=leaves))
 
 
 @pytest.fixture(scope="session")

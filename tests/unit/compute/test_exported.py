@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.export import export
 from pullback.program.digest import digest
 from pullback.program.wire import program_to_bytes
 from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
-from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.quantities import Want
 
 jax.config.update("jax_enable_x64", True)
@@ -116,7 +116,7 @@ def evaluate(
     program = export(asked.function, *asked.arguments)
     kernel.load(digest(program), program_to_bytes(program))
     tensors = tuple(to_tensor(np.asarray(leaf)) for leaf in jax.tree.leaves(tuple(arguments)))
-    outcome = kernel.evaluate(Evaluation(digest(program), (want,), tensors, points=points))
+    outcome = kernel.evaluate(evaluation(digest(program), (want,), tensors, points=points))
     return [to_array(tensor) for tensor in outcome.results[0]]
 
 

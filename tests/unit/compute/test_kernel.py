@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.program.tensors import parse_tensor_type
 from pullback_server.compute.compiler.tiles import Tiling
@@ -144,7 +145,7 @@ def test_results_do_not_lie_in_the_request(bench: Any, want: Any) -> None:
     shared = bytearray(np.arange(4096.0).tobytes())
     for points, nominal in ((None, "f64[4096]"), (1, "f64[1,4096]")):
         argument = Tensor(parse_tensor_type(nominal), memoryview(shared))
-        outcome = bench.kernel.evaluate(Evaluation(name, (want("value"),), (argument,), points=points))
+        outcome = bench.kernel.evaluate(evaluation(name, (want("value"),), (argument,), points=points))
         before = bytes(outcome.results[0][0].data)
         shared[:] = bytes(len(shared))
         assert bytes(outcome.results[0][0].data) == before
@@ -156,7 +157,7 @@ def test_unaligned_arguments(bench: Any, want: Any) -> None:
     name = bench.load(lambda x: x * 2, X)
     data = memoryview(b"?" + X.tobytes())[1:]
     outcome = bench.kernel.evaluate(
-        Evaluation(name, (want("value"),), (Tensor(parse_tensor_type("f64[3]"), data),))
+        evaluation(name, (want("value"),), (Tensor(parse_tensor_type("f64[3]"), data),))
     )
     np.testing.assert_array_equal(np.frombuffer(outcome.results[0][0].data), X * 2)
 
@@ -209,15 +210,15 @@ def test_tensors_that_do_not_fit_are_refused(
     tensors = (a, Tensor(x, data), a)[: change.get("arguments", 2)]
     tangents = (Tensor(parse_tensor_type("f64[3]"), bytes(24)),) * change.get("tangents", 1)
     cotangents = (Tensor(parse_tensor_type("f64[]"), bytes(8)),) * change.get("cotangents", 0)
-    evaluation = Evaluation(name, (want("jvp", 1),), tensors, tangents, cotangents, change.get("points"))
-    assert refused(bench, evaluation).reason is reason
+    asked = evaluation(name, (want("jvp", 1),), tensors, tangents, cotangents, change.get("points"))
+    assert refused(bench, asked).reason is reason
 
 
 def test_bytes_that_are_no_boolean_are_refused(bench: Any, want: Any) -> None:
     """A boolean is 0 or 1."""
     name = bench.load(lambda b: ~b, np.array([True, False]))
     tensor = Tensor(parse_tensor_type("i1[2]"), b"\x01\x02")
-    assert refused(bench, Evaluation(name, (want("value"),), (tensor,))).reason is Reason.MALFORMED_REQUEST
+    assert refused(bench, evaluation(name, (want("value"),), (tensor,))).reason is Reason.MALFORMED_REQUEST
 
 
 WRONG_WANTS = [

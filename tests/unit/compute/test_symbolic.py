@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
@@ -15,7 +16,6 @@ from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.polynomials import sample_points, symbolic_types
 from pullback_server.errors import ServiceError
-from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.quantities import Quantity, Want
 
 
@@ -52,7 +52,7 @@ def test_a_formula_at_several_sizes() -> None:
     want = Want(Quantity.GRADIENT, argnums=(0,))
     for size in (0, 3, 8):
         x = np.arange(float(size))
-        outcome = kernel.evaluate(Evaluation(digest(program), (want,), (to_tensor(x),)))
+        outcome = kernel.evaluate(evaluation(digest(program), (want,), (to_tensor(x),)))
         np.testing.assert_array_equal(to_array(outcome.results[0][0]), 2 * x)
 
 

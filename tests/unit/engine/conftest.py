@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluations import evaluation as evaluation_of
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -72,13 +73,13 @@ async def until(condition: Callable[[], bool], changed: Callable[[], Awaitable[N
             await changed()
 
 
-@pytest.fixture
-def evaluation() -> Callable[..., Evaluation]:
+@pytest.fixture(name="evaluation")
+def evaluation_fixture() -> Callable[..., Evaluation]:
     """Makes an evaluation of a program that the tiny worker knows."""
 
     def make(digest: str, *values: float) -> Evaluation:
         array = np.array(values or (1.0, 2.0, 3.0), dtype=np.float64)
         tensor = Tensor(TensorType(ElementType.F64, array.shape), array.tobytes())
-        return Evaluation(digest, (Want(Quantity.VALUE),), (tensor,))
+        return evaluation_of(digest, (Want(Quantity.VALUE),), (tensor,))
 
     return make

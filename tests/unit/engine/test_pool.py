@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from evaluations import evaluation as evaluation_of
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -62,7 +63,7 @@ async def test_large_and_empty_tensors(pool: Pool) -> None:
     empty = Tensor(TensorType(ElementType.F32, (0, 3)), b"")
     tensors = (Tensor(TensorType(ElementType.F64, large.shape), large.tobytes()), empty)
     async with pool() as engine:
-        outcome = await engine.evaluate(Evaluation("echo", (Want(Quantity.VALUE),), tensors))
+        outcome = await engine.evaluate(evaluation_of("echo", (Want(Quantity.VALUE),), tensors))
         assert np.array_equal(np.frombuffer(outcome.results[0][0].data), large)
         assert outcome.results[0][1].type == empty.type
         assert len(outcome.results[0][1].data) == 0
@@ -177,7 +178,7 @@ async def test_caller_that_vanishes_while_a_large_frame_is_written(pool: Pool, e
     """A frame that is half written when its caller goes is finished, so that the next one can be read."""
     large = Tensor(TensorType(ElementType.F64, (8_000_000,)), bytes(64_000_000))
     async with pool() as engine:
-        call = asyncio.create_task(engine.evaluate(Evaluation("echo", (Want(Quantity.VALUE),), (large,))))
+        call = asyncio.create_task(engine.evaluate(evaluation_of("echo", (Want(Quantity.VALUE),), (large,))))
         await asyncio.sleep(0.01)
         call.cancel()
         assert values(await engine.evaluate(evaluation("echo", 6.0))) == [6.0]

@@ -23,7 +23,7 @@ from pathlib import Path
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import Outcome, Timing
+from pullback_server.model.evaluation import Outcome, Tensor, Timing
 from pullback_server.model.frames import Frame, decode, encode
 from pullback_server.model.messages import (
     Compile,
@@ -87,7 +87,7 @@ def respond(frame: Frame, connection: socket.socket) -> Frame:
 
 def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Frame:
     """Answers an evaluation."""
-    name, _, detail = message.digest.partition("-")
+    name, _, detail = message.kind.digest.partition("-")
     match name:
         case "slow":
             time.sleep(float(detail))
@@ -95,7 +95,7 @@ def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Fram
             if not detail or not Path(detail.removeprefix("once-")).exists():
                 Path(detail.removeprefix("once-") or os.devnull).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        case "stored" if message.digest not in LOADED:
+        case "stored" if message.kind.digest not in LOADED:
             return Frame(ProgramMissing(message.id))
         case "babble":
             connection.sendall(b"what is this?" * 100)
@@ -103,7 +103,8 @@ def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Fram
             return Frame(Failed(message.id, "SHAPE_MISMATCH", "no", {"argument": "x", "reason": "r"}))
         case "invent":
             return Frame(Failed(message.id, "NO_SUCH_REASON", "no", {}))
-    results = evaluation_of(message, frame.buffers).arguments
+    asked = evaluation_of(message, frame.buffers)
+    results = tuple(map(Tensor, asked.kind.types(asked.points), asked.inputs))
     return evaluated_frame(message.id, Outcome((results,), Timing(0.0, float(os.getpid()))))
 
 

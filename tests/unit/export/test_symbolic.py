@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluations import evaluation
 from jax import export as jax_export
 from jax import lax
 
@@ -18,7 +19,6 @@ from pullback.program.digest import digest
 from pullback.program.wire import program_to_bytes
 from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
-from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.quantities import Mode, Quantity, Want
 
 N, M = jax_export.symbolic_shape("n, m")
@@ -71,7 +71,7 @@ def test_every_size_has_every_derivative(case: str) -> None:
             (Quantity.HESSIAN, jax.hessian(function)),
         ):
             want = Want(quantity, Mode.PLANNED, argnums=() if quantity is Quantity.VALUE else (0,))
-            (result,) = kernel.evaluate(Evaluation(name, (want,), tensors)).results[0]
+            (result,) = kernel.evaluate(evaluation(name, (want,), tensors)).results[0]
             np.testing.assert_allclose(to_array(result), local(*arguments), rtol=1e-13, atol=1e-13)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from evaluations import evaluation
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -18,18 +19,19 @@ FLAG = Tensor(TensorType(ElementType.I1, ()), b"\x01")
 
 
 @pytest.mark.parametrize(
-    "evaluation",
+    "asked",
     [
-        Evaluation("d", (Want(Quantity.VALUE),), (X, EMPTY), (X,), (FLAG, X), points=3),
-        Evaluation("d", (Want(Quantity.VALUE),), ()),
+        evaluation("d", (Want(Quantity.VALUE),), (X, EMPTY), (X,), (FLAG, X), points=3),
+        evaluation("d", (Want(Quantity.VALUE),), ()),
     ],
 )
-def test_evaluations_come_back(evaluation: Evaluation) -> None:
+def test_evaluations_come_back(asked: Evaluation) -> None:
     """The three groups of tensors are told apart again."""
-    frame = evaluate_frame(7, evaluation)
+    frame = evaluate_frame(7, asked)
     assert isinstance(frame.message, Evaluate)
     assert frame.message.id == 7
-    assert evaluation_of(frame.message, frame.buffers) == evaluation
+    found = evaluation_of(frame.message, frame.buffers)
+    assert (found.kind, found.inputs, found.points) == (asked.kind, asked.inputs, asked.points)
 
 
 @pytest.mark.parametrize("results", [((X, EMPTY), (), (FLAG,)), ()])

@@ -5,25 +5,22 @@ from __future__ import annotations
 from pullback.program.tensors import TensorType
 from pullback_server.compute.planner.plan import Plan
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Tensor
+from pullback_server.model.evaluation import Compilation, Kind
 
 Batched = tuple[bool, ...] | None
 """For each input of a plan whether it has a leading axis of points; None where there is no batch."""
 
 
-def layout_of(evaluation: Evaluation, plan: Plan) -> Batched:
-    """Which inputs of an evaluation are batched.
+def layout_of(kind: Kind, points: int | None, plan: Plan) -> Batched:
+    """Which inputs of evaluations of a kind are batched.
 
     Raises:
         ServiceError: ARGUMENT_COUNT_MISMATCH, ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or MALFORMED_REQUEST.
     """
-    points = evaluation.points
-    batched = (
-        *_each("arguments", evaluation.arguments, plan.program.signature.leaves, points),
-        *_each("tangents", evaluation.tangents, plan.tangents, points),
-        *_each("cotangents", evaluation.cotangents, plan.cotangents, points),
-    )
-    return _require_batch(points, batched)
+    _require_types("arguments", kind.arguments, plan.program.signature.leaves)
+    _require_types("tangents", kind.tangents, plan.tangents)
+    _require_types("cotangents", kind.cotangents, plan.cotangents)
+    return _require_batch(points, kind.batched or ())
 
 
 def layout_ahead(request: Compilation, plan: Plan) -> Batched:
@@ -58,32 +55,19 @@ def _require_batch(points: int | None, batched: tuple[bool, ...]) -> Batched:
     return batched
 
 
-def _each(
-    what: str, tensors: tuple[Tensor, ...], types: tuple[TensorType, ...], points: int | None
-) -> tuple[bool, ...]:
-    if len(tensors) != len(types):
+def _require_types(what: str, types: tuple[TensorType, ...], expected: tuple[TensorType, ...]) -> None:
+    if len(types) != len(expected):
         raise service_error(
             Reason.ARGUMENT_COUNT_MISMATCH,
-            f"{len(types)} {what} are expected, and {len(tensors)} were given",
-            expected=str(len(types)),
-            actual=str(len(tensors)),
+            f"{len(expected)} {what} are expected, and {len(types)} were given",
+            expected=str(len(expected)),
+            actual=str(len(types)),
         )
-    pairs = zip(tensors, types, strict=True)
-    return tuple(
-        _batched(f"{what}[{i}]", tensor.type, expected, points) for i, (tensor, expected) in enumerate(pairs)
-    )
-
-
-def _batched(where: str, actual: TensorType, expected: TensorType, points: int | None) -> bool:
-    if actual.element is not expected.element:
-        raise _mismatch(Reason.ELEMENT_TYPE_MISMATCH, where, actual, str(expected))
-    if actual.shape == expected.shape:
-        return False
-    if points is None:
-        raise _mismatch(Reason.SHAPE_MISMATCH, where, actual, str(expected))
-    if actual != expected.batched(points):
-        raise _mismatch(Reason.SHAPE_MISMATCH, where, actual, f"{expected} or {expected.batched(points)}")
-    return True
+    for number, (actual, wanted) in enumerate(zip(types, expected, strict=True)):
+        if actual.element is not wanted.element:
+            raise _mismatch(Reason.ELEMENT_TYPE_MISMATCH, f"{what}[{number}]", actual, str(wanted))
+        if actual != wanted:
+            raise _mismatch(Reason.SHAPE_MISMATCH, f"{what}[{number}]", actual, str(wanted))
 
 
 def _mismatch(reason: Reason, where: str, actual: TensorType, expected: str) -> ServiceError:

@@ -14,7 +14,7 @@ from pullback.program.tensors import TensorType
 from pullback.program.trees import leaf_paths
 from pullback.v1 import evaluation_pb2, graphs_pb2
 from pullback_server.errors import Reason, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Outcome, Tensor
+from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
 from pullback_server.services.requests.limits import Limits, exceeded
@@ -49,14 +49,17 @@ def check_evaluation(
     cotangents = check_tensors("cotangents", request.cotangents, _cotangents(wants, signature))
     points = common_points([*arguments, *tangents, *cotangents])
     _check_size(wants, signature, points, limits)
-    return Evaluation(
+    checked = (*arguments, *tangents, *cotangents)
+    kind = Kind(
         registered.revision.digest,
         wants,
-        _tensors(arguments),
-        _tensors(tangents),
-        _tensors(cotangents),
-        points,
+        _types(arguments),
+        _types(tangents),
+        _types(cotangents),
+        batched=None if points is None else tuple(part.points is not None for part in checked),
+        result_bytes=result_bytes(wants, signature, None),
     )
+    return Evaluation(kind, tuple(part.data for part in checked), points)
 
 
 def check_compilation(
@@ -137,8 +140,8 @@ def _expected(leaves: Iterable[tuple[str, TensorType]]) -> list[Expected]:
     return [Expected(path, leaf) for path, leaf in leaves]
 
 
-def _tensors(checked: Iterable[Checked]) -> tuple[Tensor, ...]:
-    return tuple(part.tensor for part in checked)
+def _types(checked: Iterable[Checked]) -> tuple[TensorType, ...]:
+    return tuple(part.type for part in checked)
 
 
 def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | None, limits: Limits) -> None:

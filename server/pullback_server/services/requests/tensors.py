@@ -14,7 +14,7 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import element_from_wire
 from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Tensor
+from pullback_server.model.evaluation import Buffer
 
 # Types that take a byte and use a part of it.
 _NARROW: Final = {
@@ -43,12 +43,14 @@ class Checked:
 
     Attributes:
         path: How to call it in messages.
-        tensor: The tensor.
+        type: Its type at one point.
+        data: Its elements.
         points: The size of its batch; None where it is shared.
     """
 
     path: str
-    tensor: Tensor
+    type: TensorType
+    data: Buffer
     points: int | None
 
 
@@ -108,7 +110,7 @@ def _check(message: tensor_pb2.Tensor, expected: Expected) -> Checked:
             argument=expected.path,
         )
     _check_values(message.data, actual, expected.path)
-    return Checked(expected.path, Tensor(actual, message.data), points)
+    return Checked(expected.path, expected.type, message.data, points)
 
 
 def _type(message: tensor_pb2.Tensor, path: str) -> TensorType:

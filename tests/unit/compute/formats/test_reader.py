@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.export import export
 from pullback.program.container import Formula, Program, StableHlo
@@ -20,7 +21,6 @@ from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.formats.reader import read
 from pullback_server.compute.kernel import Kernel
 from pullback_server.errors import Reason, ServiceError
-from pullback_server.model.evaluation import Evaluation
 
 X = np.linspace(0.1, 0.9, 4)
 SIGNATURE = Signature((Argument("x", LEAF, (parse_tensor_type("f64[4]"),)),))
@@ -33,7 +33,7 @@ def test_every_format_is_read(want: Any, close: Any, program: Program) -> None:
     """A formula and a StableHLO module of the same function have the same gradient."""
     kernel = Kernel()
     assert kernel.load(digest(program), program_to_bytes(program)).result == (parse_tensor_type("f64[]"),)
-    outcome = kernel.evaluate(Evaluation(digest(program), (want("gradient"),), (to_tensor(X),)))
+    outcome = kernel.evaluate(evaluation(digest(program), (want("gradient"),), (to_tensor(X),)))
     close([to_array(tensor) for tensor in outcome.results[0]], jax.grad(lambda x: jnp.sum(x**3))(X))
 
 

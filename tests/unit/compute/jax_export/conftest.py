@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from evaluations import evaluation
 from jax import export
 
 from pullback.program.container import Body, Program
@@ -17,7 +18,6 @@ from pullback.program.signature import Signature
 from pullback.program.wire import program_to_bytes
 from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.kernel import Kernel
-from pullback_server.model.evaluation import Evaluation
 from pullback_server.model.functions import Findings
 from pullback_server.model.quantities import Quantity, Want
 
@@ -46,7 +46,7 @@ class Bench:
         want = Want(Quantity(quantity), argnums=() if quantity == "value" else (0,))
         tensors = tuple(to_tensor(np.asarray(argument)) for argument in arguments)
         name = digest(Program(body, Signature(())))
-        outcome = self.kernel.evaluate(Evaluation(name, (want,), tensors, points=points))
+        outcome = self.kernel.evaluate(evaluation(name, (want,), tensors, points=points))
         return [to_array(tensor) for tensor in outcome.results[0]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluations import evaluation
 
 from pullback.program.container import Program, StableHloModule
 from pullback.program.digest import digest
@@ -15,7 +16,7 @@ from pullback_server.compute.formats.stablehlo.foreign import module_signature
 from pullback_server.compute.formats.stablehlo.reading.specialization import main_types, specialize
 from pullback_server.compute.kernel import Kernel
 from pullback_server.errors import Reason, ServiceError
-from pullback_server.model.evaluation import Compilation, Evaluation
+from pullback_server.model.evaluation import Compilation
 from pullback_server.model.quantities import Quantity, Want
 
 VALUE = Want(Quantity.VALUE)
@@ -120,7 +121,7 @@ def test_sizes_that_are_passed_as_integers() -> None:
     name, kernel = digest(program), Kernel()
     kernel.load(name, program_to_bytes(program))
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
-    outcome = kernel.evaluate(Evaluation(name, (VALUE,), (to_tensor(np.asarray(4)), to_tensor(x))))
+    outcome = kernel.evaluate(evaluation(name, (VALUE,), (to_tensor(np.asarray(4)), to_tensor(x))))
     np.testing.assert_array_equal(to_array(outcome.results[0][0]), 2 * x)
 
 
@@ -156,7 +157,7 @@ def test_one_program_serves_every_size_and_compiles_ahead() -> None:
     assert kernel.compile(Compilation(name, (VALUE,), sizes=(("x_0", 3),)))
     for size in (3, 0, 7):
         x = np.arange(float(size))
-        outcome = kernel.evaluate(Evaluation(name, (VALUE,), (to_tensor(x),)))
+        outcome = kernel.evaluate(evaluation(name, (VALUE,), (to_tensor(x),)))
         np.testing.assert_array_equal(to_array(outcome.results[0][0]), x)
         assert outcome.results[0][0].type == TensorType(parse_tensor_type("f64").element, (size,))
     with pytest.raises(ServiceError, match="no size was given") as caught:

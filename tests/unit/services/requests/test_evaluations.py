@@ -49,9 +49,9 @@ def test_point(registered: Make, tensor: MakeTensor, limits: Limits) -> None:
     function = registered("f64[]", x="f64[3]", y="f32[]")
     request = asked(want("VALUE"), arguments=[tensor(3, data=b"12345678" * 3), tensor(dtype="float32")])
     evaluation = check_evaluation(request, function, limits)
-    assert (evaluation.points, evaluation.digest) == (None, function.revision.digest)
-    assert evaluation.wants == (Want(Quantity.VALUE),)
-    assert bytes(evaluation.arguments[0].data) == b"12345678" * 3
+    assert (evaluation.points, evaluation.kind.digest) == (None, function.revision.digest)
+    assert evaluation.kind.wants == (Want(Quantity.VALUE),)
+    assert bytes(evaluation.inputs[0]) == b"12345678" * 3
 
 
 @pytest.mark.parametrize("points", [0, 1, 5])
@@ -90,7 +90,7 @@ def test_default_argnums(
         request.tangents.extend([tensor(3)])
     if given.quantity == evaluation_pb2.QUANTITY_VJP:
         request.cotangents.extend([tensor()])
-    assert check_evaluation(request, function, limits).wants[0].argnums == argnums
+    assert check_evaluation(request, function, limits).kind.wants[0].argnums == argnums
 
 
 def test_modes_and_orders(registered: Make, tensor: MakeTensor, limits: Limits) -> None:
@@ -98,7 +98,7 @@ def test_modes_and_orders(registered: Make, tensor: MakeTensor, limits: Limits) 
     function = registered("f64[2]", x="f64[3]")
     wants = [want("JACOBIAN", mode="MODE_REVERSE"), want("DERIVATIVE", order=3)]
     evaluation = check_evaluation(asked(*wants, arguments=[tensor(3)]), function, limits)
-    assert evaluation.wants == (
+    assert evaluation.kind.wants == (
         Want(Quantity.JACOBIAN, Mode.REVERSE, 0, (0,)),
         Want(Quantity.DERIVATIVE, Mode.PLANNED, 3, (0,)),
     )
@@ -114,7 +114,7 @@ def test_modes_directions_and_sparse(registered: Make, tensor: MakeTensor, limit
     ]
     request = asked(*wants, arguments=[tensor(3)], tangents=[tensor(2, 4, 3)])
     evaluation = check_evaluation(request, function, limits)
-    assert evaluation.wants == (
+    assert evaluation.kind.wants == (
         Want(Quantity.HESSIAN, argnums=(0,), modes=(Mode.REVERSE, Mode.FORWARD)),
         Want(Quantity.GGN_VP, argnums=(0,), directions=4),
         Want(Quantity.HESSIAN, argnums=(0,), sparse=True),
@@ -139,7 +139,9 @@ def test_directions_pass_over_integers(mixed: Registered, tensor: MakeTensor, li
     arguments = [tensor(2, dtype="int32"), tensor(3), tensor(2, 3), tensor(dtype="bool")]
     request = asked(want("JVP", argnums=[1, 0]), arguments=arguments, tangents=[tensor(7, 2, 3), tensor(3)])
     evaluation = check_evaluation(request, mixed, limits)
-    assert [each.type.shape for each in evaluation.tangents] == [(7, 2, 3), (3,)]
+    kind = evaluation.kind
+    tangents = kind.types(7)[len(kind.arguments) :]
+    assert [each.shape for each in tangents] == [(7, 2, 3), (3,)]
     assert evaluation.points == 7
 
 
@@ -147,7 +149,7 @@ def test_cotangents_by_leaf(registered: Make, tensor: MakeTensor, limits: Limits
     """VJP takes a cotangent for each differentiable leaf of the result, named by its path."""
     function = registered({"a": "f64[2]", "n": "i64[]", "z": ["f32[]"]}, x="f64[3]")
     good = asked(want("VJP"), arguments=[tensor(3)], cotangents=[tensor(2), tensor(dtype="float32")])
-    assert len(check_evaluation(good, function, limits).cotangents) == 2
+    assert len(check_evaluation(good, function, limits).kind.cotangents) == 2
     bad = asked(want("VJP"), arguments=[tensor(3)], cotangents=[tensor(2), tensor()])
     error = refusal(bad, function, limits)
     assert error.reason is Reason.ELEMENT_TYPE_MISMATCH
@@ -224,7 +226,7 @@ def test_derivatives_that_are_undefined(
 def test_function_without_arguments(registered: Make, limits: Limits) -> None:
     """A function of nothing has a value and no derivative."""
     function = registered("f64[]")
-    assert check_evaluation(asked(want("VALUE")), function, limits).arguments == ()
+    assert check_evaluation(asked(want("VALUE")), function, limits).inputs == ()
     assert refusal(asked(want("GRADIENT")), function, limits).reason is Reason.INVALID_ARGNUMS
 
 
