@@ -121,4 +121,4 @@ def test_none_is_wanted() -> None:
 
 
 def _backed(arena: Arena) -> int:
-    return os.stat(arena.segment.descriptor).st_blocks * 512
+    return os.fstat(arena.segment.descriptor).st_blocks * 512

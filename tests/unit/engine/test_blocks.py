@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ def test_blocks_never_overlap(size: int, steps: list[tuple[bool, int, int]]) -> 
             assert not any(first < other + live[other] and other < last for other in live)
         ends = [(begin, begin + nbytes) for begin, nbytes in sorted(live.items())]
         assert all(begin % ALIGNMENT == 0 and end <= size for begin, end in ends)
-        assert all(before[1] <= after[0] for before, after in zip(ends, ends[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(ends))
         assert blocks.in_use == sum(-(-nbytes // ALIGNMENT) * ALIGNMENT for nbytes in live.values())
     for begin in live:
         blocks.give_back(begin)
