@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from pullback_server.app import ListenError, Server
+from pullback_server.app import Server
 from pullback_server.configuration.settings import Settings
 from pullback_server.configuration.sources import ConfigurationError, load_settings
 from pullback_server.engine.devices import DevicesError
 from pullback_server.registry.files import DirectoryInUseError
+from pullback_server.services.listening import ListenError
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
 _STDIN = 0

@@ -27,6 +27,7 @@ from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
 from pullback_server.services.graphs import Graphs
 from pullback_server.services.health import Health
+from pullback_server.services.listening import listen
 from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
 
@@ -46,10 +47,6 @@ _KEEPALIVE_MILLISECONDS: Final = 60_000
 _CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
 
 
-class ListenError(Exception):
-    """The address cannot be listened on."""
-
-
 class Server:
     """A server, from its start to its stop.
 
@@ -61,12 +58,12 @@ class Server:
         self._settings = settings
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
-        self._address = ""
+        self._addresses: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
-        """Where it listens, with the port that it got."""
-        return self._address
+        """Where it listens, with the ports that it got, and commas between."""
+        return ",".join(self._addresses)
 
     def stop(self) -> None:
         """Has `stopped` return; a second call ends the grace of what is in flight."""
@@ -85,7 +82,7 @@ class Server:
         Raises:
             DirectoryInUseError: If another server uses the data directory.
             DevicesError: If the devices are not there.
-            ListenError: If the address cannot be listened on.
+            ListenError: If an address cannot be listened on.
         """
         folder = self._settings.data_dir.expanduser()
         with open_registry(folder) as registry:
@@ -93,7 +90,7 @@ class Server:
             health = Health(engine, _NAMES)
             calls = OpenCalls()
             server = _grpc_server(self._settings, registry, engine, health, calls)
-            self._address = _listen(server, self._settings.listen)
+            self._addresses = listen(server, _addresses(self._settings), int(self._settings.socket_mode, 8))
             await engine.start()
             await server.start()
             following = asyncio.create_task(health.follow())
@@ -117,6 +114,10 @@ class Server:
             end.cancel()
         await server.stop(None)
         await stopping
+
+
+def _addresses(settings: Settings) -> list[str]:
+    return [part for address in settings.listen.split(",") if (part := address.strip())]
 
 
 def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
@@ -180,16 +181,3 @@ def _channel_options(message_bytes: int) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_MAY_PING_EVERY_MILLISECONDS),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
-
-
-def _listen(server: grpc.aio.Server, address: str) -> str:
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise ListenError(
-            f"cannot listen on {address}, which may be in use or no address of this machine; "
-            "choose another --listen"
-        ) from error
-    if address.startswith("unix:"):
-        return address
-    return f"{address.rpartition(':')[0]}:{port}"

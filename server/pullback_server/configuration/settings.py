@@ -12,6 +12,11 @@ _MIB = 1 << 20
 _LARGEST_MESSAGE = (1 << 31) - 1
 
 
+def _joined(value: object) -> object:
+    """A list, as a file has it, in the form that flags have."""
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
 class Settings(BaseSettings):
     """Serve functions and their derivatives over gRPC."""
 
@@ -31,9 +36,22 @@ class Settings(BaseSettings):
     """A TOML file with settings, named as here with underscores. Flags and environment variables go
     before it."""
 
-    listen: str = "127.0.0.1:7450"
-    """Where to listen: host:port, with port 0 for any free one, or unix:/path. There is no encryption and no
-    authentication; open it to a network that you trust only."""
+    listen: Annotated[str, BeforeValidator(_joined)] = "127.0.0.1:7450"
+    """Where to listen: host:port, with port 0 for any free one, or unix:/path, which is faster for clients on
+    this machine, since they share memory with the server; or several, with commas between. There is no
+    encryption and no authentication; open it to a network that you trust only."""
+
+    socket_mode: Annotated[str, Field(pattern="^[0-7]{3}$")] = "600"
+    """Who may use unix:/path, as the mode of the socket's file: 600 is the server's own user, 660 also its
+    group."""
+
+    max_client_memory_bytes: ByteSize = Field(default=ByteSize(4096 * _MIB), ge=0)
+    """The most memory that one process on this machine may share with the server, in bytes or such as "4GiB";
+    0 has clients send everything in messages."""
+
+    max_shared_memory_bytes: ByteSize = Field(default=ByteSize(16384 * _MIB), ge=0)
+    """The most memory that all processes on this machine may share with the server, in bytes or such as
+    "16GiB"."""
 
     data_dir: Path = Path("~/.local/share/pullback")
     """The directory that keeps registered functions. One server at a time uses it."""

@@ -24,7 +24,7 @@ from pullback.memory.handover import (
 from pullback_server.model.memory import Segment
 from pullback_server.sharing.descriptors import RefusedError
 from pullback_server.sharing.segments import Segments
-from pullback_server.sharing.sockets import clear, listening, may_share, peer_of
+from pullback_server.sharing.sockets import Peer, clear, listening, may_share, peer_of
 
 _log = logging.getLogger(__name__)
 
@@ -149,15 +149,18 @@ class Guest:
             raise HandoverError(f"{len(descriptors)} descriptors came with the offer; send one")
         peer = peer_of(self._connection)
         try:
-            size = decode_offer(data)
-            if not may_share(peer, self._mode):
-                raise RefusedError(f"the server does not share memory with processes of user {peer.user}")
+            size = self._offered(data, peer)
         except (HandoverError, RefusedError):
             _close(descriptors)
             raise
         segment = self._segments.add(descriptors[0], size, peer.process)
         _log.info("process %d shares %d bytes", peer.process, size)
         return segment
+
+    def _offered(self, data: bytes, peer: Peer) -> int:
+        if not may_share(peer, self._mode):
+            raise RefusedError(f"the server does not share memory with processes of user {peer.user}")
+        return decode_offer(data)
 
     def _say(self, message: bytes) -> None:
         with contextlib.suppress(OSError):  # the client has gone; the reader sees it, too

@@ -1,4 +1,4 @@
-"""The memory that clients have handed over: how much there may be, and where a request's tensors lie in it."""
+"""The memory that clients have handed over: how much there may be, and where tensors lie in it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Segments:
         """Takes a segment over, with its descriptor.
 
         Args:
-            descriptor: A sealed memfd; closed if it is refused, and else when the segment is not used any more.
+            descriptor: A sealed memfd; closed if it is refused, else when nobody uses the segment.
             size: How many bytes it has.
             process: Whose it is.
 
@@ -100,16 +100,16 @@ class Segments:
         if segment is None:
             raise service_error(
                 Reason.SEGMENT_NOT_FOUND,
-                f"the server has no shared memory of the number {number}; keep the connection open over which it "
-                "was handed over, hand it over again, or send the tensors in the message",
+                f"the server has no shared memory of the number {number}; keep the connection open over "
+                "which it was handed over, hand it over again, or send the tensors in the message",
                 segment=str(number),
             )
         size = segment.memory.nbytes
         if offset % ALIGNMENT or offset + length > size:
             raise service_error(
                 Reason.MALFORMED_REQUEST,
-                f"a segment of {size} bytes has no part of {length} bytes at offset {offset}; parts lie inside, at "
-                f"multiples of {ALIGNMENT}",
+                f"a segment of {size} bytes has no part of {length} bytes at offset {offset}; parts lie "
+                f"inside, at multiples of {ALIGNMENT}",
                 offset=str(offset),
                 length=str(length),
                 size=str(size),
