@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from pullback.graphs.data import Graph
 from pullback_server.model.devices import WorkerDescription
-from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
+from pullback_server.model.memory import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,34 @@ class Engine(ABC):
 
     @abstractmethod
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
-        """Evaluates."""
+        """Evaluates, where possible on a worker that has what it needs compiled.
+
+        Results lie in the place that the evaluation names, as far as they fit there, and else in memory
+        that lives as long as the outcome's buffers.
+        """
+
+    @abstractmethod
+    async def warm(self, kind: Kind, points: int | None) -> None:
+        """Compiles what so many points of a kind need on all ready workers that lack it, then returns.
+
+        Raises:
+            ServiceError: The first failure, once all have ended.
+        """
+
+    @abstractmethod
+    def warmth(self, kind: Kind, points: int | None) -> int:
+        """How many ready workers have what so many points of a kind need, as far as is known."""
+
+    @abstractmethod
+    def attach(self, segment: Segment) -> None:
+        """Gives all workers, those of the future included, a segment that evaluations name places in.
+
+        Its number must not be 0, which is the engine's own.
+        """
+
+    @abstractmethod
+    def detach(self, segment: Segment) -> None:
+        """Takes a segment away from all workers; what is in flight keeps it."""
 
     @property
     @abstractmethod

@@ -15,9 +15,10 @@ from pullback_server.engine.process import Launch
 from pullback_server.engine.session import Session
 from pullback_server.engine.worker import Worker
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
+from pullback_server.model.memory import Segment
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -41,6 +42,7 @@ class LocalPool(Engine):
         self._workers = [Worker(placement, launch, source, self._wake) for placement in placements]
         self._lives: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()
+        self._segments: dict[int, Segment] = {}
 
     @property
     def workers(self) -> tuple[WorkerStatus, ...]:
@@ -75,8 +77,37 @@ class LocalPool(Engine):
         return await self._replayed(lambda session: session.graph(query))
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
-        """Evaluates on one worker."""
-        return await self._replayed(lambda session: session.evaluate(evaluation))
+        """Evaluates on one worker: of those that are warm for it, else of all, the least busy."""
+        for _ in range(_ATTEMPTS):
+            session = await self._choose(evaluation.kind, evaluation.points)
+            try:
+                return await session.evaluate(evaluation)
+            except WorkerGoneError as error:
+                _log.warning("an evaluation lost its worker: %s", error)
+        raise _died()
+
+    async def warm(self, kind: Kind, points: int | None) -> None:
+        """Compiles on all ready workers that lack what so many points need."""
+        cold = [session for session in self._sessions() if not session.is_warm(kind, points)]
+        outcomes = await asyncio.gather(
+            *(session.warm(kind, points) for session in cold), return_exceptions=True
+        )
+        for outcome in outcomes:
+            # A worker that dies is replaced, and the next one is warmed when it is asked for.
+            if isinstance(outcome, BaseException) and not isinstance(outcome, WorkerGoneError):
+                raise outcome
+
+    def warmth(self, kind: Kind, points: int | None) -> int:
+        """How many ready workers have what so many points of a kind need."""
+        return sum(session.is_warm(kind, points) for session in self._sessions())
+
+    def attach(self, segment: Segment) -> None:
+        """Gives all workers a segment, those of the future included."""
+        self._segments[segment.number] = segment
+
+    def detach(self, segment: Segment) -> None:
+        """Takes a segment away from all workers."""
+        del self._segments[segment.number]
 
     async def _replayed(self, call: Callable[[Session], Awaitable[_T]]) -> _T:
         for _ in range(_ATTEMPTS):
@@ -85,17 +116,20 @@ class LocalPool(Engine):
                 return await call(session)
             except WorkerGoneError as error:
                 _log.warning("a call lost its worker: %s", error)
-        raise service_error(
-            Reason.WORKER_DIED,
-            "the worker process died with this call in hand, and again when the call was repeated; "
-            "the program may crash the compiler or need more memory than there is",
-        )
+        raise _died()
 
-    async def _choose(self) -> Session:
+    def _sessions(self) -> list[Session]:
+        """Those of the workers that are ready."""
+        return [session for worker in self._workers if (session := worker.session) is not None]
+
+    async def _choose(self, kind: Kind | None = None, points: int | None = None) -> Session:
         while True:
-            sessions = [worker.session for worker in self._workers if worker.session is not None]
+            sessions = self._sessions()
+            if len(sessions) == 1:
+                return sessions[0]
             if sessions:
-                return min(sessions, key=lambda session: session.in_flight)
+                warm = [session for session in sessions if kind is not None and session.is_warm(kind, points)]
+                return min(warm or sessions, key=lambda session: session.in_flight)
             if not any(worker.expected for worker in self._workers):
                 raise self._not_ready()
             await self.changed()
@@ -109,3 +143,11 @@ class LocalPool(Engine):
     def _wake(self) -> None:
         self._change.set()
         self._change = asyncio.Event()
+
+
+def _died() -> ServiceError:
+    return service_error(
+        Reason.WORKER_DIED,
+        "the worker process died with this call in hand, and again when the call was repeated; "
+        "the program may crash the compiler or need more memory than there is",
+    )

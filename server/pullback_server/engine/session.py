@@ -10,7 +10,7 @@ from pullback.graphs.data import Graph
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.interface import Source
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
+from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.frames import Frame, FrameError
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
@@ -48,6 +48,7 @@ class Session:
         self._channel = channel
         self._source = source
         self._provisions: dict[str, asyncio.Task[object]] = {}
+        self._warm: set[tuple[Kind, int | None]] = set()
 
     @property
     def open(self) -> bool:
@@ -113,11 +114,25 @@ class Session:
         match answer.message:
             case Evaluated() as message:
                 try:
-                    return outcome_of(message, answer.buffers)
+                    outcome = outcome_of(message, answer.buffers)
                 except FrameError as error:
                     raise self._break_off(str(error)) from error
+                self._warm.add((evaluation.kind, _bucket(evaluation.points)))
+                return outcome
             case _:
                 raise self._break_off(f"it answers {type(answer.message).__name__}")
+
+    async def warm(self, kind: Kind, points: int | None) -> None:
+        """Compiles what so many points of a kind need."""
+        leaves = len(kind.arguments)
+        batched = (kind.batched or (True,) * leaves)[:leaves]
+        shared = tuple(number for number, leads in enumerate(batched) if not leads)
+        await self.compile(Compilation(kind.digest, kind.wants, points, shared))
+        self._warm.add((kind, _bucket(points)))
+
+    def is_warm(self, kind: Kind, points: int | None) -> bool:
+        """Whether so many points of a kind ran here or were compiled."""
+        return (kind, _bucket(points)) in self._warm
 
     async def _ask_about(self, digest: str, make: Callable[[int], Frame]) -> Frame:
         for _ in range(_PROVISIONS):
@@ -167,3 +182,8 @@ class Session:
         error = WorkerGoneError(f"the worker makes no sense: {why}")
         self._channel.break_off(error)
         return error
+
+
+def _bucket(points: int | None) -> int:
+    """The number of points that a batch is padded to, if it is one tile; 0 for a single point."""
+    return 0 if points is None else 1 << (points - 1).bit_length()
