@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from pullback_server.engine.blocks import Blocks
+from pullback.memory.blocks import Blocks
 from pullback_server.model.memory import Bytes, Place, Segment
 
 NUMBER: Final = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pullback.memory.handover import ALIGNMENT
+from pullback.memory.blocks import ALIGNMENT
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.memory import Place, Segment
 from pullback_server.sharing.descriptors import RefusedError, check, mapped

@@ -1,5 +1,5 @@
-"""The ground: memory that a client and a server on the same machine share.
+"""The ground: memory that processes of one machine share.
 
-`handover` is what the two say over the side channel, as bytes, and `blocks` which parts of a piece of memory
-are in use. Neither does I/O.
+`blocks` says which parts of a piece of memory are in use, and `handover` what a client and a server say over
+the side channel where memory is handed over, as bytes. Neither does I/O.
 """

@@ -1,74 +1,93 @@
-"""Which parts of a piece of memory are in use: first fit, with neighbours joined when they are given back."""
+"""Which parts of a range of bytes are free: blocks taken by best fit, and joined again when they return.
+
+Numbers only: knows no memory.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
+from typing import Final
 
-from pullback.memory.handover import ALIGNMENT
+ALIGNMENT: Final = 64
+"""Every block begins at a multiple of this, and takes a multiple: a cache line, and what XLA wants."""
 
 
 class Blocks:
-    """Deals out parts of a piece of memory; it knows their offsets alone. Not safe for threads.
+    """Gives out blocks of a range.
+
+    Of the free pieces that are large enough the smallest is taken, and of equal ones the first, so that
+    what was used before is used again.
 
     Args:
-        size: The bytes of the memory.
+        nbytes: The length of the range; what is beyond a multiple of 64 is left out.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free = {0: size} if size else {}
-        self._starts = list(self._free)
-        self._used: dict[int, int] = {}
+    def __init__(self, nbytes: int) -> None:
+        self._nbytes = nbytes - nbytes % ALIGNMENT
+        self._taken: dict[int, int] = {}
+        self._by_size: list[tuple[int, int]] = []
+        self._lengths: dict[int, int] = {}
+        self._begins: dict[int, int] = {}
+        self._in_use = 0
+        if self._nbytes:
+            self._add(0, self._nbytes)
 
     @property
-    def size(self) -> int:
-        """The bytes of the memory."""
-        return self._size
+    def nbytes(self) -> int:
+        """The length of the range."""
+        return self._nbytes
 
     @property
     def in_use(self) -> int:
-        """How many bytes are dealt out."""
-        return sum(self._used.values())
+        """The bytes of all blocks that are taken, rounded up as they are."""
+        return self._in_use
 
     def take(self, nbytes: int) -> int | None:
-        """The offset of a part of so many bytes, a multiple of 64; None where there is no such part."""
-        wanted = max(ALIGNMENT, aligned(nbytes))
-        for start in self._starts:
-            length = self._free[start]
-            if length >= wanted:
-                self._cut(start, length, wanted)
-                self._used[start] = wanted
-                return start
-        return None
+        """Takes a block.
 
-    def give_back(self, offset: int) -> None:
-        """Takes back a part by its offset.
+        Args:
+            nbytes: How long it must be, from 1.
 
-        Raises:
-            KeyError: If no part in use begins there.
+        Returns:
+            Where it begins; None if no free piece is large enough.
         """
-        start, length = offset, self._used.pop(offset)
-        index = bisect_left(self._starts, start)
-        if index < len(self._starts) and self._starts[index] == start + length:
-            length += self._free.pop(self._starts.pop(index))
-        if index > 0:
-            before = self._starts[index - 1]
-            if before + self._free[before] == start:
-                self._free[before] += length
-                return
-        insort(self._starts, start)
-        self._free[start] = length
+        length = -(-nbytes // ALIGNMENT) * ALIGNMENT
+        found = bisect_left(self._by_size, (length, 0))
+        if found == len(self._by_size):
+            return None
+        available, begin = self._by_size[found]
+        self._remove(begin)
+        if available > length:
+            self._add(begin + length, available - length)
+        self._taken[begin] = length
+        self._in_use += length
+        return begin
 
-    def _cut(self, start: int, length: int, wanted: int) -> None:
-        index = bisect_right(self._starts, start) - 1
-        del self._free[start]
-        if length == wanted:
-            del self._starts[index]
-        else:
-            self._starts[index] = start + wanted
-            self._free[start + wanted] = length - wanted
+    def give_back(self, begin: int) -> tuple[int, int]:
+        """Gives back the block that begins there.
 
+        Returns:
+            Where the free piece that it is now a part of begins, and where it ends.
+        """
+        length = self._taken.pop(begin)
+        self._in_use -= length
+        end = begin + length
+        if end in self._lengths:
+            end += self._remove(end)
+        if begin in self._begins:
+            before = self._begins[begin]
+            self._remove(before)
+            begin = before
+        self._add(begin, end - begin)
+        return begin, end
 
-def aligned(nbytes: int) -> int:
-    """The next multiple of the alignment."""
-    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+    def _add(self, begin: int, length: int) -> None:
+        self._lengths[begin] = length
+        self._begins[begin + length] = begin
+        insort(self._by_size, (length, begin))
+
+    def _remove(self, begin: int) -> int:
+        length = self._lengths.pop(begin)
+        del self._begins[begin + length]
+        del self._by_size[bisect_left(self._by_size, (length, begin))]
+        return length

@@ -15,8 +15,6 @@ from typing import Final
 MAGIC: Final = b"PBM1"
 MESSAGE_BYTES: Final = 16
 LONGEST_TEXT: Final = 1024
-ALIGNMENT: Final = 64
-"""Of every tensor in a segment, in bytes: what XLA asks of memory that it uses in place."""
 LONGEST_PATH: Final = 107
 """Of a Unix domain socket, in bytes (unix(7))."""
 _MESSAGE: Final = struct.Struct("<4sIQ")

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback_server.engine.blocks import ALIGNMENT, Blocks
+from pullback.memory.blocks import ALIGNMENT, Blocks
 
 
 @given(
