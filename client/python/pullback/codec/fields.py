@@ -49,7 +49,7 @@ def read_varint(buffer: Buffer, at: int, longest: int = _LONGEST) -> tuple[int, 
         longest: The most bytes that it may have.
 
     Raises:
-        CodecError: If the buffer ends in it, or it has more bytes or bits than it may.
+        CodecError: If the buffer ends in it, or it has more bytes than it may; bits beyond 64 are dropped.
     """
     try:
         byte = buffer[at]
@@ -60,8 +60,8 @@ def read_varint(buffer: Buffer, at: int, longest: int = _LONGEST) -> tuple[int, 
             at += 1
             byte = buffer[at]
             value |= (byte & 0x7F) << shift
-            if byte < _MORE and value <= _LARGEST:
-                return value, at + 1
+            if byte < _MORE:
+                return value & _LARGEST, at + 1
     except IndexError:
         raise CodecError(f"the message ends at byte {len(buffer)}, inside a number") from None
     raise CodecError(f"the number that ends at byte {at} is longer than it may be")

@@ -6,14 +6,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pullback.codec.errors import CodecError
-from pullback.codec.fields import Buffer, Pieces, fields, varint
+from pullback.codec.fields import Buffer, Pieces, fields, read_length, varint
 from pullback.codec.tensors import Tensor, read_tensor, tensor_parts
 from pullback.codec.timings import Timing, read_timing, timing_bytes
 
 _REVISION: Final = 0x0A
 _TIMING: Final = 0x12
 _RESULTS: Final = 0x1A
+_KNOWN: Final = (_RESULTS, _TIMING, _REVISION)
 _TENSORS: Final = 0x0A
+_UNTIMED: Final = Timing()
 
 
 class Response(NamedTuple):
@@ -46,6 +48,27 @@ def read_response(buffer: Buffer, at: int, end: int) -> Response:
     Raises:
         CodecError: If there is none.
     """
+    begin, after = at, 0
+    revision = ""
+    timing = _UNTIMED
+    results: list[tuple[Tensor, ...]] = []
+    while at < end:
+        tag = buffer[at]
+        if tag not in _KNOWN or (tag <= after and tag != _RESULTS):
+            return _read_any_response(buffer, begin, end)
+        at, stop = read_length(buffer, at + 1, end)
+        if tag == _RESULTS:
+            results.append(_read_result(buffer, at, stop))
+        elif tag == _TIMING:
+            timing = read_timing(buffer, [(at, stop)])
+        else:
+            revision = _read_text(buffer, at, stop)
+        at, after = stop, tag
+    return Response(revision, timing, tuple(results))
+
+
+def _read_any_response(buffer: Buffer, at: int, end: int) -> Response:
+    """A response whose fields stand in any order."""
     revision = ""
     timing: Pieces = []
     results = []
@@ -56,21 +79,32 @@ def read_response(buffer: Buffer, at: int, end: int) -> Response:
             revision = _read_text(buffer, value, stop)
         elif tag == _TIMING:
             timing.append((value, stop))
-    return Response(revision, read_timing(buffer, timing) if timing else Timing(), tuple(results))
+    return Response(revision, read_timing(buffer, timing) if timing else _UNTIMED, tuple(results))
 
 
 def _result_parts(tensors: tuple[Tensor, ...]) -> list[Buffer]:
-    parts: list[Buffer] = [b"\x1a", b""]
+    parts: list[Buffer] = []
     for tensor in tensors:
         parts += tensor_parts(b"\x0a", tensor)
-    parts[1] = varint(sum(map(len, parts)) - 1)
-    return parts
+    return [b"\x1a", varint(sum(map(len, parts))), *parts]
 
 
 def _read_result(buffer: Buffer, at: int, end: int) -> tuple[Tensor, ...]:
-    return tuple(
-        [read_tensor(buffer, value, stop) for tag, value, stop in fields(buffer, at, end) if tag == _TENSORS]
-    )
+    begin = at
+    tensors = []
+    while at < end:
+        if buffer[at] != _TENSORS:
+            return _read_any_result(buffer, begin, end)
+        at, stop = read_length(buffer, at + 1, end)
+        tensors.append(read_tensor(buffer, at, stop))
+        at = stop
+    return tuple(tensors)
+
+
+def _read_any_result(buffer: Buffer, at: int, end: int) -> tuple[Tensor, ...]:
+    """A result with fields that nobody here knows."""
+    found = fields(buffer, at, end)
+    return tuple([read_tensor(buffer, value, stop) for tag, value, stop in found if tag == _TENSORS])
 
 
 @lru_cache(maxsize=1024)

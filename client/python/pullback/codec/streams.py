@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pullback.codec.errors import CodecError
-from pullback.codec.fields import Buffer, Pieces, fields, merged, varint
+from pullback.codec.fields import Buffer, Pieces, fields, merged, read_length, read_varint, varint
 from pullback.codec.requests import Request, read_request
 from pullback.codec.responses import Response, read_response
 
@@ -33,6 +33,17 @@ def read_stream_request(buffer: Buffer, at: int, end: int) -> tuple[int, Request
     Raises:
         CodecError: If there are none.
     """
+    if at < end and buffer[at] == _ID:
+        id_, after = read_varint(buffer, at + 1)
+        if after < end and buffer[after] == _REQUEST:
+            begin, stop = read_length(buffer, after + 1, end)
+            if stop == end:
+                return id_, read_request(buffer, begin, end)
+    return _read_any_stream_request(buffer, at, end)
+
+
+def _read_any_stream_request(buffer: Buffer, at: int, end: int) -> tuple[int, Request]:
+    """A stream's request whose fields stand in any order."""
     id_ = 0
     pieces: Pieces = []
     for tag, value, stop in fields(buffer, at, end):
@@ -49,6 +60,17 @@ def read_stream_response(buffer: Buffer, at: int, end: int) -> tuple[int, Respon
     Raises:
         CodecError: If there are none.
     """
+    if at < end and buffer[at] == _ID:
+        id_, after = read_varint(buffer, at + 1)
+        if after < end and buffer[after] == _RESPONSE:
+            begin, stop = read_length(buffer, after + 1, end)
+            if stop == end:
+                return id_, read_response(buffer, begin, end)
+    return _read_any_stream_response(buffer, at, end)
+
+
+def _read_any_stream_response(buffer: Buffer, at: int, end: int) -> tuple[int, Response | bytes]:
+    """A stream's answer whose fields stand in any order, or an error."""
     id_ = outcome = 0
     pieces: Pieces = []
     for tag, value, stop in fields(buffer, at, end):
