@@ -95,7 +95,7 @@ def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], 
     Raises:
         ServerError: If the number of arrays is not what the want has.
     """
-    tree = _tree(want, signature)
+    tree = result_tree(want, signature)
     leaves = _leaves(want, signature, arrays, points)
     if len(leaves) != count_leaves(tree):
         raise ServerError(
@@ -105,7 +105,8 @@ def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], 
     return unflatten(tree, leaves)
 
 
-def _tree(want: ResolvedWant, signature: Signature) -> Tree:
+def result_tree(want: ResolvedWant, signature: Signature) -> Tree:
+    """The structure of what a want gives."""
     result, arguments = require_result(signature).tree, _argument_tree(want, signature)
     match want.quantity:
         case "value" | "jvp" | "laplacian":
