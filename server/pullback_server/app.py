@@ -11,6 +11,7 @@ from typing import Final
 
 import grpc
 
+from pullback.memory.handover import socket_path
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.devices import placements
@@ -30,6 +31,8 @@ from pullback_server.services.health import Health
 from pullback_server.services.listening import listen
 from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
+from pullback_server.sharing.channels import SideChannels
+from pullback_server.sharing.segments import Bounds, Segments
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +90,17 @@ class Server:
         folder = self._settings.data_dir.expanduser()
         with open_registry(folder) as registry:
             engine = _engine(self._settings, folder, registry)
-            health = Health(engine, _NAMES)
-            calls = OpenCalls()
-            server = _grpc_server(self._settings, registry, engine, health, calls)
-            self._addresses = listen(server, _addresses(self._settings), int(self._settings.socket_mode, 8))
+            async with self._serving(registry, engine):
+                yield
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, registry: Registry, engine: Engine) -> AsyncIterator[None]:
+        health = Health(engine, _NAMES)
+        calls = OpenCalls()
+        channels = _side_channels(self._settings, engine)
+        server = _grpc_server(self._settings, registry, engine, health, calls, channels)
+        self._addresses = listen(server, _addresses(self._settings), _mode(self._settings))
+        with channels.listening():
             await engine.start()
             await server.start()
             following = asyncio.create_task(health.follow())
@@ -120,6 +130,17 @@ def _addresses(settings: Settings) -> list[str]:
     return [part for address in settings.listen.split(",") if (part := address.strip())]
 
 
+def _mode(settings: Settings) -> int:
+    return int(settings.socket_mode, 8)
+
+
+def _side_channels(settings: Settings, engine: Engine) -> SideChannels:
+    bounds = Bounds(settings.max_client_memory_bytes, settings.max_shared_memory_bytes)
+    paths = [path for address in _addresses(settings) if (path := socket_path(address))]
+    segments = Segments(bounds, engine.attach, engine.detach)
+    return SideChannels(paths if bounds.client else (), _mode(settings), segments)
+
+
 def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
     cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
 
@@ -140,7 +161,12 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
 
 
 def _grpc_server(
-    settings: Settings, registry: Registry, engine: Engine, health: Health, calls: OpenCalls
+    settings: Settings,
+    registry: Registry,
+    engine: Engine,
+    health: Health,
+    calls: OpenCalls,
+    channels: SideChannels,
 ) -> grpc.aio.Server:
     limits = _limits(settings)
     scheduler = Scheduler(engine, Admission(limits.in_flight))
@@ -148,7 +174,7 @@ def _grpc_server(
         Functions(registry, scheduler, limits),
         Evaluation(registry, scheduler, limits),
         Graphs(registry, scheduler, limits),
-        Capabilities(engine, limits),
+        Capabilities(engine, limits, channels),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
     server.add_generic_rpc_handlers(

@@ -14,6 +14,7 @@ from pullback_server.engine.interface import Engine
 from pullback_server.model.quantities import Quantity
 from pullback_server.services.conversion import device_to_wire
 from pullback_server.services.requests.limits import Limits
+from pullback_server.sharing.channels import SideChannels
 
 # Bodies with another name than their format.
 _FORMATS: Final = {"stable_hlo": "stablehlo", "stable_hlo_module": "stablehlo"}
@@ -25,11 +26,13 @@ class Capabilities:
     Args:
         engine: Knows the devices.
         limits: The server's limits.
+        channels: Where clients hand over memory.
     """
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
+    def __init__(self, engine: Engine, limits: Limits, channels: SideChannels) -> None:
         self._engine = engine
         self._limits = limits
+        self._channels = channels
 
     async def get_capabilities(self, request: pb.GetCapabilitiesRequest) -> pb.GetCapabilitiesResponse:
         """Gives what the server supports, with the devices of the workers that have been ready."""
@@ -51,6 +54,7 @@ class Capabilities:
                 batch=self._limits.batch,
                 in_flight=self._limits.in_flight,
             ),
+            memory_address=self._channels.address,
         )
 
 
