@@ -1,0 +1,37 @@
+"""What can go wrong with a chunk: what passes by itself, and how the rest is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pullback._mapping.cutting import Chunk
+from pullback.errors import ConflictError, OverloadedError, PullbackError, UnavailableError
+
+# How gRPC words a connection that broke within a call, under codes that else are the server's own.
+_BROKEN: Final = "RST_STREAM"
+
+
+def passes(error: PullbackError) -> bool:
+    """Whether the same chunk may succeed later: the connection or the server failed, and not the chunk."""
+    if isinstance(error, UnavailableError | OverloadedError | ConflictError):
+        return True
+    return not error.reason and _BROKEN in error.message
+
+
+def at_points(error: PullbackError, chunk: Chunk, tries: int = 1) -> PullbackError:
+    """The same error, saying at which points of the map it came.
+
+    Args:
+        error: What went wrong.
+        chunk: What was sent.
+        tries: How often.
+    """
+    after = f" (after {tries} tries without an answer)" if tries > 1 else ""
+    return type(error)(
+        f"points {chunk.start} to {chunk.stop - 1} of the map{after}: {error.message}",
+        code=error.code,
+        reason=error.reason,
+        metadata=error.metadata | {"first_point": str(chunk.start), "last_point": str(chunk.stop - 1)},
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
