@@ -70,15 +70,19 @@ def read_stream_response(buffer: Buffer, at: int, end: int) -> tuple[int, Respon
 
 
 def _read_any_stream_response(buffer: Buffer, at: int, end: int) -> tuple[int, Response | bytes]:
-    """A stream's answer whose fields stand in any order, or an error."""
+    """A stream's answer whose fields stand in any order, or an error.
+
+    One with both is refused, which no writer writes; of these, protobuf would take the last.
+    """
     id_ = outcome = 0
     pieces: Pieces = []
     for tag, value, stop in fields(buffer, at, end):
         if tag == _ID:
             id_ = value
         elif tag in (_RESPONSE, _ERROR):
-            if tag != outcome:
-                outcome, pieces = tag, []
+            if tag != outcome and outcome:
+                raise CodecError("an answer of a stream has both a response and an error")
+            outcome = tag
             pieces.append((value, stop))
     if not outcome:
         raise CodecError("an answer of a stream has neither a response nor an error")
