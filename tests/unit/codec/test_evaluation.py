@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from unit.codec import messages
 from unit.codec.contents import known, request_of, response_of
@@ -117,7 +117,11 @@ def test_reads_what_other_writers_write(kind: _Kind, data: st.DataObject) -> Non
 def test_reads_occurrences_of_a_message_as_one(kind: _Kind, data: st.DataObject) -> None:
     """Two serialized messages in a row are their union, as protobuf says."""
     raw = b"".join(data.draw(kind.messages).SerializeToString() for _ in range(2))
-    assert kind.read(raw) == kind.expected(raw)
+    try:
+        assert kind.read(raw) == kind.expected(raw)
+    except CodecError as error:
+        assume("both a response and an error" not in str(error))
+        raise
 
 
 @_each_kind
