@@ -4,22 +4,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pullback._aio_stream import AsyncStreamedFunction
+from pullback._aio_map import iterate, run
+from pullback._aio_stream import AsyncStream, AsyncStreamedFunction
 from pullback._checks import start_check
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import Progress, compile_request
+from pullback._evaluation.inputs import Inputs
+from pullback._evaluation.plans import Plans
+from pullback._evaluation.results import Results
 from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._graphs import Wanted, graph_of_response, graph_request
+from pullback._mapping.requests import Course, over_arrays, over_iterators
 from pullback._methods import EVALUATE, GET_GRAPH
 from pullback._transformations import Transformations
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of
+from pullback.codec.evaluation import encode_request
 from pullback.errors import InvalidArgumentError, LimitExceededError, PullbackError
 from pullback.graphs.data import Graph
 
@@ -35,20 +41,26 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
         details: What the server says of it.
     """
 
-    __slots__ = ("_client", "_details")
+    __slots__ = ("_client", "_details", "_plans")
 
     def __init__(self, client: AsyncClient, details: FunctionDetails) -> None:
         self._client = client
         self._details = details
+        self._plans = Plans(details.revision, details.signature)
 
     @property
     def details(self) -> FunctionDetails:
         """All that the server says of the function."""
         return self._details
 
+    @property
+    def plans(self) -> Plans:
+        """What its evaluations have in common, kept from call to call."""
+        return self._plans
+
     async def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Any:
         call = prepare()
-        return call.answer(await self._client.call(EVALUATE, call.request, timeout))
+        return call.answer(await self._client.call(EVALUATE, encode_request(call.request), timeout))
 
     async def compile(
         self,
@@ -151,6 +163,65 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
             return rules_of(await self.graph(sizes=sizes, timeout=timeout))
         except (InvalidArgumentError, LimitExceededError):
             return ()
+
+    async def map(
+        self,
+        *args: Any,
+        want: Iterable[Quantity | Want] = ("value",),
+        argnums: Argnums | None = None,
+        tangents: Sequence[Any] | None = None,
+        cotangents: Any = None,
+        out: Any = None,
+        progress: bool = False,
+        chunk: int | None = None,
+        in_flight: int = 32,
+        retries: int = 12,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Results:
+        """Evaluates at many points over a stream, as `Function.map`.
+
+        Raises:
+            InvalidArgumentError: If something does not fit, or nothing is batched.
+            PullbackError: If a message fails; it says at which points.
+            OSError: If a file cannot be read or written.
+        """
+        course = Course(chunk, in_flight, retries, progress, self._patience(timeout))
+        inputs = Inputs(args, kwargs, tangents, cotangents)
+        array_map = over_arrays(self.revision, self.signature, want, argnums, inputs, out, course)
+        return await run(array_map, self._open_stream)
+
+    def imap(
+        self,
+        *points: Iterable[Any] | AsyncIterable[Any],
+        want: Iterable[Quantity | Want] = ("value",),
+        argnums: Argnums | None = None,
+        tangents: Sequence[Any] | None = None,
+        cotangents: Any = None,
+        progress: bool = False,
+        chunk: int | None = None,
+        in_flight: int = 32,
+        retries: int = 12,
+        timeout: float | None = None,
+        **shared: Any,
+    ) -> AsyncIterator[Results]:
+        """Evaluates at the points of iterables, which may be asynchronous and endless, as `Function.imap`.
+
+        Raises:
+            InvalidArgumentError: If something does not fit; where it is an item, when its turn comes.
+            PullbackError: If a message fails; it says at which points.
+        """
+        course = Course(chunk, in_flight, retries, progress, self._patience(timeout))
+        inputs = Inputs(points, shared, tangents, cotangents)
+        return iterate(
+            over_iterators(self.revision, self.signature, want, argnums, inputs, course), self._open_stream
+        )
+
+    def _patience(self, timeout: float | None) -> float | None:
+        return self._client.timeout if timeout is None else timeout
+
+    def _open_stream(self, in_flight: int) -> AsyncStream:
+        return self._client.stream(in_flight=in_flight)
 
     @asynccontextmanager
     async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:

@@ -13,12 +13,13 @@ import grpc.aio
 
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call, read_answer
+from pullback._evaluation.plans import Plans
 from pullback._methods import EVALUATE_STREAM
 from pullback._status import error_from_call
 from pullback._stream import refuse_timeout
 from pullback._transformations import Transformations
+from pullback.codec.evaluation import Response, encode_stream_request
 from pullback.errors import PullbackError, UnavailableError
-from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
     from pullback._aio_function import AsyncFunction
@@ -44,7 +45,8 @@ class AsyncStream:
         open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._address = address
         self._places = asyncio.Semaphore(in_flight)
-        self._waiting: asyncio.Queue[tuple[Call, asyncio.Future[Any]] | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[int, bytes, Call, asyncio.Future[Any]] | None] = asyncio.Queue()
+        self._ids = itertools.count(1)
         self._pending: dict[int, tuple[Call, asyncio.Future[Any]]] = {}
         self._end: PullbackError | None = None
         self._answers = open_stream(self._send())
@@ -65,26 +67,25 @@ class AsyncStream:
         if self._end is not None:
             future.set_exception(self._end)
         else:
-            self._waiting.put_nowait((call, future))
+            number = next(self._ids)
+            self._waiting.put_nowait((number, encode_stream_request(number, call.request), call, future))
         return future
 
-    async def _send(self) -> AsyncIterator[evaluation_pb2.EvaluateStreamRequest]:
-        for number in itertools.count(1):
-            waiting = await self._waiting.get()
-            if waiting is None:
-                return
+    async def _send(self) -> AsyncIterator[bytes]:
+        while (waiting := await self._waiting.get()) is not None:
+            number, message, call, future = waiting
             # Before it has a place, so that it fails with the others if the stream ends meanwhile.
-            self._pending[number] = waiting
+            self._pending[number] = (call, future)
             await self._places.acquire()
             if self._end is not None:
                 return
-            yield evaluation_pb2.EvaluateStreamRequest(id=number, request=waiting[0].request)
+            yield message
 
     async def _read(self) -> None:
         end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
         try:
             async for message in self._answers:
-                self._settle(message)
+                self._settle(*message)
         except grpc.aio.AioRpcError as error:
             end = call_error(error, self._address)
         except asyncio.CancelledError:
@@ -92,13 +93,13 @@ class AsyncStream:
         finally:
             self._finish(end)
 
-    def _settle(self, message: evaluation_pb2.EvaluateStreamResponse) -> None:
-        call, future = self._pending.pop(message.id)
+    def _settle(self, number: int, outcome: Response | bytes) -> None:
+        call, future = self._pending.pop(number)
         self._places.release()
         if future.cancelled():
             return
         try:
-            future.set_result(read_answer(call, message))
+            future.set_result(read_answer(call, outcome))
         except (PullbackError, ValueError) as error:
             future.set_exception(error)
 
@@ -109,7 +110,7 @@ class AsyncStream:
         left = [future for _, future in self._pending.values()]
         while not self._waiting.empty():
             waiting = self._waiting.get_nowait()
-            left += [waiting[1]] if waiting else []
+            left += [waiting[3]] if waiting else []
         for future in left:
             if not future.cancelled():
                 future.set_exception(end)
@@ -157,6 +158,11 @@ class AsyncStreamedFunction(Transformations["asyncio.Future[Any]"]):
     def details(self) -> FunctionDetails:
         """All that the server says of the function."""
         return self._function.details
+
+    @property
+    def plans(self) -> Plans:
+        """What its evaluations have in common, kept from call to call."""
+        return self._function.plans
 
     def _run(self, prepare: Callable[[], Call], timeout: float | None) -> asyncio.Future[Any]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,19 @@ from pullback._checks import start_check
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import Progress, compile_request
+from pullback._evaluation.inputs import Inputs
+from pullback._evaluation.plans import Plans
+from pullback._evaluation.results import Results
 from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._graphs import Wanted, graph_of_response, graph_request
+from pullback._map import iterate, run
+from pullback._mapping.requests import Course, over_arrays, over_iterators
 from pullback._methods import EVALUATE, GET_GRAPH
-from pullback._stream import StreamedFunction
+from pullback._stream import Stream, StreamedFunction
 from pullback._transformations import Transformations
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of
+from pullback.codec.evaluation import encode_request
 from pullback.errors import InvalidArgumentError, LimitExceededError, PullbackError
 from pullback.graphs.data import Graph
 
@@ -35,20 +41,26 @@ class Function(Transformations[Any]):
         details: What the server says of it.
     """
 
-    __slots__ = ("_client", "_details")
+    __slots__ = ("_client", "_details", "_plans")
 
     def __init__(self, client: Client, details: FunctionDetails) -> None:
         self._client = client
         self._details = details
+        self._plans = Plans(details.revision, details.signature)
 
     @property
     def details(self) -> FunctionDetails:
         """All that the server says of the function."""
         return self._details
 
+    @property
+    def plans(self) -> Plans:
+        """What its evaluations have in common, kept from call to call."""
+        return self._plans
+
     def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Any:
         call = prepare()
-        return call.answer(self._client.call(EVALUATE, call.request, timeout))
+        return call.answer(self._client.call(EVALUATE, encode_request(call.request), timeout))
 
     def compile(
         self,
@@ -187,6 +199,109 @@ class Function(Transformations[Any]):
             return rules_of(self.graph(sizes=sizes, timeout=timeout))
         except (InvalidArgumentError, LimitExceededError):
             return ()
+
+    def map(
+        self,
+        *args: Any,
+        want: Iterable[Quantity | Want] = ("value",),
+        argnums: Argnums | None = None,
+        tangents: Sequence[Any] | None = None,
+        cotangents: Any = None,
+        out: Any = None,
+        progress: bool = False,
+        chunk: int | None = None,
+        in_flight: int = 32,
+        retries: int = 12,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Results:
+        """Evaluates at many points: cut into messages that travel on a stream, with many under way.
+
+        What `evaluate` gives in one message, without its limit on the size of one. Where the connection is
+        lost, or the server is overloaded or started anew, only what has not arrived is sent again.
+
+        Args:
+            *args: Arguments by position, as in `evaluate`: what has one more leading axis is batched. In the
+                place of an array may stand the path of a .npy file, which is mapped into memory.
+            want: What is wanted.
+            argnums: For wants that do not say.
+            tangents: For `jvp`, `hvp` and `ggn_vp`: as in `evaluate`, batched or shared.
+            cotangents: For `vjp`: likewise.
+            out: Where results go: the path of a .npy file, which is written through a mapping into memory, or
+                an array; in the structure of the result, and for several wants in a dict by their keys. None
+                is new arrays.
+            progress: Whether to show on standard error how far it is, by tqdm if it is installed.
+            chunk: The number of points in a message; None is what fits into about a mebibyte.
+            in_flight: The most messages without an answer.
+            retries: How often what was lost is sent again in a row, without any answer in between; the pauses
+                before grow from 0.1 to 5 seconds.
+            timeout: For how many seconds there may be no answer at all; None is the client's.
+            **kwargs: Arguments by name.
+
+        Returns:
+            A `Results`, as `evaluate` gives it; its `timing` has the sums over all messages.
+
+        Raises:
+            InvalidArgumentError: If something does not fit, or nothing is batched.
+            PullbackError: If a message fails; it says at which points, also in its metadata (`first_point`,
+                `last_point`).
+            OSError: If a file cannot be read or written.
+        """
+        course = Course(chunk, in_flight, retries, progress, self._patience(timeout))
+        inputs = Inputs(args, kwargs, tangents, cotangents)
+        array_map = over_arrays(self.revision, self.signature, want, argnums, inputs, out, course)
+        return run(array_map, self._open_stream)
+
+    def imap(
+        self,
+        *points: Iterable[Any],
+        want: Iterable[Quantity | Want] = ("value",),
+        argnums: Argnums | None = None,
+        tangents: Sequence[Any] | None = None,
+        cotangents: Any = None,
+        progress: bool = False,
+        chunk: int | None = None,
+        in_flight: int = 32,
+        retries: int = 12,
+        timeout: float | None = None,
+        **shared: Any,
+    ) -> Iterator[Results]:
+        """Evaluates at the points of iterables, which may be endless; gives their results in order.
+
+        It reads ahead, as far as is under way, and holds no more in memory.
+
+        Args:
+            *points: For each argument that differs, by position, an iterable of points or of blocks of them,
+                which have one more leading axis; walked in step, as by Python's `map`.
+            want: What is wanted.
+            argnums: For wants that do not say.
+            tangents: For `jvp`, `hvp` and `ggn_vp`: the same for all points.
+            cotangents: For `vjp`: likewise.
+            progress: As in `map`.
+            chunk: As in `map`.
+            in_flight: As in `map`.
+            retries: As in `map`.
+            timeout: As in `map`.
+            **shared: The other arguments, by name, which all points share.
+
+        Returns:
+            An iterator of `Results`: one for each item, without an axis of points for a point.
+
+        Raises:
+            InvalidArgumentError: If something does not fit; where it is an item, when its turn comes.
+            PullbackError: If a message fails, as in `map`.
+        """
+        course = Course(chunk, in_flight, retries, progress, self._patience(timeout))
+        inputs = Inputs(points, shared, tangents, cotangents)
+        return iterate(
+            over_iterators(self.revision, self.signature, want, argnums, inputs, course), self._open_stream
+        )
+
+    def _patience(self, timeout: float | None) -> float | None:
+        return self._client.timeout if timeout is None else timeout
+
+    def _open_stream(self, in_flight: int) -> Stream:
+        return self._client.stream(in_flight=in_flight)
 
     @contextmanager
     def stream(self, *, in_flight: int = 64) -> Iterator[StreamedFunction]:

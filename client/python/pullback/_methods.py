@@ -1,6 +1,6 @@
 """The methods of the API, called by path: how each request is written and each response read.
 
-Serializers stand here and nowhere else, so that a faster codec can take their place.
+Serializers stand here and nowhere else; those of messages that carry tensors are `pullback.codec`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from pullback._descriptions import Health
+from pullback.codec.evaluation import Response, decode_response, decode_stream_response
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+Sent = TypeVar("Sent")
+Got = TypeVar("Got")
 
 
 @dataclass(frozen=True, slots=True)
-class Method(Generic[Request, Response]):
+class Method(Generic[Sent, Got]):
     """One method.
 
     Attributes:
@@ -27,8 +28,8 @@ class Method(Generic[Request, Response]):
     """
 
     path: str
-    serialize: Callable[[Request], bytes]
-    deserialize: Callable[[bytes], Response]
+    serialize: Callable[[Sent], bytes]
+    deserialize: Callable[[bytes], Got]
 
 
 def _method(path: str, request: type[Any], response: type[Any]) -> Method[Any, Any]:
@@ -85,15 +86,12 @@ DELETE_FUNCTION: Final[Method[functions_pb2.DeleteFunctionRequest, functions_pb2
         functions_pb2.DeleteFunctionResponse,
     )
 )
-EVALUATE: Final[Method[evaluation_pb2.EvaluateRequest, evaluation_pb2.EvaluateResponse]] = _method(
-    "EvaluationService/Evaluate", evaluation_pb2.EvaluateRequest, evaluation_pb2.EvaluateResponse
+# Requests are written where the arrays that they are made of cannot change any more: before the call.
+EVALUATE: Final[Method[bytes, Response]] = Method(
+    "/pullback.v1.EvaluationService/Evaluate", bytes, decode_response
 )
-EVALUATE_STREAM: Final[
-    Method[evaluation_pb2.EvaluateStreamRequest, evaluation_pb2.EvaluateStreamResponse]
-] = _method(
-    "EvaluationService/EvaluateStream",
-    evaluation_pb2.EvaluateStreamRequest,
-    evaluation_pb2.EvaluateStreamResponse,
+EVALUATE_STREAM: Final[Method[bytes, tuple[int, Response | bytes]]] = Method(
+    "/pullback.v1.EvaluationService/EvaluateStream", bytes, decode_stream_response
 )
 COMPILE: Final[Method[evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse]] = _method(
     "EvaluationService/Compile", evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse

@@ -14,11 +14,12 @@ import grpc
 
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call, read_answer
+from pullback._evaluation.plans import Plans
 from pullback._methods import EVALUATE_STREAM
 from pullback._status import error_from_call
 from pullback._transformations import Transformations
+from pullback.codec.evaluation import Response, encode_stream_request
 from pullback.errors import PullbackError, UnavailableError, invalid_argument
-from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
     from pullback._function import Function
@@ -40,7 +41,7 @@ class Stream:
         open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._address = address
         self._places = threading.BoundedSemaphore(in_flight)
-        self._requests: queue.SimpleQueue[evaluation_pb2.EvaluateStreamRequest | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._pending: dict[int, tuple[Call, Future[Any]]] = {}
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -70,25 +71,25 @@ class Stream:
                 return future
             number = next(self._ids)
             self._pending[number] = (call, future)
-        self._requests.put(evaluation_pb2.EvaluateStreamRequest(id=number, request=call.request))
+        self._requests.put(encode_stream_request(number, call.request))
         return future
 
     def _read(self) -> None:
         end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
         try:
             for message in self._answers:
-                self._settle(message)
+                self._settle(*message)
         except grpc.RpcError as error:
             end = call_error(error, self._address)
         finally:
             self._finish(end)
 
-    def _settle(self, message: evaluation_pb2.EvaluateStreamResponse) -> None:
+    def _settle(self, number: int, outcome: Response | bytes) -> None:
         with self._lock:
-            call, future = self._pending.pop(message.id)
+            call, future = self._pending.pop(number)
         self._places.release()
         try:
-            future.set_result(read_answer(call, message))
+            future.set_result(read_answer(call, outcome))
         except (PullbackError, ValueError) as error:
             future.set_exception(error)
 
@@ -141,6 +142,11 @@ class StreamedFunction(Transformations["Future[Any]"]):
     def details(self) -> FunctionDetails:
         """All that the server says of the function."""
         return self._function.details
+
+    @property
+    def plans(self) -> Plans:
+        """What its evaluations have in common, kept from call to call."""
+        return self._function.plans
 
     def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Future[Any]:
         try:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call, Pick, build, everything, in_order, only
 from pullback._evaluation.inputs import Inputs
+from pullback._evaluation.plans import Plans
 from pullback._evaluation.wants import Argnums, Mode, Quantity, Want
 from pullback.program.signature import Signature
 
@@ -39,6 +40,11 @@ class Transformations(ABC, Generic[R]):
     @abstractmethod
     def details(self) -> FunctionDetails:
         """All that the server says of the function."""
+
+    @property
+    @abstractmethod
+    def plans(self) -> Plans:
+        """What its evaluations have in common, kept from call to call."""
 
     @property
     def name(self) -> str:
@@ -76,7 +82,7 @@ class Transformations(ABC, Generic[R]):
 
     def __call__(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> R:
         """The value of the function."""
-        return self._evaluate(["value"], Inputs(args, kwargs), None, only, timeout)
+        return self._evaluate(("value",), Inputs(args, kwargs), None, only, timeout)
 
     def grad(
         self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
@@ -89,13 +95,13 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        return self._evaluate(["grad"], Inputs(args, kwargs), argnums, only, timeout)
+        return self._evaluate(("grad",), Inputs(args, kwargs), argnums, only, timeout)
 
     def value_and_grad(
         self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
     ) -> R:
         """The value and the gradient, as `jax.value_and_grad`."""
-        return self._evaluate(["value", "grad"], Inputs(args, kwargs), argnums, in_order, timeout)
+        return self._evaluate(("value", "grad"), Inputs(args, kwargs), argnums, in_order, timeout)
 
     def jacobian(
         self,
@@ -117,20 +123,20 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("jacobian", sparse=sparse, modes=modes)]
+        wants = (Want("jacobian", sparse=sparse, modes=modes),)
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def jacfwd(
         self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
     ) -> R:
         """The Jacobian in forward mode, as `jax.jacfwd`."""
-        return self._evaluate(["jacfwd"], Inputs(args, kwargs), argnums, only, timeout)
+        return self._evaluate(("jacfwd",), Inputs(args, kwargs), argnums, only, timeout)
 
     def jacrev(
         self, *args: Any, argnums: Argnums | None = None, timeout: float | None = None, **kwargs: Any
     ) -> R:
         """The Jacobian in reverse mode, as `jax.jacrev`."""
-        return self._evaluate(["jacrev"], Inputs(args, kwargs), argnums, only, timeout)
+        return self._evaluate(("jacrev",), Inputs(args, kwargs), argnums, only, timeout)
 
     def hessian(
         self,
@@ -151,7 +157,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("hessian", sparse=sparse, modes=modes)]
+        wants = (Want("hessian", sparse=sparse, modes=modes),)
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def hessian_diag(
@@ -174,7 +180,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("hessian_diag", modes=modes)]
+        wants = (Want("hessian_diag", modes=modes),)
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def laplacian(
@@ -194,7 +200,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("laplacian", modes=modes)]
+        wants = (Want("laplacian", modes=modes),)
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def derivative(
@@ -217,7 +223,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
             **kwargs: Arguments by name.
         """
-        wants = [Want("derivative", order=order, modes=modes)]
+        wants = (Want("derivative", order=order, modes=modes),)
         return self._evaluate(wants, Inputs(args, kwargs), argnums, only, timeout)
 
     def jvp(
@@ -241,7 +247,7 @@ class Transformations(ABC, Generic[R]):
         """
         inputs = Inputs(primals, tangents=tangents, as_primals=True)
         return self._evaluate(
-            ["value", Want("jvp", directions=directions)], inputs, argnums, in_order, timeout
+            ("value", Want("jvp", directions=directions)), inputs, argnums, in_order, timeout
         )
 
     def vjp(
@@ -265,7 +271,7 @@ class Transformations(ABC, Generic[R]):
         """
         inputs = Inputs(primals, cotangents=cotangents, as_primals=True)
         return self._evaluate(
-            ["value", Want("vjp", directions=directions)], inputs, argnums, in_order, timeout
+            ("value", Want("vjp", directions=directions)), inputs, argnums, in_order, timeout
         )
 
     def hvp(
@@ -290,7 +296,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
         """
         inputs = Inputs(primals, tangents=tangents, as_primals=True)
-        return self._evaluate([Want("hvp", directions=directions)], inputs, argnums, only, timeout)
+        return self._evaluate((Want("hvp", directions=directions),), inputs, argnums, only, timeout)
 
     def ggn_vp(
         self,
@@ -314,7 +320,7 @@ class Transformations(ABC, Generic[R]):
             timeout: In seconds; None is the client's.
         """
         inputs = Inputs(primals, tangents=tangents, as_primals=True)
-        return self._evaluate([Want("ggn_vp", directions=directions)], inputs, argnums, only, timeout)
+        return self._evaluate((Want("ggn_vp", directions=directions),), inputs, argnums, only, timeout)
 
     def evaluate(
         self,
@@ -348,5 +354,4 @@ class Transformations(ABC, Generic[R]):
         pick: Pick,
         timeout: float | None,
     ) -> R:
-        prepare = partial(build, self.revision, self.signature, wants, inputs, argnums=argnums, pick=pick)
-        return self._run(prepare, timeout)
+        return self._run(partial(build, self.plans, wants, inputs, argnums, pick), timeout)

@@ -17,14 +17,13 @@ import pytest
 from google.protobuf.any_pb2 import Any as Detail
 from google.protobuf.duration_pb2 import Duration
 
-from pullback._evaluation.tensors import decode, encode
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
 from pullback.program.signature import Argument, Result, Signature
-from pullback.program.tensors import TensorType, parse_tensor_type
+from pullback.program.tensors import parse_tensor_type
 from pullback.program.trees import LEAF
 from pullback.program.wire import program_from_bytes, signature_to_wire
-from pullback.v1 import capabilities_pb2, errors_pb2, evaluation_pb2, functions_pb2
+from pullback.v1 import capabilities_pb2, errors_pb2, evaluation_pb2, functions_pb2, tensor_pb2
 
 SIGNATURE = Signature(
     (Argument("x", LEAF, (parse_tensor_type("f64[3]"),)),), Result(LEAF, (parse_tensor_type("f64[]"),))
@@ -48,6 +47,13 @@ class Refusal(Exception):  # noqa: N818 -- an answer, not an error of the test
                 Detail(type_url="type.googleapis.com/google.rpc.RetryInfo", value=retry.SerializeToString())
             )
         self.status = errors_pb2.Status(code=code.value[0], message=f"refused: {reason}", details=details)
+
+
+def tensor_of(array: np.ndarray[Any, Any]) -> tensor_pb2.Tensor:
+    """The message of an array of f64."""
+    return tensor_pb2.Tensor(
+        element_type=tensor_pb2.ELEMENT_TYPE_F64, shape=array.shape, data=array.tobytes()
+    )
 
 
 class Served:
@@ -119,17 +125,13 @@ class Served:
 
     def evaluate(self, request: evaluation_pb2.EvaluateRequest) -> evaluation_pb2.EvaluateResponse:
         """The value and the gradient of the sum of squares."""
-        (x,) = map(decode, request.arguments)
+        (x,) = (np.frombuffer(each.data).reshape(each.shape) for each in request.arguments)
         answers = {
             evaluation_pb2.QUANTITY_VALUE: np.sum(x**2, axis=-1),
             evaluation_pb2.QUANTITY_GRADIENT: 2 * x,
         }
         arrays = [np.asarray(answers[want.quantity]) for want in request.wants]
-        kinds = [TensorType(parse_tensor_type("f64").element, array.shape) for array in arrays]
-        results = [
-            evaluation_pb2.Result(tensors=[encode(array, kind)])
-            for array, kind in zip(arrays, kinds, strict=True)
-        ]
+        results = [evaluation_pb2.Result(tensors=[tensor_of(array)]) for array in arrays]
         return evaluation_pb2.EvaluateResponse(revision=request.function, results=results)
 
     def evaluate_stream(
@@ -149,7 +151,7 @@ class Served:
         self, request: evaluation_pb2.EvaluateStreamRequest
     ) -> evaluation_pb2.EvaluateStreamResponse:
         """The answer to one request of a stream."""
-        if decode(request.request.arguments[0]).flat[0] == -1.0:
+        if np.frombuffer(request.request.arguments[0].data)[0] == -1.0:
             refusal = Refusal(grpc.StatusCode.INTERNAL, "EXECUTION_FAILED")
             return evaluation_pb2.EvaluateStreamResponse(id=request.id, error=refusal.status)
         response = self.evaluate(request.request)

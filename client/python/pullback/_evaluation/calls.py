@@ -11,14 +11,16 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from pullback._evaluation.inputs import Collected, Input, Inputs, collect
-from pullback._evaluation.results import Results, Timing, assemble
+from pullback._evaluation.inputs import Collected, Input, Inputs
+from pullback._evaluation.plans import Plan, Plans
+from pullback._evaluation.results import Results
 from pullback._evaluation.tensors import decode, encode
-from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want, resolve, want_to_wire
+from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want
 from pullback._status import error_from_status
+from pullback.codec.evaluation import Request, Response
+from pullback.codec.tensors import Tensor
 from pullback.errors import ServerError
-from pullback.program.signature import Signature
-from pullback.v1 import evaluation_pb2, tensor_pb2
+from pullback.v1 import errors_pb2
 
 Pick = Callable[[Results], Any]
 
@@ -45,65 +47,61 @@ class Call:
 
     Attributes:
         request: What is sent.
-        signature: The function's.
-        wants: What is wanted, in the order of the request.
+        plan: What it has in common with others of its kind.
         points: The size of the batch; None where nothing is batched.
         pick: What the user gets of the results.
     """
 
-    request: evaluation_pb2.EvaluateRequest
-    signature: Signature
-    wants: tuple[ResolvedWant, ...]
+    request: Request
+    plan: Plan
     points: int | None
     pick: Pick
 
-    def answer(self, response: evaluation_pb2.EvaluateResponse) -> Any:
+    def answer(self, response: Response) -> Any:
         """What the user gets.
 
         Raises:
             ServerError: If the response has not what was wanted.
         """
-        if len(response.results) != len(self.wants):
+        revision, timing, results = response
+        assemblies = self.plan.assemblies
+        if len(results) != len(assemblies):
             raise ServerError(
-                f"the server sent {len(response.results)} results for {len(self.wants)} wants",
-                code="INTERNAL",
+                f"the server sent {len(results)} results for {len(assemblies)} wants", code="INTERNAL"
             )
         values = {
-            want.key: assemble(want, self.signature, list(map(decode, result.tensors)), self.points)
-            for want, result in zip(self.wants, response.results, strict=True)
+            assembly.want.key: assembly.assemble([decode(tensor) for tensor in tensors], self.points)
+            for assembly, tensors in zip(assemblies, results, strict=True)
         }
-        return self.pick(Results(values, response.revision, _timing(response.timing)))
+        return self.pick(Results(values, revision, timing))
 
 
-def read_answer(call: Call, message: evaluation_pb2.EvaluateStreamResponse) -> Any:
+def read_answer(call: Call, outcome: Response | bytes) -> Any:
     """What the user gets of an answer in a stream.
 
+    Args:
+        call: What was asked.
+        outcome: The response, or the Status of its error.
+
     Raises:
-        PullbackError: What the answer says went wrong, or ServerError if it says nothing.
+        PullbackError: What the answer says went wrong.
     """
-    match message.WhichOneof("outcome"):
-        case "response":
-            return call.answer(message.response)
-        case "error":
-            raise error_from_status(message.error)
-        case _:
-            raise ServerError("the server sent an answer without an outcome", code="INTERNAL")
+    if isinstance(outcome, bytes):
+        raise error_from_status(errors_pb2.Status.FromString(outcome))
+    return call.answer(outcome)
 
 
 def build(
-    revision: str,
-    signature: Signature,
+    plans: Plans,
     wants: Iterable[Quantity | Want],
     inputs: Inputs,
-    *,
     argnums: Argnums | None = None,
     pick: Pick = everything,
 ) -> Call:
     """Builds an evaluation, and checks what can be checked without the server.
 
     Args:
-        revision: The resource name of the function's revision.
-        signature: Its signature.
+        plans: The function's plans.
         wants: What is wanted.
         inputs: What goes in.
         argnums: For wants that do not say.
@@ -112,8 +110,8 @@ def build(
     Raises:
         InvalidArgumentError: If a count, a structure, a shape, a dtype or an argument number does not fit.
     """
-    resolved = resolve(wants, signature, argnums)
-    return call_of(revision, resolved, collect(signature, resolved, inputs), pick)
+    plan = plans.plan(wants, argnums, inputs)
+    return _call(plan, plan.layout.collect(inputs), pick)
 
 
 def call_of(
@@ -127,22 +125,17 @@ def call_of(
         collected: What goes in.
         pick: What the user gets of the results.
     """
-    request = evaluation_pb2.EvaluateRequest(
-        function=revision,
-        wants=map(want_to_wire, wants),
-        arguments=map(_encode, collected.arguments),
-        tangents=map(_encode, collected.tangents),
-        cotangents=map(_encode, collected.cotangents),
-    )
-    return Call(request, collected.signature, wants, collected.points, pick)
+    return _call(Plan(revision, collected.signature, wants), collected, pick)
 
 
-def _encode(given: Input) -> tensor_pb2.Tensor:
-    return encode(given.array, given.type)
+def _call(plan: Plan, collected: Collected, pick: Pick) -> Call:
+    arguments, tangents, cotangents = collected.arguments, collected.tangents, collected.cotangents
+    request = Request(plan.head, _tensors(arguments), _tensors(tangents), _tensors(cotangents), None)
+    return Call(request, plan, collected.points, pick)
 
 
-def _timing(message: evaluation_pb2.Timing) -> Timing:
-    return Timing(*map(seconds, (message.total, message.compile, message.execute)))
+def _tensors(inputs: tuple[Input, ...]) -> tuple[Tensor, ...]:
+    return tuple([encode(each.array, each.type) for each in inputs]) if inputs else ()
 
 
 def seconds(duration: Duration) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from pullback._evaluation.arguments import bind, convert, flatten_value, is_batched, to_array
+import numpy as np
+
+from pullback._evaluation.arguments import bind, convert, flatten_value, to_array
 from pullback._evaluation.results import FLOAT0, require_result
 from pullback._evaluation.tensors import Array
 from pullback._evaluation.wants import TAKE_TANGENTS, ResolvedWant
@@ -16,6 +18,7 @@ from pullback.program.errors import SizeMismatchError
 from pullback.program.signature import Signature
 from pullback.program.sizes import bind_sizes
 from pullback.program.tensors import TensorType
+from pullback.program.trees import Leaf, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +82,22 @@ def collect(signature: Signature, wants: Iterable[ResolvedWant], inputs: Inputs)
             or tangents or cotangents are missing or superfluous.
     """
     wanted = tuple(wants)
-    values = _leaves(signature, inputs)
-    signature = _at_sizes_of(signature, values)
-    arguments = _arguments(signature, values)
-    tangents = _tangents(signature, wanted, inputs.tangents)
-    cotangents = _cotangents(signature, wanted, inputs.cotangents)
-    points = _points([*arguments, *tangents, *cotangents])
-    return Collected(arguments, tangents, cotangents, points, signature)
+    return Layout(at_sizes_of(signature, inputs), wanted).collect(inputs)
 
 
-def _leaves(signature: Signature, inputs: Inputs) -> list[Any]:
-    if inputs.as_primals:
-        _require_entries("primals", inputs.args, len(signature.arguments), "one for each argument")
-    values = bind(signature, inputs.args, inputs.kwargs)
-    return [
-        leaf
-        for argument, value in zip(signature.arguments, values, strict=True)
-        for leaf in flatten_value(argument.tree, value, argument.name)
-    ]
+def at_sizes_of(signature: Signature, inputs: Inputs) -> Signature:
+    """The signature with the sizes of the arguments in the place of its symbols.
 
-
-def _at_sizes_of(signature: Signature, leaves: Sequence[Any]) -> Signature:
-    """The signature with the sizes of the arguments in the place of its symbols."""
+    Raises:
+        InvalidArgumentError: If the arguments do not fit, or contradict each other.
+    """
     if not signature.symbols:
         return signature
+    values = _bound(signature, inputs)
+    trees = zip(signature.arguments, values, strict=True)
+    leaves = [
+        leaf for argument, value in trees for leaf in flatten_value(argument.tree, value, argument.name)
+    ]
     places = zip(leaves, signature.leaves, signature.paths, strict=True)
     shapes = [convert(leaf, kind, path).shape for leaf, kind, path in places]
     try:
@@ -119,17 +114,143 @@ def _at_sizes_of(signature: Signature, leaves: Sequence[Any]) -> Signature:
         raise invalid_argument("SHAPE_MISMATCH", f"the arguments are of impossible sizes: {error}") from error
 
 
-def _arguments(signature: Signature, leaves: Sequence[Any]) -> tuple[Input, ...]:
-    places = zip(leaves, signature.leaves, signature.paths, strict=True)
-    return tuple(Input(to_array(leaf, kind, path), kind, path) for leaf, kind, path in places)
+class Place(NamedTuple):
+    """Where an array goes.
+
+    Attributes:
+        type: What it must be at one point.
+        path: How to call it in messages.
+        dtype: Its dtype.
+        shape: Its shape at one point.
+    """
+
+    type: TensorType
+    path: str
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
 
 
-def _tangents(
-    signature: Signature, wants: Sequence[ResolvedWant], tangents: Sequence[Any] | None
-) -> tuple[Input, ...]:
+class Group(NamedTuple):
+    """The leaves of one tree.
+
+    Attributes:
+        tree: Its structure.
+        name: How to call it in messages.
+        places: Where its leaves go.
+    """
+
+    tree: Tree
+    name: str
+    places: tuple[Place, ...]
+
+
+class Layout:
+    """What goes into the evaluations of some wants, and where: found once, for every call.
+
+    Args:
+        signature: The function's, without symbols.
+        wants: What is wanted.
+
+    Raises:
+        InvalidArgumentError: If the wants cannot share their tangents or cotangents.
+    """
+
+    __slots__ = ("_arguments", "_cotangents", "_taker", "_tangents", "signature")
+
+    def __init__(self, signature: Signature, wants: Sequence[ResolvedWant]) -> None:
+        self.signature = signature
+        self._arguments = tuple(
+            Group(each.tree, each.name, _places(each.leaves, each.paths, None))
+            for each in signature.arguments
+        )
+        self._taker = next((want for want in wants if want.quantity in TAKE_TANGENTS), None)
+        self._tangents = _tangent_groups(signature, wants)
+        self._cotangents = _cotangent_group(signature, wants)
+
+    @property
+    def arguments(self) -> tuple[Place, ...]:
+        """Where the leaves of the arguments go."""
+        return tuple(place for group in self._arguments for place in group.places)
+
+    @property
+    def tangents(self) -> tuple[Place, ...]:
+        """Where tangents go."""
+        return tuple(place for group in self._tangents for place in group.places if _derived(place))
+
+    @property
+    def cotangents(self) -> tuple[Place, ...]:
+        """Where cotangents go."""
+        return (
+            tuple(place for place in self._cotangents.places if _derived(place)) if self._cotangents else ()
+        )
+
+    def collect(self, inputs: Inputs) -> Collected:
+        """Flattens, converts and checks what goes into one evaluation.
+
+        Raises:
+            InvalidArgumentError: If a count, a structure, a shape, a dtype or the size of a batch does not
+                fit, or tangents or cotangents are missing or superfluous.
+        """
+        arguments = self._read_arguments(inputs)
+        tangents = self._read_tangents(inputs.tangents)
+        cotangents = self._read_cotangents(inputs.cotangents)
+        points = _points((*arguments, *tangents, *cotangents))
+        return Collected(arguments, tangents, cotangents, points, self.signature)
+
+    def _read_arguments(self, inputs: Inputs) -> tuple[Input, ...]:
+        values = _bound(self.signature, inputs)
+        return tuple(
+            [
+                _read(leaf, place)
+                for group, value in zip(self._arguments, values, strict=True)
+                for leaf, place in _leaves(group, value)
+            ]
+        )
+
+    def _read_tangents(self, tangents: Sequence[Any] | None) -> tuple[Input, ...]:
+        taker = self._taker
+        if taker is None:
+            if tangents is not None:
+                raise _malformed("tangents= is only for jvp, hvp or ggn_vp")
+            return ()
+        if tangents is None:
+            raise _malformed("jvp, hvp or ggn_vp needs tangents=")
+        groups = self._tangents
+        _require_entries("tangents", tangents, len(groups), f"one for each of argnums={list(taker.argnums)}")
+        pairs = zip(groups, tangents, strict=True)
+        return tuple([tangent for group, value in pairs for tangent in _derivatives(group, value)])
+
+    def _read_cotangents(self, cotangents: Any) -> tuple[Input, ...]:
+        group = self._cotangents
+        if group is None:
+            if cotangents is not None:
+                raise _malformed("cotangents= is only for vjp")
+            return ()
+        if cotangents is None:
+            raise _malformed("vjp needs cotangents=")
+        return tuple(_derivatives(group, cotangents))
+
+
+def _places(leaves: Iterable[TensorType], paths: Iterable[str], directions: int | None) -> tuple[Place, ...]:
+    return tuple(
+        _place(
+            leaf if directions is None or not leaf.element.differentiable else leaf.batched(directions), path
+        )
+        for leaf, path in zip(leaves, paths, strict=True)
+    )
+
+
+def _place(kind: TensorType, path: str) -> Place:
+    return Place(kind, path, kind.element.dtype, kind.shape)
+
+
+def _derived(place: Place) -> bool:
+    return place.type.element.differentiable
+
+
+def _tangent_groups(signature: Signature, wants: Sequence[ResolvedWant]) -> tuple[Group, ...]:
     takers = [want for want in wants if want.quantity in TAKE_TANGENTS]
-    _require_presence("tangents", "jvp, hvp or ggn_vp", bool(takers), tangents is not None)
-    if not takers or tangents is None:
+    if not takers:
         return ()
     numbers = takers[0].argnums
     if any(want.argnums != numbers for want in takers):
@@ -138,18 +259,24 @@ def _tangents(
             "jvp, hvp and ggn_vp in one evaluation share their tangents; give them the same argnums",
         )
     directions = _common_directions(takers, "tangents")
-    _require_entries("tangents", tangents, len(numbers), f"one for each of argnums={list(numbers)}")
-    arguments = [signature.arguments[number] for number in numbers]
     return tuple(
-        tangent
-        for argument, value in zip(arguments, tangents, strict=True)
-        for tangent in _derivatives(
-            flatten_value(argument.tree, value, f"the tangent of {argument.name}"),
-            argument.leaves,
-            [f"the tangent of {path}" for path in argument.paths],
-            directions,
+        Group(
+            argument.tree,
+            f"the tangent of {argument.name}",
+            _places(argument.leaves, [f"the tangent of {path}" for path in argument.paths], directions),
         )
+        for argument in (signature.arguments[number] for number in numbers)
     )
+
+
+def _cotangent_group(signature: Signature, wants: Sequence[ResolvedWant]) -> Group | None:
+    takers = [want for want in wants if want.quantity == "vjp"]
+    if not takers:
+        return None
+    directions = _common_directions(takers, "cotangents")
+    result = require_result(signature)
+    paths = ["the cotangent"] * len(result.leaves)
+    return Group(result.tree, "the cotangent", _places(result.leaves, paths, directions))
 
 
 def _common_directions(takers: Sequence[ResolvedWant], what: str) -> int | None:
@@ -159,15 +286,30 @@ def _common_directions(takers: Sequence[ResolvedWant], what: str) -> int | None:
     return directions
 
 
-def _cotangents(signature: Signature, wants: Sequence[ResolvedWant], cotangents: Any) -> tuple[Input, ...]:
-    takers = [want for want in wants if want.quantity == "vjp"]
-    _require_presence("cotangents", "vjp", bool(takers), cotangents is not None)
-    if not takers:
-        return ()
-    directions = _common_directions(takers, "cotangents")
-    result = require_result(signature)
-    leaves = flatten_value(result.tree, cotangents, "the cotangent")
-    return tuple(_derivatives(leaves, result.leaves, ["the cotangent"] * len(leaves), directions))
+def _bound(signature: Signature, inputs: Inputs) -> Sequence[Any]:
+    """The values of the arguments in the order of the signature."""
+    args, count = inputs.args, len(signature.arguments)
+    if inputs.as_primals:
+        _require_entries("primals", args, count, "one for each argument")
+    if len(args) == count and not inputs.kwargs:
+        return args
+    return bind(signature, args, inputs.kwargs)
+
+
+def _leaves(group: Group, value: Any) -> Iterable[tuple[Any, Place]]:
+    tree, name, places = group
+    if isinstance(tree, Leaf):
+        return ((value, places[0]),)
+    return zip(flatten_value(tree, value, name), places, strict=True)
+
+
+def _read(value: Any, place: Place) -> Input:
+    kind, path, dtype, shape = place
+    if type(value) is np.ndarray and value.dtype == dtype:
+        given = value.shape
+        if given == shape or given[1:] == shape:
+            return Input(value, kind, path)
+    return Input(to_array(value, kind, path), kind, path)
 
 
 def _require_entries(what: str, value: Any, count: int, which: str) -> None:
@@ -179,37 +321,37 @@ def _require_entries(what: str, value: Any, count: int, which: str) -> None:
         )
 
 
-def _require_presence(what: str, takers: str, taken: bool, given: bool) -> None:
-    if taken and not given:
-        raise _malformed(f"{takers} needs {what}=")
-    if given and not taken:
-        raise _malformed(f"{what}= is only for {takers}")
-
-
-def _derivatives(
-    leaves: Sequence[Any], types: Sequence[TensorType], paths: Sequence[str], directions: int | None
-) -> Iterable[Input]:
+def _derivatives(group: Group, value: Any) -> Iterator[Input]:
     """The tangents or cotangents of what has derivatives; of the rest, only None or JAX's float0 will do."""
-    for leaf, kind, path in zip(leaves, types, paths, strict=True):
-        if kind.element.differentiable:
-            directed = kind if directions is None else kind.batched(directions)
-            yield Input(to_array(leaf, directed, path), directed, path)
+    for leaf, place in _leaves(group, value):
+        if _derived(place):
+            yield _read(leaf, place)
         elif leaf is not None and getattr(leaf, "dtype", None) != FLOAT0:
             raise invalid_argument(
                 "ELEMENT_TYPE_MISMATCH",
-                f"{path} must be None or zeros of dtype float0, since {kind} has no derivative",
-                argument=path,
+                f"{place.path} must be None or zeros of dtype float0, since {place.type} has no derivative",
+                argument=place.path,
             )
 
 
 def _points(inputs: Sequence[Input]) -> int | None:
-    sizes = {len(given.array): given.path for given in inputs if is_batched(given.array, given.type)}
-    if len(sizes) > 1:
-        listed = ", ".join(f"{path} has {size}" for size, path in sizes.items())
-        raise invalid_argument(
-            "SHAPE_MISMATCH", f"all batched arrays must have the same number of points, but {listed}"
-        )
-    return next(iter(sizes), None)
+    points: int | None = None
+    for given in inputs:
+        array = given.array
+        if array.ndim > len(given.type.shape):
+            if points is not None and points != len(array):
+                raise _different_points(inputs)
+            points = len(array)
+    return points
+
+
+def _different_points(inputs: Sequence[Input]) -> InvalidArgumentError:
+    batched = [given for given in inputs if given.array.ndim > len(given.type.shape)]
+    sizes = {len(given.array): given.path for given in batched}
+    listed = ", ".join(f"{path} has {size}" for size, path in sizes.items())
+    return invalid_argument(
+        "SHAPE_MISMATCH", f"all batched arrays must have the same number of points, but {listed}"
+    )
 
 
 def _malformed(message: str) -> InvalidArgumentError:

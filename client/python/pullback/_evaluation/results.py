@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from pullback._evaluation.sparse import Sparse
 from pullback._evaluation.tensors import Array
 from pullback._evaluation.wants import ResolvedWant
+from pullback.codec.timings import Timing
 from pullback.errors import ServerError
 from pullback.program.signature import Result, Signature
 from pullback.program.tensors import TensorType
@@ -26,6 +27,8 @@ from pullback.program.trees import (
     count_leaves,
     unflatten,
 )
+
+__all__ = ["FLOAT0", "Assembly", "Results", "Timing", "compose", "require_result", "result_tree"]
 
 # JAX's dtype of derivatives with respect to what has none (jax.dtypes.float0).
 FLOAT0: Final = np.dtype([("float0", np.void, 0)])
@@ -68,41 +71,47 @@ class Results(Mapping[str, Any]):
         return f"Results({', '.join(f'{key}={value!r}' for key, value in self._values.items())})"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where the time of an evaluation went, in seconds.
-
-    Attributes:
-        total: From the request's arrival to its answer, in the server.
-        compile: Compiling; zero where the executable was there.
-        execute: Running on the device.
-    """
-
-    total: float
-    compile: float
-    execute: float
-
-
-def assemble(want: ResolvedWant, signature: Signature, arrays: Sequence[Array], points: int | None) -> Any:
-    """The result of one want as the tree that JAX would give.
+class Assembly:
+    """How the arrays of one want become the tree that JAX would give: found once, for every answer.
 
     Args:
-        want: What was wanted.
-        signature: The function's.
-        arrays: The arrays that the server gave for it.
-        points: The size of the batch; None where nothing was batched.
-
-    Raises:
-        ServerError: If the number of arrays is not what the want has.
+        want: What is wanted.
+        signature: The function's, without symbols.
     """
-    tree = result_tree(want, signature)
-    leaves = _leaves(want, signature, arrays, points)
-    if len(leaves) != count_leaves(tree):
-        raise ServerError(
-            f"the server sent {len(arrays)} arrays for {want.key!r}, which has {count_leaves(tree)}",
-            code="INTERNAL",
-        )
-    return unflatten(tree, leaves)
+
+    __slots__ = ("_count", "_float0", "_sparse", "_tree", "want")
+
+    def __init__(self, want: ResolvedWant, signature: Signature) -> None:
+        self.want = want
+        self._tree = result_tree(want, signature)
+        self._count = count_leaves(self._tree)
+        self._sparse = _matrix_shapes(want, signature) if want.sparse else None
+        self._float0 = _types_of(want, signature) if want.quantity in ("jvp", "vjp") else None
+
+    def assemble(self, arrays: Sequence[Array], points: int | None) -> Any:
+        """The result as the tree that JAX would give.
+
+        Args:
+            arrays: The arrays that the server gave for it.
+            points: The size of the batch; None where nothing was batched.
+
+        Raises:
+            ServerError: If the number of arrays is not what the want has.
+        """
+        leaves = self._leaves(arrays, points)
+        if len(leaves) != self._count:
+            raise ServerError(
+                f"the server sent {len(arrays)} arrays for {self.want.key!r}, which has {self._count}",
+                code="INTERNAL",
+            )
+        return leaves[0] if isinstance(self._tree, Leaf) else unflatten(self._tree, leaves)
+
+    def _leaves(self, arrays: Sequence[Array], points: int | None) -> Sequence[Any]:
+        if self._sparse is not None:
+            return _matrices(self._sparse, arrays)
+        if self._float0 is not None:
+            return _with_float0(self.want, self._float0, arrays, points)
+        return arrays
 
 
 def result_tree(want: ResolvedWant, signature: Signature) -> Tree:
@@ -163,30 +172,22 @@ def require_result(signature: Signature) -> Result:
     return signature.result
 
 
-def _leaves(
-    want: ResolvedWant, signature: Signature, arrays: Sequence[Array], points: int | None
-) -> Sequence[Any]:
-    if want.sparse:
-        return _matrices(want, signature, arrays)
-    return _with_float0(want, signature, list(arrays), points)
-
-
-def _matrices(want: ResolvedWant, signature: Signature, arrays: Sequence[Array]) -> list[Sparse]:
-    """The sparse matrices of arrays: of each, in order, its values, rows and columns."""
+def _matrix_shapes(want: ResolvedWant, signature: Signature) -> tuple[tuple[int, int], ...]:
     arguments = _argument_types(want, signature)
     differentiated = arguments if want.quantity == "hessian" else require_result(signature).leaves
-    shapes = [(row.size, column.size) for row in differentiated for column in arguments]
+    return tuple((row.size, column.size) for row in differentiated for column in arguments)
+
+
+def _matrices(shapes: Sequence[tuple[int, int]], arrays: Sequence[Array]) -> list[Sparse]:
+    """The sparse matrices of arrays: of each, in order, its values, rows and columns."""
     triples = zip(arrays[::3], arrays[1::3], arrays[2::3], strict=False)
     return [Sparse(*triple, shape) for triple, shape in zip(triples, shapes, strict=False)]
 
 
 def _with_float0(
-    want: ResolvedWant, signature: Signature, arrays: list[Array], points: int | None
-) -> list[Array]:
+    want: ResolvedWant, types: Sequence[TensorType], arrays: Sequence[Array], points: int | None
+) -> Sequence[Array]:
     """Puts zeros of JAX's float0 where JVP and VJP pass over what has no derivative."""
-    if want.quantity not in ("jvp", "vjp"):
-        return arrays
-    types = _types_of(want, signature)
     if len(arrays) != sum(leaf.element.differentiable for leaf in types):
         return arrays
     rest = iter(arrays)

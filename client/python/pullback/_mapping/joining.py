@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from os import PathLike
 from typing import Any
 
@@ -102,7 +101,7 @@ class _Column:
 
 def total(timings: list[Timing]) -> Timing:
     """The sums of all parts of some timings."""
-    return Timing(*(sum(getattr(timing, part.name) for timing in timings) for part in fields(Timing)))
+    return Timing(*(sum(parts) for parts in zip(*timings, strict=True)))
 
 
 def _by_key(wants: tuple[ResolvedWant, ...], out: Any) -> Mapping[str, Any]:

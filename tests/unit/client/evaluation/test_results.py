@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pullback._evaluation.results import FLOAT0, Results, Timing, assemble, compose
+from pullback._evaluation.results import FLOAT0, Assembly, Results, Timing, compose
 from pullback._evaluation.sparse import Sparse
 from pullback._evaluation.wants import Quantity, Want, resolve
 from pullback.errors import InvalidArgumentError, ServerError
@@ -97,7 +97,7 @@ def test_the_tree_is_jax_s(
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(expected)]
     signature = signature_of(function)
     (want,) = resolve([Want(quantity, argnums, order)], signature)
-    assert plain(assemble(want, signature, leaves, None)) == plain(expected)
+    assert plain(Assembly(want, signature).assemble(leaves, None)) == plain(expected)
 
 
 MIXED = Signature(
@@ -114,7 +114,7 @@ def test_cotangents_of_integers_are_float0(points: int | None, shape: tuple[int,
     """As jax.vjp gives them; the server passes them over."""
     (want,) = resolve(["vjp"], MIXED)
     batch = () if points is None else (points,)
-    n, x = assemble(want, MIXED, [np.ones((*batch, 3))], points)
+    n, x = Assembly(want, MIXED).assemble([np.ones((*batch, 3))], points)
     assert (n.dtype, n.shape, x.shape) == (jax.dtypes.float0, shape, (*batch, 3))
     assert jax.dtypes.float0 == FLOAT0
 
@@ -122,7 +122,7 @@ def test_cotangents_of_integers_are_float0(points: int | None, shape: tuple[int,
 def test_tangents_of_integer_results_are_float0() -> None:
     """As jax.jvp gives them."""
     (want,) = resolve(["jvp"], MIXED)
-    x, n = assemble(want, MIXED, [np.ones(3)], None)
+    x, n = Assembly(want, MIXED).assemble([np.ones(3)], None)
     assert (x.shape, n.dtype, n.shape) == ((3,), FLOAT0, ())
 
 
@@ -130,7 +130,7 @@ def test_the_wrong_number_of_arrays() -> None:
     """An error of the server that says how many."""
     (want,) = resolve(["value"], MIXED)
     with pytest.raises(ServerError, match="3 arrays for 'value', which has 2"):
-        assemble(want, MIXED, [np.ones(3)] * 3, None)
+        Assembly(want, MIXED).assemble([np.ones(3)] * 3, None)
 
 
 def test_composition_reaches_every_container() -> None:
@@ -144,9 +144,13 @@ def test_composition_reaches_every_container() -> None:
 
 def test_results_by_key_and_attribute() -> None:
     """A mapping in the order of the wants, with the revision and the timing beside."""
-    results = Results({"value": 1, "grad": 2}, "functions/f/revisions/0", Timing(3.0, 2.0, 1.0))
+    results = Results({"value": 1, "grad": 2}, "functions/f/revisions/0", Timing(3.0, 2.0, 1.0, 0.5, 64, 3))
     assert (results["value"], results.grad, list(results), len(results)) == (1, 2, ["value", "grad"], 2)
-    assert (results.revision, results.timing.compile) == ("functions/f/revisions/0", 2.0)
+    assert (results.revision, results.timing.compile, results.timing.batch) == (
+        "functions/f/revisions/0",
+        2.0,
+        64,
+    )
     assert copy.copy(results).grad == 2
     assert repr(results) == "Results(value=1, grad=2)"
     with pytest.raises(AttributeError, match="'hessian' was not wanted"):
@@ -166,7 +170,7 @@ def test_sparse_matrices() -> None:
     )
     (want,) = resolve([Want("jacobian", argnums=(0, 1), sparse=True)], signature)
     nothing = np.zeros((2, 0)), rows[:0], columns[:0]
-    ((x, y),) = assemble(want, signature, [values, rows, columns, *nothing], 2)
+    ((x, y),) = Assembly(want, signature).assemble([values, rows, columns, *nothing], 2)
     assert (x.shape, y.shape) == ((2, 3), (2, 1))
     np.testing.assert_array_equal(x.todense()[1], [[0, 0, 3], [4, 5, 0]])
     np.testing.assert_array_equal(y.todense(), np.zeros((2, 2, 1)))
@@ -181,7 +185,7 @@ def test_sparse_hessians() -> None:
     """Rows are those of one argument, columns those of another."""
     (want,) = resolve([Want("hessian", argnums=(0, 1), sparse=True)], HESSIAN_OF)
     triple = np.zeros(1), np.zeros(1, np.int32), np.zeros(1, np.int32)
-    blocks = assemble(want, HESSIAN_OF, triple * 4, None)
+    blocks = Assembly(want, HESSIAN_OF).assemble(triple * 4, None)
     assert [[block.shape for block in row] for row in blocks] == [[(3, 3), (3, 2)], [(2, 3), (2, 2)]]
 
 
@@ -197,6 +201,6 @@ HESSIAN_OF = Signature(
 def test_zeros_in_many_directions() -> None:
     """The axis of the directions stands behind that of the points."""
     (want,) = resolve([Want("vjp", directions=4)], MIXED)
-    zeros, pulled = assemble(want, MIXED, [np.ones((5, 4, 3))], 5)
+    zeros, pulled = Assembly(want, MIXED).assemble([np.ones((5, 4, 3))], 5)
     assert (zeros.dtype, zeros.shape) == (FLOAT0, (5, 4, 2))
     assert pulled.shape == (5, 4, 3)

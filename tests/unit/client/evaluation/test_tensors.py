@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pullback._evaluation.tensors import Array, decode, encode
+from pullback.codec.tensors import Tensor
 from pullback.errors import ServerError
 from pullback.program.elements import ElementType, element_of
 from pullback.program.tensors import TensorType
@@ -18,8 +19,10 @@ from pullback.v1 import tensor_pb2
 
 def there_and_back(array: Array) -> Array:
     """An array that went over the wire."""
-    message = encode(array, TensorType(element_of(array.dtype), array.shape))
-    return decode(tensor_pb2.Tensor.FromString(message.SerializeToString()))
+    tensor = encode(array, TensorType(element_of(array.dtype), array.shape))
+    message = tensor_pb2.Tensor(element_type=tensor.element, shape=tensor.shape, data=bytes(tensor.data))
+    read = tensor_pb2.Tensor.FromString(message.SerializeToString())
+    return decode(Tensor(read.element_type, tuple(read.shape), read.data))
 
 
 @given(
@@ -65,7 +68,7 @@ def test_a_result_can_be_written_to() -> None:
 
 def test_too_few_bytes() -> None:
     """An error of the server that says how many."""
-    message = tensor_pb2.Tensor(element_type=tensor_pb2.ELEMENT_TYPE_F64, shape=[2], data=bytes(8))
+    message = Tensor(tensor_pb2.ELEMENT_TYPE_F64, (2,), bytes(8))
     with pytest.raises(ServerError, match=r"8 bytes for f64\[2\], which has 16"):
         decode(message)
 
