@@ -20,13 +20,15 @@ class Tensor:
     Attributes:
         type: Element type and shape.
         data: The elements; `type.nbytes` long.
+        place: Where they lie, of a result that lies where its evaluation said; None elsewhere.
     """
 
     type: TensorType
     data: Buffer
+    place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Kind:
     """What evaluations have in common that can run together; compared by identity.
 

@@ -81,6 +81,11 @@ class Registry:
             self._uploads.forget_older_than(_UPLOAD_SECONDS)
             self._sweep()
 
+    @property
+    def generation(self) -> object:
+        """Another object after every change of what names mean; compared by identity."""
+        return self._catalogue.entries
+
     def resolve(self, name: ResourceName) -> Registered:
         """The function of a name at the revision of the name.
 

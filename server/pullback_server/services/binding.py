@@ -7,7 +7,7 @@ other, and so that another codec can take the place of the generated classes for
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
+from pullback.codec.errors import CodecError
 from pullback_server.errors import Reason, service_error
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
@@ -33,7 +34,7 @@ class Codec:
     """How the messages of one method are read and written.
 
     Attributes:
-        decode: Reads a request; raises DecodeError if it is none.
+        decode: Reads a request; raises CodecError or DecodeError if it is none.
         encode: Writes a response.
     """
 
@@ -47,22 +48,33 @@ def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc
     Args:
         service: The descriptor, from a generated module.
         servicer: Has a method for each of the service's, named in snake case, that takes a request or an
-            asynchronous iterator of them, and gives a response or an asynchronous iterator of them.
+            asynchronous iterator of them, and gives a response or an asynchronous iterator of them. Its
+            `codecs`, where it has them, tell by method how messages are read and written; the generated
+            classes do that for the others.
         calls: Where the calls are counted while they are open.
     """
+    codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
     answering = partial(_answering, calls)
     handlers = {
-        method.name: _handler(method, getattr(servicer, _WORD.sub("_", method.name).lower()), answering)
+        method.name: _handler(
+            method,
+            codecs.get(method.name) or _generated(method),
+            getattr(servicer, _WORD.sub("_", method.name).lower()),
+            answering,
+        )
         for method in service.methods
     }
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(
-    method: MethodDescriptor, behaviour: Callable[[Any], Any], answering: Answering
-) -> grpc.RpcMethodHandler[Any, Any]:
+def _generated(method: MethodDescriptor) -> Codec:
     request, response = map(GetMessageClass, (method.input_type, method.output_type))
-    codec = Codec(request.FromString, response.SerializeToString)
+    return Codec(request.FromString, response.SerializeToString)
+
+
+def _handler(
+    method: MethodDescriptor, codec: Codec, behaviour: Callable[[Any], Any], answering: Answering
+) -> grpc.RpcMethodHandler[Any, Any]:
     read = _read_stream if method.client_streaming else _read
     make, answer = _MAKERS[method.client_streaming, method.server_streaming]
     return make(answer(lambda raw: behaviour(read(codec, raw)), codec, answering))
@@ -71,7 +83,7 @@ def _handler(
 def _read(codec: Codec, raw: bytes) -> Any:
     try:
         return codec.decode(raw)
-    except DecodeError as error:
+    except (CodecError, DecodeError) as error:
         raise service_error(Reason.MALFORMED_REQUEST, f"the request cannot be read: {error}") from error
 
 

@@ -7,17 +7,14 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pullback.program.wire import (
-    element_to_wire,
-    producer_to_wire,
-    signature_to_wire,
-)
-from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, tensor_pb2
+from pullback.codec.evaluation import Response, Timing
+from pullback.codec.tensors import Tensor as CodecTensor
+from pullback.program.wire import element_to_wire, producer_to_wire, signature_to_wire
+from pullback.v1 import capabilities_pb2, functions_pb2
 from pullback_server.model.devices import Device
 from pullback_server.model.evaluation import Outcome, Tensor
 from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Registered, Revision
 from pullback_server.registry.names import function_name, revision_name
-from pullback_server.services.status import duration
 
 _KINDS: Final = {
     DerivativeKind.FORWARD: functions_pb2.DERIVATIVE_KIND_FORWARD,
@@ -43,35 +40,21 @@ def function_to_wire(registered: Registered) -> functions_pb2.Function:
     )
 
 
-def outcome_to_wire(
-    registered: Registered, outcome: Outcome, total: float
-) -> evaluation_pb2.EvaluateResponse:
-    """The message of an outcome.
+def response_of(revision: str, outcome: Outcome, total: float) -> Response:
+    """The response that tells an outcome.
 
     Args:
-        registered: The function at the revision that was evaluated.
+        revision: The name of the revision that was evaluated.
         outcome: What came of it.
         total: The time since the request's arrival, in seconds.
     """
-    return evaluation_pb2.EvaluateResponse(
-        revision=revision_name(registered.function.name, registered.revision.digest),
-        timing=evaluation_pb2.Timing(
-            total=duration(total),
-            compile=duration(outcome.timing.compile),
-            execute=duration(outcome.timing.execute),
-        ),
-        results=[
-            evaluation_pb2.Result(tensors=[tensor_to_wire(tensor) for tensor in tensors])
-            for tensors in outcome.results
-        ],
-    )
+    spent = outcome.timing
+    timing = Timing(total, spent.compile, spent.execute, spent.queue, spent.batch, spent.padding)
+    return Response(revision, timing, tuple([tuple(map(_tensor, tensors)) for tensors in outcome.results]))
 
 
-def tensor_to_wire(tensor: Tensor) -> tensor_pb2.Tensor:
-    """The message of a tensor."""
-    return tensor_pb2.Tensor(
-        element_type=element_to_wire(tensor.type.element), shape=tensor.type.shape, data=bytes(tensor.data)
-    )
+def _tensor(tensor: Tensor) -> CodecTensor:
+    return CodecTensor(element_to_wire(tensor.type.element), tensor.type.shape, tensor.data, None)
 
 
 def device_to_wire(device: Device) -> capabilities_pb2.Device:

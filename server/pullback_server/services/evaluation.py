@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from typing import Final
 
 from google.protobuf import duration_pb2
 
+from pullback.codec import evaluation as codec
+from pullback.codec.evaluation import Request, Response
 from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry.names import parse_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
-from pullback_server.services.conversion import outcome_to_wire
-from pullback_server.services.requests.evaluations import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.binding import Codec
+from pullback_server.services.conversion import response_of
+from pullback_server.services.requests.evaluations import check_compilation, check_outcome
 from pullback_server.services.requests.limits import Limits
+from pullback_server.services.requests.templates import Templates
 from pullback_server.services.status import duration, service_error_of, status_message
 from pullback_server.services.streams import answer_each
+
+StreamRequest = tuple[int, Request]
+"""A request of a stream, with its number."""
+
+StreamResponse = tuple[int, Response | bytes]
+"""An answer of a stream: a response or the serialized Status of an error, with the request's number."""
 
 
 class Evaluation:
@@ -29,36 +40,42 @@ class Evaluation:
         limits: The server's limits.
     """
 
+    codecs: Final[Mapping[str, Codec]] = {
+        "Evaluate": Codec(codec.decode_request, codec.encode_response),
+        "EvaluateStream": Codec(
+            codec.decode_stream_request, lambda numbered: codec.encode_stream_response(*numbered)
+        ),
+    }
+
     def __init__(self, registry: Registry, scheduler: Scheduler, limits: Limits) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._limits = limits
+        self._templates = Templates(registry, limits)
 
-    async def evaluate(self, request: pb.EvaluateRequest) -> pb.EvaluateResponse:
+    async def evaluate(self, request: Request) -> Response:
         """Evaluates one request."""
         began = time.monotonic()
-        registered = self._registry.resolve(parse_name(request.function))
-        evaluation = check_evaluation(request, registered, self._limits)
+        revision, evaluation = self._templates.evaluation(request)
         outcome = await self._scheduler.evaluate(evaluation)
         check_outcome(outcome, self._limits)
-        return outcome_to_wire(registered, outcome, time.monotonic() - began)
+        return response_of(revision, outcome, time.monotonic() - began)
 
-    async def evaluate_stream(
-        self, requests: AsyncIterator[pb.EvaluateStreamRequest]
-    ) -> AsyncIterator[pb.EvaluateStreamResponse]:
+    async def evaluate_stream(self, requests: AsyncIterator[StreamRequest]) -> AsyncIterator[StreamResponse]:
         """Evaluates many requests at once; a failed one is answered with its error."""
         in_flight: set[int] = set()
 
-        async def answer(request: pb.EvaluateStreamRequest) -> pb.EvaluateStreamResponse:
-            if request.id in in_flight:
-                return _failed(request.id, _duplicate(request.id))
-            in_flight.add(request.id)
+        async def answer(numbered: StreamRequest) -> StreamResponse:
+            id_, request = numbered
+            if id_ in in_flight:
+                return id_, _failed(_duplicate(id_))
+            in_flight.add(id_)
             try:
-                return pb.EvaluateStreamResponse(id=request.id, response=await self.evaluate(request.request))
+                return id_, await self.evaluate(request)
             except Exception as error:  # noqa: BLE001 -- one failure never ends the stream
-                return _failed(request.id, service_error_of(error))
+                return id_, _failed(service_error_of(error))
             finally:
-                in_flight.discard(request.id)
+                in_flight.discard(id_)
 
         at_once = self._limits.in_flight_per_stream
         async with aclosing(answer_each(requests, answer, at_once)) as responses:
@@ -79,8 +96,8 @@ def _since(began: float) -> duration_pb2.Duration:
     return duration(time.monotonic() - began)
 
 
-def _failed(id_: int, error: ServiceError) -> pb.EvaluateStreamResponse:
-    return pb.EvaluateStreamResponse(id=id_, error=status_message(error))
+def _failed(error: ServiceError) -> bytes:
+    return status_message(error).SerializeToString()
 
 
 def _duplicate(id_: int) -> ServiceError:

@@ -1,26 +1,28 @@
 """Checks requests for evaluations against the function's signature.
 
-What passes here is an Evaluation that a worker can run; what does not is refused with what was
-expected, what came, and what to do.
+What passes here is of a kind that a worker can run; what does not is refused with what was expected, what
+came, and what to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from pullback.codec.evaluation import Request
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import leaf_paths
 from pullback.v1 import evaluation_pb2, graphs_pb2
 from pullback_server.errors import Reason, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
+from pullback_server.model.evaluation import Compilation, Data, Kind, Outcome
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
 from pullback_server.services.requests.limits import Limits, exceeded
 from pullback_server.services.requests.sizes import result_bytes
 from pullback_server.services.requests.symbols import signature_at_sizes, signature_of_arguments
-from pullback_server.services.requests.tensors import Checked, Expected, check_tensors, common_points
+from pullback_server.services.requests.tensors import CheckedTensor, Expected, check_tensors, common_points
 from pullback_server.services.requests.wants import check_wants
 
 _LESS: Final = (
@@ -28,14 +30,35 @@ _LESS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request for an evaluation that fits the function's signature.
+
+    Attributes:
+        kind: What it has in common with others; it is not interned yet.
+        points: The size of the batch; None where nothing is batched.
+        paths: How to call each input in messages.
+    """
+
+    kind: Kind
+    points: int | None
+    paths: tuple[str, ...]
+
+
 def check_evaluation(
-    request: evaluation_pb2.EvaluateRequest, registered: Registered, limits: Limits
-) -> Evaluation:
+    request: Request,
+    inputs: Sequence[Data],
+    wants: Sequence[evaluation_pb2.Want],
+    registered: Registered,
+    limits: Limits,
+) -> Checked:
     """The evaluation that a request asks for.
 
     Args:
         request: The request.
-        registered: The function that it names.
+        inputs: The elements of all its tensors: arguments, tangents, cotangents.
+        wants: What its head says is wanted.
+        registered: The function that its head names.
         limits: The server's limits.
 
     Raises:
@@ -43,23 +66,24 @@ def check_evaluation(
             ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or LIMIT_EXCEEDED.
     """
     signature = signature_of_arguments(registered.signature, request.arguments)
-    wants = check_wants(request.wants, signature, limits.derivative_order)
-    arguments = check_tensors("arguments", request.arguments, _argument_leaves(signature))
-    tangents = check_tensors("tangents", request.tangents, _tangents(wants, signature))
-    cotangents = check_tensors("cotangents", request.cotangents, _cotangents(wants, signature))
-    points = common_points([*arguments, *tangents, *cotangents])
-    _check_size(wants, signature, points, limits)
+    wanted = check_wants(wants, signature, limits.derivative_order)
+    rest = iter(inputs)
+    arguments = check_tensors("arguments", request.arguments, rest, _argument_leaves(signature))
+    tangents = check_tensors("tangents", request.tangents, rest, _tangents(wanted, signature))
+    cotangents = check_tensors("cotangents", request.cotangents, rest, _cotangents(wanted, signature))
     checked = (*arguments, *tangents, *cotangents)
+    points = common_points(checked)
+    _check_size(wanted, signature, points, limits)
     kind = Kind(
         registered.revision.digest,
-        wants,
+        wanted,
         _types(arguments),
         _types(tangents),
         _types(cotangents),
         batched=None if points is None else tuple(part.points is not None for part in checked),
-        result_bytes=result_bytes(wants, signature, None),
+        result_bytes=result_bytes(wanted, signature, None),
     )
-    return Evaluation(kind, tuple(part.data for part in checked), points)
+    return Checked(kind, points, tuple(part.path for part in checked))
 
 
 def check_compilation(
@@ -95,7 +119,7 @@ def check_outcome(outcome: Outcome, limits: Limits) -> None:
     Raises:
         ServiceError: LIMIT_EXCEEDED.
     """
-    size = sum(tensor.type.nbytes for result in outcome.results for tensor in result)
+    size = sum(len(tensor.data) for result in outcome.results for tensor in result)
     if size > limits.message_bytes:
         raise exceeded(
             f"the results have {size} bytes", size, limits.message_bytes, "max_message_bytes", _LESS
@@ -140,7 +164,7 @@ def _expected(leaves: Iterable[tuple[str, TensorType]]) -> list[Expected]:
     return [Expected(path, leaf) for path, leaf in leaves]
 
 
-def _types(checked: Iterable[Checked]) -> tuple[TensorType, ...]:
+def _types(checked: Iterable[CheckedTensor]) -> tuple[TensorType, ...]:
     return tuple(part.type for part in checked)
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pullback.codec.tensors import Tensor
 from pullback.program.dimensions import SizeError
 from pullback.program.errors import SizeMismatchError
 from pullback.program.signature import Signature
 from pullback.program.sizes import bind_sizes
-from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, service_error
 
 Sizes = tuple[tuple[str, int], ...]
 """Symbols with their sizes, in the order of their names."""
 
 
-def signature_of_arguments(signature: Signature, arguments: Sequence[tensor_pb2.Tensor]) -> Signature:
+def signature_of_arguments(signature: Signature, arguments: Sequence[Tensor]) -> Signature:
     """The signature at the sizes that the arguments of a request have.
 
     Args:
@@ -28,7 +28,7 @@ def signature_of_arguments(signature: Signature, arguments: Sequence[tensor_pb2.
     if not signature.symbols or len(arguments) != len(signature.leaves):
         return signature
     try:
-        return _at(signature, bind_sizes(signature, [tuple(tensor.shape) for tensor in arguments]))
+        return _at(signature, bind_sizes(signature, [tensor.shape for tensor in arguments]))
     except SizeMismatchError as error:
         raise service_error(
             Reason.SHAPE_MISMATCH,

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from pullback.codec.tensors import Tensor
 from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError
 from pullback.program.tensors import TensorType
 from pullback.program.wire import element_from_wire
-from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Buffer
+from pullback_server.model.evaluation import Data
+from pullback_server.model.memory import Place
 
-# Types that take a byte and use a part of it.
-_NARROW: Final = {
+NARROW: Final = {
     ElementType.I1: (np.uint8, 0, 1),
     ElementType.I4: (np.int8, -8, 7),
     ElementType.UI4: (np.uint8, 0, 15),
 }
+"""Types that take a byte and use a part of it: the bytes as numbers, and the least and the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +39,40 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedTensor:
     """A tensor that fits.
 
     Attributes:
         path: How to call it in messages.
         type: Its type at one point.
-        data: Its elements.
         points: The size of its batch; None where it is shared.
     """
 
     path: str
     type: TensorType
-    data: Buffer
     points: int | None
 
 
 def check_tensors(
-    kind: str, messages: Sequence[tensor_pb2.Tensor], expected: Sequence[Expected]
-) -> list[Checked]:
+    kind: str, tensors: Sequence[Tensor], inputs: Iterable[Data], expected: Sequence[Expected]
+) -> list[CheckedTensor]:
     """The tensors of a request.
 
     Args:
         kind: What they are, such as `arguments`.
-        messages: The tensors as they came.
+        tensors: The tensors as they came.
+        inputs: Their elements, from which as many are taken.
         expected: What should have come.
 
     Raises:
         RequestError: ARGUMENT_COUNT_MISMATCH, ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or MALFORMED_REQUEST.
     """
-    if len(messages) != len(expected):
-        raise _count_mismatch(kind, len(messages), expected)
-    return [_check(message, wanted) for message, wanted in zip(messages, expected, strict=True)]
+    if len(tensors) != len(expected):
+        raise _count_mismatch(kind, len(tensors), expected)
+    return [_check(*each) for each in zip(tensors, expected, inputs, strict=False)]
 
 
-def common_points(tensors: Sequence[Checked]) -> int | None:
+def common_points(tensors: Sequence[CheckedTensor]) -> int | None:
     """The size of the batch that all batched tensors have; None where nothing is batched.
 
     Raises:
@@ -92,8 +92,31 @@ def common_points(tensors: Sequence[Checked]) -> int | None:
     return batched[0].points if batched else None
 
 
-def _check(message: tensor_pb2.Tensor, expected: Expected) -> Checked:
-    actual = _type(message, expected.path)
+def check_values(data: Data, actual: TensorType, path: str) -> None:
+    """Refuses bytes that are no elements, of a type that takes a byte and uses a part of it.
+
+    Args:
+        data: The elements.
+        actual: Their type and shape.
+        path: How to call the tensor in messages.
+
+    Raises:
+        RequestError: MALFORMED_REQUEST.
+    """
+    if actual.element not in NARROW or not len(data):
+        return
+    dtype, low, high = NARROW[actual.element]
+    values = np.frombuffer(data.view if isinstance(data, Place) else data, dtype)
+    if int(values.min()) < low or int(values.max()) > high:
+        raise service_error(
+            Reason.MALFORMED_REQUEST,
+            f"{path} has type {actual}, whose elements are bytes from {low} to {high}; other bytes came",
+            argument=path,
+        )
+
+
+def _check(tensor: Tensor, expected: Expected, data: Data) -> CheckedTensor:
+    actual = _type(tensor, expected.path)
     if actual.element is not expected.type.element:
         raise _mismatch(
             Reason.ELEMENT_TYPE_MISMATCH,
@@ -102,30 +125,29 @@ def _check(message: tensor_pb2.Tensor, expected: Expected) -> Checked:
             f"convert its elements to {expected.type.element.value}",
         )
     points = _points(actual, expected)
-    if len(message.data) != actual.nbytes:
+    if len(data) != actual.nbytes:
         raise service_error(
             Reason.MALFORMED_REQUEST,
             f"{expected.path} has type {actual} and so {actual.nbytes} bytes of data, but "
-            f"{len(message.data)} came; send all elements, row-major and without padding",
+            f"{len(data)} came; send all elements, row-major and without padding",
             argument=expected.path,
         )
-    _check_values(message.data, actual, expected.path)
-    return Checked(expected.path, expected.type, message.data, points)
+    check_values(data, actual, expected.path)
+    return CheckedTensor(expected.path, expected.type, points)
 
 
-def _type(message: tensor_pb2.Tensor, path: str) -> TensorType:
+def _type(tensor: Tensor, path: str) -> TensorType:
     try:
-        element = element_from_wire(message.element_type)
+        element = element_from_wire(tensor.element)
     except MalformedProgramError as error:
         raise service_error(Reason.MALFORMED_REQUEST, f"{path}: {error}", argument=path) from error
-    shape = tuple(message.shape)
-    if any(size < 0 for size in shape):
+    if any(size < 0 for size in tensor.shape):
         raise service_error(
             Reason.MALFORMED_REQUEST,
-            f"{path} has the shape {list(shape)} with a negative size",
+            f"{path} has the shape {list(tensor.shape)} with a negative size",
             argument=path,
         )
-    return TensorType(element, shape)
+    return TensorType(element, tensor.shape)
 
 
 def _points(actual: TensorType, expected: Expected) -> int | None:
@@ -140,19 +162,6 @@ def _points(actual: TensorType, expected: Expected) -> int | None:
         actual,
         f"give that shape, or {expected.type.element.value}[{sizes}] for a batch",
     )
-
-
-def _check_values(data: bytes, actual: TensorType, path: str) -> None:
-    if actual.element not in _NARROW or not data:
-        return
-    dtype, low, high = _NARROW[actual.element]
-    values = np.frombuffer(data, dtype)
-    if int(values.min()) < low or int(values.max()) > high:
-        raise service_error(
-            Reason.MALFORMED_REQUEST,
-            f"{path} has type {actual}, whose elements are bytes from {low} to {high}; other bytes came",
-            argument=path,
-        )
 
 
 def _mismatch(reason: Reason, expected: Expected, actual: TensorType, advice: str) -> ServiceError:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from unit.services.checking import check_evaluation
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -14,7 +15,7 @@ from pullback_server.errors import Code, Reason, ServiceError
 from pullback_server.model.evaluation import Outcome, Tensor, Timing
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Mode, Quantity, Want
-from pullback_server.services.requests.evaluations import check_compilation, check_evaluation, check_outcome
+from pullback_server.services.requests.evaluations import check_compilation, check_outcome
 from pullback_server.services.requests.limits import Limits
 
 Make = Callable[..., Registered]

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from unit.services.checking import check_evaluation
 
 from pullback.program.tensors import parse_tensor_type
 from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, ServiceError
-from pullback_server.services.requests.evaluations import check_compilation, check_evaluation
+from pullback_server.services.requests.evaluations import check_compilation
 from pullback_server.services.requests.limits import Limits
 
 Make = Callable[..., Any]

@@ -1,0 +1,145 @@
+"""What was made of requests is kept, so that the next one that looks alike costs a look-up.
+
+Two requests look alike if their heads are the same bytes and their tensors have the same types, as they came.
+What was made holds as long as names mean what they meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakValueDictionary
+
+from google.protobuf.message import DecodeError
+
+from pullback.codec.evaluation import Request
+from pullback.codec.tensors import Tensor
+from pullback.program.tensors import TensorType
+from pullback.v1 import evaluation_pb2 as pb
+from pullback_server.errors import Reason, service_error
+from pullback_server.model.evaluation import Data, Evaluation, Kind
+from pullback_server.registry.names import parse_name, revision_name
+from pullback_server.registry.registry import Registry
+from pullback_server.services.requests.evaluations import Checked, check_evaluation
+from pullback_server.services.requests.limits import Limits
+from pullback_server.services.requests.tensors import NARROW, check_values
+
+_Key = tuple[object, ...]
+_MOST_TENSORS: Final = 256
+_LONGEST_HEAD: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What requests that look alike have in common.
+
+    Attributes:
+        generation: That of the registry by which the name was resolved.
+        revision: The name of the revision.
+        kind: The kind of the evaluation.
+        points: The size of the batch; None where nothing is batched.
+        narrow: The inputs whose values must be looked at: number, type and path.
+    """
+
+    generation: object
+    revision: str
+    kind: Kind
+    points: int | None
+    narrow: tuple[tuple[int, TensorType, str], ...]
+
+
+class Templates:
+    """Checks requests, the first of its look in full, and makes evaluations of them.
+
+    Args:
+        registry: Where functions are found.
+        limits: The server's limits.
+        most: Of how many looks of requests what was made is kept.
+    """
+
+    def __init__(self, registry: Registry, limits: Limits, most: int = 4096) -> None:
+        self._registry = registry
+        self._limits = limits
+        self._most = most
+        self._templates: dict[_Key, Template] = {}
+        self._kinds: WeakValueDictionary[_Key, Kind] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def evaluation(self, request: Request) -> tuple[str, Evaluation]:
+        """The name of the revision that a request means, and the evaluation that it asks for.
+
+        Raises:
+            ServiceError: FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, STORED_PROGRAM_DAMAGED, and what
+                `check_evaluation` raises.
+        """
+        head, arguments, tangents, cotangents, results = request
+        tensors = arguments + tangents + cotangents
+        if results is not None:
+            raise _no_shared_memory()
+        inputs = tuple([_elements(tensor) for tensor in tensors])
+        looks = [(tensor[0], tensor[1], len(data)) for tensor, data in zip(tensors, inputs, strict=True)]
+        key = (head, len(arguments), len(tangents), *looks)
+        template = self._templates.get(key)
+        if template is None or template.generation is not self._registry.generation:
+            template = self._make(request, inputs, key)
+        for number, type_, path in template.narrow:
+            check_values(inputs[number], type_, path)
+        return template.revision, Evaluation(template.kind, inputs, template.points)
+
+    def _make(self, request: Request, inputs: Sequence[Data], key: _Key) -> Template:
+        generation = self._registry.generation
+        head = _parsed(request.head)
+        registered = self._registry.resolve(parse_name(head.function))
+        checked = check_evaluation(request, inputs, head.wants, registered, self._limits)
+        template = Template(
+            generation,
+            revision_name(registered.function.name, registered.revision.digest),
+            self._interned(checked.kind),
+            checked.points,
+            tuple(_narrow(checked)),
+        )
+        if len(request.head) <= _LONGEST_HEAD and len(inputs) <= _MOST_TENSORS:
+            self._keep(key, template)
+        return template
+
+    def _interned(self, kind: Kind) -> Kind:
+        """The kind that equal ones have become, as long as anybody has it."""
+        content = (kind.digest, kind.wants, kind.arguments, kind.tangents, kind.cotangents, kind.batched)
+        return self._kinds.setdefault(content, kind)
+
+    def _keep(self, key: _Key, template: Template) -> None:
+        self._templates.pop(key, None)
+        if len(self._templates) >= self._most:
+            del self._templates[next(iter(self._templates))]
+        self._templates[key] = template
+
+
+def _parsed(head: bytes) -> pb.EvaluateRequest:
+    try:
+        return pb.EvaluateRequest.FromString(head)
+    except DecodeError as error:
+        raise service_error(Reason.MALFORMED_REQUEST, f"the request cannot be read: {error}") from error
+
+
+def _narrow(checked: Checked) -> list[tuple[int, TensorType, str]]:
+    types = checked.kind.types(checked.points)
+    triples = zip(range(len(types)), types, checked.paths, strict=True)
+    return [(number, type_, path) for number, type_, path in triples if type_.element in NARROW]
+
+
+def _elements(tensor: Tensor) -> Data:
+    """The elements of a tensor, wherever they lie."""
+    if tensor.shared is not None:
+        raise _no_shared_memory()
+    return tensor.data
+
+
+def _no_shared_memory() -> Exception:
+    return service_error(
+        Reason.MALFORMED_REQUEST,
+        "the request names shared memory, which this server has not been handed; send the elements in `data`",
+        field="shared",
+    )

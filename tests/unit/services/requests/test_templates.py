@@ -1,0 +1,143 @@
+"""What is kept of requests that look alike, and when it holds no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pullback.codec.evaluation import Request, decode_request
+from pullback.codec.tensors import Shared, Tensor
+from pullback.program.container import Formula, Producer, Program
+from pullback.program.signature import Argument, Result, Signature
+from pullback.program.tensors import parse_tensor_type
+from pullback.program.trees import LEAF
+from pullback.v1 import evaluation_pb2 as pb
+from pullback.v1 import tensor_pb2
+from pullback_server.errors import Reason, ServiceError
+from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.services.requests.limits import Limits
+from pullback_server.services.requests.templates import Templates
+
+Make = Callable[..., tensor_pb2.Tensor]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry with the function f of f64[3] and i1[2]."""
+    with open_registry(tmp_path) as registry:
+        registry.register(Registration("f", program("sum(x)")))
+        yield registry
+
+
+@pytest.fixture
+def templates(registry: Registry, limits: Limits) -> Templates:
+    """Nothing is kept yet."""
+    return Templates(registry, limits)
+
+
+def program(text: str) -> Program:
+    """A formula of f64[3] and i1[2]."""
+    types = {"x": "f64[3]", "on": "i1[2]"}
+    arguments = tuple(Argument(name, LEAF, (parse_tensor_type(text),)) for name, text in types.items())
+    signature = Signature(arguments, Result(LEAF, (parse_tensor_type("f64[]"),)))
+    return Program(Formula(text), signature, Producer())
+
+
+@pytest.fixture
+def request_(tensor: Make) -> Callable[..., Request]:
+    """Makes a request for the value of f."""
+
+    def make(*shape: int, name: str = "functions/f", flags: bytes = b"\1\0", **fields: Any) -> Request:
+        tensors = [tensor(*(shape or (3,)), **fields), tensor(2, dtype="bool", data=flags)]
+        wants = [pb.Want(quantity=pb.QUANTITY_VALUE)]
+        message = pb.EvaluateRequest(function=name, wants=wants, arguments=tensors)
+        return decode_request(message.SerializeToString())
+
+    return make
+
+
+def reason(templates: Templates, request: Request) -> Reason:
+    """Why a request is refused."""
+    with pytest.raises(ServiceError) as caught:
+        templates.evaluation(request)
+    return caught.value.reason
+
+
+def test_alike_requests_have_one_kind(templates: Templates, request_: Any) -> None:
+    """The same kind, whatever the values, the number of points and the spelling of the name are."""
+    revision, first = templates.evaluation(request_())
+    assert revision == f"functions/f/revisions/{first.kind.digest}"
+    assert templates.evaluation(request_(data=b"12345678" * 3))[1].kind is first.kind
+    assert templates.evaluation(request_(name=revision))[1].kind is first.kind
+    batches = [templates.evaluation(request_(points, 3))[1] for points in (5, 0, 5)]
+    assert [batch.points for batch in batches] == [5, 0, 5]
+    assert len({id(batch.kind) for batch in batches}) == 1
+    assert batches[0].kind is not first.kind
+    assert (first.kind.batched, batches[0].kind.batched) == (None, (True, False))
+
+
+def test_elements_arrive_as_they_came(templates: Templates, request_: Any) -> None:
+    """The inputs of the second request are its own."""
+    templates.evaluation(request_())
+    _, evaluation = templates.evaluation(request_(data=b"12345678" * 3, flags=b"\1\1"))
+    assert evaluation.inputs == (b"12345678" * 3, b"\1\1")
+
+
+def test_names_are_resolved_anew(templates: Templates, registry: Registry, request_: Any) -> None:
+    """A new revision counts from the next request on, and so does the end of a function."""
+    _, before = templates.evaluation(request_())
+    revision = registry.register(Registration("f", program("sum(2 * x)"))).revision
+    name, after = templates.evaluation(request_())
+    assert after.kind.digest == revision.digest != before.kind.digest
+    assert name.endswith(revision.digest)
+    registry.register(Registration("g", program("sum(x)")))
+    assert templates.evaluation(request_())[1].kind is after.kind
+    registry.delete("f")
+    assert reason(templates, request_()) is Reason.FUNCTION_NOT_FOUND
+
+
+def test_what_does_not_fit_is_refused_each_time(templates: Templates, request_: Any) -> None:
+    """A request that fits does not open the door for one that does not."""
+    templates.evaluation(request_())
+    for _ in range(2):
+        assert reason(templates, request_(data=b"1234567")) is Reason.MALFORMED_REQUEST
+        assert reason(templates, request_(4)) is Reason.SHAPE_MISMATCH
+        assert reason(templates, request_(3, dtype="float32")) is Reason.ELEMENT_TYPE_MISMATCH
+        assert reason(templates, request_(flags=b"\1\2")) is Reason.MALFORMED_REQUEST
+        assert reason(templates, request_(21, 3)) is Reason.LIMIT_EXCEEDED
+        assert reason(templates, request_(name="functions/none")) is Reason.FUNCTION_NOT_FOUND
+
+
+def test_groups_of_tensors_are_told_apart(templates: Templates, request_: Any) -> None:
+    """The same tensors as arguments and tangents, or as arguments alone, are different requests."""
+    fits = request_()
+    templates.evaluation(fits)
+    first, second = fits.arguments
+    moved = fits._replace(arguments=(first,), tangents=(second,))
+    assert reason(templates, moved) is Reason.ARGUMENT_COUNT_MISMATCH
+
+
+def test_malformed_heads(templates: Templates) -> None:
+    """A head that is no message is refused, as the whole request would be."""
+    assert reason(templates, Request(b"\x0a\x01\xff", ())) is Reason.MALFORMED_REQUEST
+
+
+def test_shared_memory_is_refused(templates: Templates, request_: Any) -> None:
+    """Memory that nobody has handed over cannot be read or written."""
+    request = request_()
+    shared = Tensor(15, (3,), b"", Shared(1, 0, 24))
+    refused = (request._replace(arguments=(shared,)), request._replace(results=Shared(1, 0, 8)))
+    assert [reason(templates, each) for each in refused] == [Reason.MALFORMED_REQUEST] * 2
+
+
+def test_what_is_kept_is_bounded(registry: Registry, limits: Limits, request_: Any) -> None:
+    """Of requests that all look different only so many are remembered."""
+    templates = Templates(registry, limits, most=3)
+    request = request_()
+    for number in range(5):
+        unknown = b"\x12\x04\x08\x01\x48" + bytes([number])
+        templates.evaluation(request._replace(head=b"\x0a\x0bfunctions/f" + unknown))
+    assert len(templates) == 3
