@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import perf_counter
@@ -14,20 +14,20 @@ import numpy as np
 
 from pullback.graphs.data import Graph
 from pullback.program.signature import Signature
-from pullback_server.compute.arrays import Array, to_array, to_tensor
-from pullback_server.compute.cache import Cache
+from pullback_server.compute.cache import Cache, Found
 from pullback_server.compute.compiler.compiler import Compiler
+from pullback_server.compute.compiler.courtesy import Courtesy
 from pullback_server.compute.compiler.executable import Executable
-from pullback_server.compute.compiler.layout import Batched, layout_ahead, layout_of
-from pullback_server.compute.compiler.run import run_batch, run_point
-from pullback_server.compute.compiler.tiles import Tile, Tiling
+from pullback_server.compute.compiler.layout import layout_ahead, layout_of, require_points
+from pullback_server.compute.compiler.prepared import Prepared, prepared
+from pullback_server.compute.compiler.run import Places, run_batch, run_point
+from pullback_server.compute.compiler.tiles import Tiling, bucket_of, device_tiling, host_tiling
 from pullback_server.compute.compiler.trace import Traced
 from pullback_server.compute.constants import Constants
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.formats.reader import read as read_any_format
 from pullback_server.compute.formats.reader import says_signature, with_signature
 from pullback_server.compute.graph.sketch import graph_of
-from pullback_server.compute.planner.sparse.coloring import Block
 from pullback_server.compute.programs import (
     LoadedProgram,
     ProgramMissingError,
@@ -39,36 +39,28 @@ from pullback_server.compute.survey import survey
 from pullback_server.compute.symbolic import Sizes, SymbolicProgram, symbolic_program
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import (
-    Buffer,
-    Compilation,
-    Evaluation,
-    Kind,
-    Outcome,
-    Tensor,
-    Timing,
-)
+from pullback_server.model.evaluation import Buffer, Compilation, Data, Evaluation, Kind, Outcome, Timing
 from pullback_server.model.functions import DerivativeSupport, Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
+_KINDS: Final = 4096
+_ALIGNMENT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """Everything that a run needs.
+class Ran:
+    """What came of a run.
 
     Attributes:
-        executables: For each bucket its executable; for a single point, that of the bucket None.
-        tiles: The tiles of a batch.
-        cached: Whether everything was there already.
+        buffers: The bytes of each leaf of the results, one after the other; those that had a place lie there.
+        timing: Where the time went.
     """
 
-    executables: dict[int | None, Executable]
-    tiles: tuple[Tile, ...]
-    cached: bool
+    buffers: list[Buffer]
+    timing: Timing
 
 
 class Kernel:
@@ -79,18 +71,18 @@ class Kernel:
 
     Args:
         program_cache_bytes: How many bytes of serialized programs are kept; the longest unused go first.
-        executable_cache: How many executables are kept; the longest unused go first.
+        executable_bytes: How much memory executables may take; the longest unused go first.
         output_bytes: The most bytes that the results of one evaluation may take.
         sweep_bytes: How many bytes the directions of a Jacobian or Hessian that are taken at a time may
             need.
-        tiling: How large batches are cut.
+        tiling: How large batches are cut; as suits the device where left out.
         read: Reads a program into a function that JAX can trace.
     """
 
     def __init__(
         self,
         program_cache_bytes: int = 256 * 2**20,
-        executable_cache: int = 1024,
+        executable_bytes: int = 2**30,
         output_bytes: int = 2**31,
         sweep_bytes: int = 256 * 2**20,
         tiling: Tiling | None = None,
@@ -100,11 +92,13 @@ class Kernel:
         self._programs: Cache[str, LoadedProgram | SymbolicProgram] = Cache(
             program_cache_bytes, lambda program: program.nbytes
         )
-        self._at_sizes: Cache[str, LoadedProgram] = Cache(executable_cache)
+        self._at_sizes: Cache[str, LoadedProgram] = Cache(_KINDS)
+        self._kinds: Cache[Kind, Prepared] = Cache(_KINDS)
         self._constants = Constants()
-        self._compiler = Compiler(executable_cache, sweep_bytes)
+        self._courtesy = Courtesy()
+        self._compiler = Compiler(executable_bytes, sweep_bytes, self._courtesy)
         self._output_bytes = output_bytes
-        self._tiling = tiling or Tiling()
+        self._tiling = tiling or _tiling_of(jax.local_devices()[0])
         self._read = read
 
     def describe(self) -> WorkerDescription:
@@ -143,7 +137,8 @@ class Kernel:
         program = self._programs.find(digest)
         if program is None:
             return ()
-        return survey(program if isinstance(program, LoadedProgram) else program.at(program.sample))
+        with self._courtesy.tracing():
+            return survey(program if isinstance(program, LoadedProgram) else program.at(program.sample))
 
     def bring(self, digest: str, data: Buffer) -> None:
         """Takes the bytes of a constant, for a program that is loaded next."""
@@ -161,10 +156,12 @@ class Kernel:
                 COMPILATION_FAILED.
         """
         request = self._at_sizes_of(request)
-        traced, cached = self._trace(request.digest, request.wants)
+        traced = self._trace(request.digest, request.wants)
         batched = layout_ahead(request, traced.plan)
-        prepared = self._prepare(request, traced, batched)
-        return cached and prepared.cached
+        made = prepared(_address(request.digest, request.wants), traced, batched, self._tiling)
+        if request.points == 0:
+            return True
+        return self._executable(made, request.points).cached
 
     def graph(self, query: GraphQuery) -> Graph:
         """The graph of what an evaluation would run.
@@ -175,31 +172,92 @@ class Kernel:
                 COMPILATION_FAILED.
         """
         request = self._at_sizes_of(query.compilation)
-        traced, _ = self._trace(request.digest, request.wants)
+        traced = self._trace(request.digest, request.wants)
         return graph_of(traced, layout_ahead(request, traced.plan), query)
+
+    def prepare(self, kind: Kind) -> Prepared:
+        """What all evaluations of a kind need; traced now if it was not yet, and kept.
+
+        Raises:
+            ProgramMissingError: If the program is not loaded.
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, ARGUMENT_COUNT_MISMATCH,
+                ELEMENT_TYPE_MISMATCH or SHAPE_MISMATCH.
+        """
+        return self._kinds.find(kind) or self._kinds.get(kind, lambda: self._prepare(kind)).value
+
+    def ready(self, kind: Kind, points: int | None, bucket: int = 1) -> bool:
+        """Whether an evaluation would find its executable, and so be done without delay."""
+        made = self._kinds.find(kind)
+        if made is None:
+            return False
+        return points == 0 or self._compiler.find(made, _bucket(made, points, bucket)) is not None
+
+    def warm(self, kind: Kind, points: int | None) -> bool:
+        """Compiles what so many points of a kind need; says whether it was there.
+
+        Raises:
+            ProgramMissingError: If the program is not loaded.
+            ServiceError: As `prepare`, and LIMIT_EXCEEDED or COMPILATION_FAILED.
+        """
+        made = self.prepare(kind)
+        require_points(points, made.batched)
+        return points == 0 or self._executable(made, points).cached
+
+    def run(
+        self,
+        made: Prepared,
+        inputs: Sequence[Buffer],
+        points: int | None = None,
+        places: Places | None = None,
+        bucket: int = 1,
+    ) -> Ran:
+        """Evaluates at a point or at a batch of points, compiling first what is not compiled yet.
+
+        Args:
+            made: What was prepared for the kind.
+            inputs: The elements of each input; used where they lie if that is a multiple of 64 bytes.
+            points: How many points; None for a single one.
+            places: For each leaf of the results memory of its size where it is written, or None.
+            bucket: How many points to pad to at least; up to the kind's tile.
+
+        Raises:
+            ServiceError: MALFORMED_REQUEST, LIMIT_EXCEEDED, COMPILATION_FAILED or EXECUTION_FAILED.
+        """
+        started = perf_counter()
+        require_points(points, made.batched)
+        if points is None:
+            executable = self._executable(made, None)
+            ready = perf_counter()
+            buffers = run_point(executable.value, made, inputs, places)
+            timing = Timing(0.0 if executable.cached else ready - started, perf_counter() - ready)
+        else:
+            size = bucket_of(max(points, 1), made.tile, bucket)
+            found = self._executable(made, points, bucket) if points else Found(None, cached=True)
+            ready = perf_counter()
+            buffers = run_batch(found.value, made, inputs, points, size, places)
+            compiling = 0.0 if found.cached else ready - started
+            ran = -(-points // size) * size
+            timing = Timing(compiling, perf_counter() - ready, 0.0, ran, ran - points)
+        return Ran(buffers, timing)
 
     def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates, compiling first what is not compiled yet.
 
+        Results lie in the evaluation's place as far as they fit there, each at a multiple of 64 bytes.
+
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: As `compile`, and ARGUMENT_COUNT_MISMATCH, ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH
-                and EXECUTION_FAILED.
+            ServiceError: As `prepare` and `run`.
         """
         started = perf_counter()
-        kind, points = evaluation.kind, evaluation.points
-        address = self._address_at_sizes_of(kind)
-        traced, cached = self._trace(address, kind.wants)
-        batched = layout_of(kind, points, traced.plan)
-        pairs = zip(kind.types(points), evaluation.inputs, strict=True)
-        inputs = [
-            to_array(Tensor(type_, data.view if isinstance(data, Place) else data)) for type_, data in pairs
-        ]
-        prepared = self._prepare(Compilation(address, kind.wants, points), traced, batched)
-        ready = perf_counter()
-        results = _run(prepared, inputs, batched, traced)
-        timing = Timing(0.0 if cached and prepared.cached else ready - started, perf_counter() - ready)
-        return Outcome(_by_want(traced, map(to_tensor, results)), timing)
+        made, points, room = self.prepare(evaluation.kind), evaluation.points, evaluation.results
+        prepared_in = perf_counter() - started
+        places = None if room is None else places_in(room.view, made, points)
+        ran = self.run(made, list(map(_bytes, evaluation.inputs)), points, places)
+        timing = ran.timing
+        if timing.compile:
+            timing = replace(timing, compile=timing.compile + prepared_in)
+        return Outcome(made.by_want(ran.buffers, points), timing)
 
     def _load(self, digest: str, data: bytes) -> LoadedProgram | SymbolicProgram:
         with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be read"):
@@ -208,55 +266,49 @@ class Kernel:
         def load_at(signature: Signature) -> LoadedProgram:
             return load_program(replace(program, signature=signature), len(data), self._read, self._constants)
 
-        if not program.signature.symbols:
-            return load_at(program.signature)
-        return symbolic_program(program.signature, len(data), load_at, says_signature=says_signature(program))
+        with self._courtesy.tracing():
+            if not program.signature.symbols:
+                return load_at(program.signature)
+            says = says_signature(program)
+            return symbolic_program(program.signature, len(data), load_at, says_signature=says)
+
+    def _prepare(self, kind: Kind) -> Prepared:
+        digest = self._digest_at_sizes_of(kind)
+        traced = self._trace(digest, kind.wants)
+        batched = layout_of(kind, traced.plan)
+        return prepared(_address(digest, kind.wants), traced, batched, self._tiling)
 
     def _at_sizes_of(self, request: Compilation) -> Compilation:
         """The request to the program at the sizes of its symbols, which has an address of its own here."""
         program = self._programs.find(request.digest)
         if not isinstance(program, SymbolicProgram):
             return request
-        return replace(request, digest=self._address(request.digest, program, request.sizes))
+        return replace(request, digest=self._at_sizes_address(request.digest, program, request.sizes))
 
-    def _address_at_sizes_of(self, kind: Kind) -> str:
+    def _digest_at_sizes_of(self, kind: Kind) -> str:
         program = self._programs.find(kind.digest)
         if not isinstance(program, SymbolicProgram):
             return kind.digest
-        return self._address(kind.digest, program, program.sizes_of([leaf.shape for leaf in kind.arguments]))
+        sizes = program.sizes_of([leaf.shape for leaf in kind.arguments])
+        return self._at_sizes_address(kind.digest, program, sizes)
 
-    def _address(self, digest: str, program: SymbolicProgram, sizes: Sizes) -> str:
+    def _at_sizes_address(self, digest: str, program: SymbolicProgram, sizes: Sizes) -> str:
+        def load() -> LoadedProgram:
+            with self._courtesy.tracing():
+                return program.at(sizes)
+
         address = f"{digest} at {dict(sizes)}"
-        self._at_sizes.get(address, lambda: program.at(sizes))
+        self._at_sizes.get(address, load)
         return address
 
-    def _trace(self, digest: str, wants: tuple[Want, ...]) -> tuple[Traced, bool]:
+    def _trace(self, digest: str, wants: tuple[Want, ...]) -> Traced:
         program = self._at_sizes.find(digest) or self._programs.find(digest)
         if program is None or isinstance(program, SymbolicProgram):
             raise ProgramMissingError(digest)
-        found = self._compiler.trace(digest, program, wants)
-        return found.value, found.cached
+        return self._compiler.trace(digest, program, wants)
 
-    def _prepare(self, request: Compilation, traced: Traced, batched: Batched) -> Prepared:
-        self._require_outputs_fit(traced, request.points)
-        tiles = self._tiles(traced, batched, request.points)
-        buckets = dict.fromkeys(tile.bucket for tile in tiles) if batched is not None else [None]
-        found = {
-            bucket: self._compiler.executable(request.digest, request.wants, traced, batched, bucket)
-            for bucket in buckets
-        }
-        executables = {bucket: executable.value for bucket, executable in found.items()}
-        return Prepared(executables, tiles, all(executable.cached for executable in found.values()))
-
-    def _tiles(self, traced: Traced, batched: Batched, points: int | None) -> tuple[Tile, ...]:
-        if batched is None or points is None:
-            return ()
-        pairs = zip(traced.plan.inputs, batched, strict=True)
-        batched_inputs = sum(leaf.nbytes for leaf, leads in pairs if leads)
-        return tuple(self._tiling.cut(points, batched_inputs + traced.nbytes + traced.plan.working_bytes))
-
-    def _require_outputs_fit(self, traced: Traced, points: int | None) -> None:
-        nbytes = traced.nbytes * (1 if points is None else points)
+    def _executable(self, made: Prepared, points: int | None, bucket: int = 1) -> Found[Executable]:
+        nbytes = made.traced.nbytes if points is None else points * made.traced.nbytes
         if nbytes > self._output_bytes:
             raise service_error(
                 Reason.LIMIT_EXCEEDED,
@@ -265,6 +317,9 @@ class Kernel:
                 limit=str(self._output_bytes),
                 value=str(nbytes),
             )
+        size = _bucket(made, points, bucket)
+        found = self._compiler.find(made, size)
+        return self._compiler.executable(made, size) if found is None else Found(found, cached=True)
 
 
 def configure_jax() -> None:
@@ -272,24 +327,32 @@ def configure_jax() -> None:
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
 
 
-def _run(prepared: Prepared, inputs: Sequence[Array], batched: Batched, traced: Traced) -> list[Array]:
-    if batched is None:
-        return run_point(prepared.executables[None], inputs)
-    return run_batch(prepared.executables, prepared.tiles, inputs, batched, traced.leaves)
+def places_in(memory: memoryview, made: Prepared, points: int | None) -> list[Buffer | None]:
+    """Places for the leaves of results in memory, as far as they fit, each at a multiple of 64 bytes."""
+    places: list[Buffer | None] = []
+    end = 0
+    for leaf in made.leaves:
+        start, end = end, end + leaf.nbytes(points)
+        places.append(memory[start:end] if end <= len(memory) else None)
+        end = -(-end // _ALIGNMENT) * _ALIGNMENT
+    return places
 
 
-def _by_want(traced: Traced, leaves: Iterable[Tensor]) -> tuple[tuple[Tensor, ...], ...]:
-    remaining = iter(leaves)
-    pairs = zip(traced.results, traced.plan.blocks, strict=True)
-    return tuple(_with_coordinates([next(remaining) for _ in result], blocks) for result, blocks in pairs)
+def _bucket(made: Prepared, points: int | None, least: int) -> int | None:
+    return None if points is None else bucket_of(points, made.tile, least)
 
 
-def _with_coordinates(leaves: Sequence[Tensor], blocks: Sequence[Block]) -> tuple[Tensor, ...]:
-    """The leaves, each followed by the rows and columns of its entries where it is sparse."""
-    if not blocks:
-        return tuple(leaves)
-    triples = (
-        (leaf, to_tensor(block.rows), to_tensor(block.columns))
-        for leaf, block in zip(leaves, blocks, strict=True)
-    )
-    return tuple(tensor for triple in triples for tensor in triple)
+def _address(digest: str, wants: tuple[Want, ...]) -> str:
+    """What a plan is by content."""
+    return f"{digest} {wants}"
+
+
+def _bytes(data: Data) -> Buffer:
+    return data.view if isinstance(data, Place) else data
+
+
+def _tiling_of(device: jax.Device) -> Tiling:
+    if device.platform == "cpu":
+        return host_tiling()
+    statistics = device.memory_stats() or {}
+    return device_tiling(statistics.get("bytes_limit"))

@@ -106,7 +106,7 @@ def test_padding_repeats_the_last_point(bench: Any, want: Any) -> None:
 @pytest.mark.parametrize("points", [4, 5, 8, 11, 31])
 def test_large_batches_run_in_tiles(make_bench: Any, want: Any, close: Any, points: int) -> None:
     """Tiles of at most four points give what one run would give, in order."""
-    bench = make_bench(tiling=Tiling(points=4))
+    bench = make_bench(tiling=Tiling(2**20, points=4))
     name = bench.load(lambda x, n: (x * n, n + 1, n > 2), X, np.int32(1))
     xs, ns = RANDOM.normal(size=(points, 3)), np.arange(points, dtype=np.int32)
     value, jacobian = bench.evaluate(name, [want("value"), want("jvp")], xs, ns, tangents=[X], points=points)
@@ -378,3 +378,5 @@ def test_timing_is_the_models(bench: Any, want: Any, name: str) -> None:
     timing = bench.outcome(name, [want("value")], A, X).timing
     assert isinstance(timing, Timing)
     assert replace(timing, execute=0.0) == Timing()
+    timing = bench.outcome(name, [want("value")], A, np.ones((5, 3)), points=5).timing
+    assert (timing.batch, timing.padding) == (8, 3)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final
 
 import jax
 
 from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract
 from pullback_server.compute.cache import Cache, Found
+from pullback_server.compute.compiler.courtesy import Courtesy
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched
+from pullback_server.compute.compiler.prepared import Prepared
 from pullback_server.compute.compiler.trace import Traced, trace
+from pullback_server.compute.compiler.weights import code_bytes
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.planner.plan import Options
 from pullback_server.compute.planner.sparse.coloring import Coloring
@@ -20,39 +23,28 @@ from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import Reason
 from pullback_server.model.quantities import Want
 
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What an executable depends on.
-
-    Attributes:
-        digest: The program.
-        wants: What it gives.
-        batched: Which of its inputs are batched; None for a single point.
-        bucket: The number of points it takes; None for a single point.
-    """
-
-    digest: str
-    wants: tuple[Want, ...]
-    batched: Batched
-    bucket: int | None
+_TRACES: Final = 1024
 
 
 class Compiler:
     """Traces and compiles, each thing once.
 
     Args:
-        executables: How many executables are kept, and how many traced plans and patterns.
+        executable_bytes: How much memory executables may take; those that were not used for longest go first.
         sweep_bytes: How many bytes directions that are taken at a time may need.
+        courtesy: Who may trace and compile when.
     """
 
-    def __init__(self, executables: int, sweep_bytes: int) -> None:
+    def __init__(self, executable_bytes: int, sweep_bytes: int, courtesy: Courtesy) -> None:
         self._sweep_bytes = sweep_bytes
-        self._patterns: Cache[tuple[object, ...], Coloring] = Cache(executables)
-        self._traces: Cache[tuple[str, tuple[Want, ...]], Traced] = Cache(executables)
-        self._executables: Cache[_Key, Executable] = Cache(executables)
+        self._courtesy = courtesy
+        self._patterns: Cache[tuple[object, ...], Coloring] = Cache(_TRACES)
+        self._traces: Cache[tuple[str, tuple[Want, ...]], Traced] = Cache(_TRACES)
+        self._executables: Cache[tuple[str, int | None], Executable] = Cache(
+            executable_bytes, lambda executable: executable.nbytes
+        )
 
-    def trace(self, digest: str, program: LoadedProgram, wants: tuple[Want, ...]) -> Found[Traced]:
+    def trace(self, address: str, program: LoadedProgram, wants: tuple[Want, ...]) -> Traced:
         """The traced plan for `wants` of a program.
 
         Raises:
@@ -60,32 +52,45 @@ class Compiler:
         """
 
         def remember(key: tuple[object, ...], make: Callable[[], Coloring]) -> Coloring:
-            return self._patterns.get((digest, *key), make).value
+            return self._patterns.get((address, *key), make).value
 
-        options = Options(self._sweep_bytes, remember=remember)
-        return self._traces.get((digest, wants), lambda: trace(program, wants, options))
+        def make() -> Traced:
+            with self._courtesy.tracing():
+                return trace(program, wants, Options(self._sweep_bytes, remember=remember))
 
-    def executable(
-        self, digest: str, wants: tuple[Want, ...], traced: Traced, batched: Batched, bucket: int | None
-    ) -> Found[Executable]:
-        """The executable of a traced plan for a layout and a number of points.
+        return self._traces.get((address, wants), make).value
+
+    def find(self, prepared: Prepared, bucket: int | None) -> Executable | None:
+        """The executable for a number of points, None for a single point, if it is there."""
+        return self._executables.find((prepared.address, bucket))
+
+    def executable(self, prepared: Prepared, bucket: int | None) -> Found[Executable]:
+        """The executable for a number of points; None for a single point.
 
         Raises:
-            ServiceError: COMPILATION_FAILED.
+            ServiceError: COMPILATION_FAILED or DERIVATIVE_UNDEFINED.
         """
-        key = _Key(digest, wants, batched, bucket)
-        return self._executables.get(key, lambda: compile_ahead(traced, batched, bucket))
+        key = prepared.address, bucket
+        return self._executables.get(
+            key, lambda: compile_ahead(prepared.traced, prepared.batched, bucket, self._courtesy)
+        )
 
 
-def compile_ahead(traced: Traced, batched: Batched, bucket: int | None) -> Executable:
+def compile_ahead(
+    traced: Traced, batched: Batched, bucket: int | None, courtesy: Courtesy | None = None
+) -> Executable:
     """Compiles a traced plan; see `Compiler.executable`."""
+    courtesy = courtesy or Courtesy()
     function, inputs = staged(traced, batched, bucket)
     with failing_as(Reason.COMPILATION_FAILED, "the compiler refused the program"):
         # That a rule for reverse mode alone has no forward mode, JAX may say as late as here.
-        with failing_as(Reason.DERIVATIVE_UNDEFINED, "this function has no such derivative", (TypeError,)):
+        with (
+            failing_as(Reason.DERIVATIVE_UNDEFINED, "this function has no such derivative", (TypeError,)),
+            courtesy.tracing(),
+        ):
             lowered = jax.jit(function).lower(*traced.constants, *map(abstract, inputs))
-        compiled = lowered.compile()
-    return Executable(compiled, traced.constants)
+        compiled = courtesy.compile(lowered)
+    return Executable(compiled, traced.constants, traced.executable_bytes + code_bytes(compiled))
 
 
 def staged(

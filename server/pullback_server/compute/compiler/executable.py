@@ -21,10 +21,12 @@ class Executable:
     Attributes:
         compiled: Takes the constants, then the inputs.
         constants: Arrays that other executables may hold as well.
+        nbytes: The memory that it takes by itself; an estimate where the device does not say.
     """
 
     compiled: Compiled
     constants: tuple[jax.Array, ...] = ()
+    nbytes: int = 0
 
     def __call__(self, *inputs: Any) -> list[jax.Array]:
         """Starts a run."""

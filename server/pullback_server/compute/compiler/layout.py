@@ -11,7 +11,7 @@ Batched = tuple[bool, ...] | None
 """For each input of a plan whether it has a leading axis of points; None where there is no batch."""
 
 
-def layout_of(kind: Kind, points: int | None, plan: Plan) -> Batched:
+def layout_of(kind: Kind, plan: Plan) -> Batched:
     """Which inputs of evaluations of a kind are batched.
 
     Raises:
@@ -20,7 +20,19 @@ def layout_of(kind: Kind, points: int | None, plan: Plan) -> Batched:
     _require_types("arguments", kind.arguments, plan.program.signature.leaves)
     _require_types("tangents", kind.tangents, plan.tangents)
     _require_types("cotangents", kind.cotangents, plan.cotangents)
-    return _require_batch(points, kind.batched or ())
+    if kind.batched is not None and not any(kind.batched):
+        raise _no_batch("its points")
+    return kind.batched
+
+
+def require_points(points: int | None, batched: Batched) -> None:
+    """Refuses a number of points where nothing is batched, and none where something is.
+
+    Raises:
+        ServiceError: MALFORMED_REQUEST.
+    """
+    if (points is None) != (batched is None) or (points is not None and points < 0):
+        raise _no_batch(f"{points} points")
 
 
 def layout_ahead(request: Compilation, plan: Plan) -> Batched:
@@ -43,16 +55,18 @@ def layout_ahead(request: Compilation, plan: Plan) -> Batched:
     return _require_batch(request.points, (*arguments, *directions))
 
 
-def _require_batch(points: int | None, batched: tuple[bool, ...]) -> Batched:
-    if points is None:
-        return None
+def _require_batch(points: int, batched: tuple[bool, ...]) -> Batched:
     if points < 0 or not any(batched):
-        raise service_error(
-            Reason.MALFORMED_REQUEST,
-            f"a batch of {points} points was announced, but no tensor has such an axis; "
-            "leave the number out for a single point",
-        )
+        raise _no_batch(f"{points} points")
     return batched
+
+
+def _no_batch(points: str) -> ServiceError:
+    return service_error(
+        Reason.MALFORMED_REQUEST,
+        f"a batch of {points} was announced, but no tensor has such an axis, or none where one has; "
+        "leave the number out for a single point",
+    )
 
 
 def _require_types(what: str, types: tuple[TensorType, ...], expected: tuple[TensorType, ...]) -> None:

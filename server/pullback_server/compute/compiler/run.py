@@ -1,103 +1,164 @@
-"""Runs executables: at a point, or tile by tile over a batch."""
+"""Runs executables: at a point, or tile by tile over a batch.
+
+On a CPU, inputs are used where they lie if that is a multiple of 64 bytes, and results are copied once, into
+their place. On another device transfers overlap with what it computes.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
 import jax
 import numpy as np
 
-from pullback.program.tensors import TensorType
-from pullback_server.compute.arrays import Array
+from pullback_server.compute.arrays import Array, raw
 from pullback_server.compute.compiler.executable import Executable
-from pullback_server.compute.compiler.tiles import Tile, pad
-from pullback_server.compute.failures import failing_as
-from pullback_server.errors import Reason
+from pullback_server.compute.compiler.prepared import Leaf, Prepared
+from pullback_server.compute.compiler.tiles import pad
+from pullback_server.compute.failures import failing_as, first_line
+from pullback_server.errors import Reason, service_error
+from pullback_server.model.evaluation import Buffer
 
-# So many tiles are on the device at once: one runs while the one before it is fetched.
-_TILES_IN_FLIGHT: Final = 2
+Places = Sequence[Buffer | None]
+"""For each leaf of the results the memory where it is to be written, writable; None to leave it to us."""
+
+# While one tile computes, the next one arrives and the last one leaves. A CPU moves nothing.
+_TILES_IN_FLIGHT: Final = {"cpu": 1}
+_TILES_IN_FLIGHT_ELSEWHERE: Final = 3
 _RUN_ERRORS: Final = (jax.errors.JaxRuntimeError, MemoryError)
+_FAILED: Final = "the run failed"
 
 
-def run_point(executable: Executable, inputs: Sequence[Array]) -> list[Array]:
-    """Runs an executable once and gives its results.
+def run_point(
+    executable: Executable, prepared: Prepared, inputs: Sequence[Buffer], places: Places | None = None
+) -> list[Buffer]:
+    """Runs an executable once and gives the bytes of its results.
+
+    Args:
+        executable: The executable.
+        prepared: What it was made for.
+        inputs: The elements of each input.
+        places: Where results go.
 
     Raises:
-        ServiceError: EXECUTION_FAILED.
+        ServiceError: MALFORMED_REQUEST or EXECUTION_FAILED.
     """
-    with failing_as(Reason.EXECUTION_FAILED, "the run failed", _RUN_ERRORS):
-        return [np.asarray(leaf) for leaf in _start(executable, inputs)]
+    arrays = [form.array(data) for form, data in zip(prepared.inputs, inputs, strict=True)]
+    try:
+        found = [np.asarray(leaf) for leaf in executable(*arrays)]
+    except _RUN_ERRORS as error:
+        raise service_error(Reason.EXECUTION_FAILED, f"{_FAILED}: {first_line(error)}") from error
+    return _in_places(prepared.leaves, found, places)
 
 
 def run_batch(
-    executables: Mapping[int | None, Executable],
-    tiles: Sequence[Tile],
-    inputs: Sequence[Array],
-    batched: Sequence[bool],
-    leaves: Sequence[TensorType],
-) -> list[Array]:
-    """Runs a batch tile by tile and gives the results of all points.
+    executable: Executable | None,
+    prepared: Prepared,
+    inputs: Sequence[Buffer],
+    points: int,
+    bucket: int,
+    places: Places | None = None,
+) -> list[Buffer]:
+    """Runs a batch tile by tile and gives the bytes of the results of all points.
 
     Args:
-        executables: For each bucket its executable.
-        tiles: The tiles; none for a batch of no points.
-        inputs: The inputs, those that are batched with all points.
-        batched: Which of the inputs are batched.
-        leaves: The types of the results at one point.
+        executable: The executable for `bucket` points; not needed for a batch of no points.
+        prepared: What it was made for.
+        inputs: The elements of each input, those that are batched of all points.
+        points: How many points there are.
+        bucket: How many run at a time.
+        places: Where results go.
 
     Raises:
-        ServiceError: EXECUTION_FAILED.
+        ServiceError: MALFORMED_REQUEST or EXECUTION_FAILED.
     """
-    with failing_as(Reason.EXECUTION_FAILED, "the run failed", _RUN_ERRORS):
-        if len(tiles) == 1:
-            (tile,) = tiles
-            started = _start(executables[tile.bucket], _inputs_of(tile, inputs, batched))
-            return [np.asarray(leaf)[: tile.points] for leaf in started]
-        return _run_tiles(executables, tiles, inputs, batched, leaves)
+    layout = prepared.batched or ()
+    triples = zip(prepared.inputs, layout, inputs, strict=True)
+    arrays = [form.array(data, points if leads else None) for form, leads, data in triples]
+    with failing_as(Reason.EXECUTION_FAILED, _FAILED, _RUN_ERRORS):
+        if executable is not None and points <= bucket:
+            started = executable(*_tile(arrays, layout, 0, points, bucket))
+            found = [np.asarray(leaf)[:points] for leaf in started]
+            return _in_places(prepared.leaves, found, places)
+        memory = _memory(prepared.leaves, points, places)
+        if executable is not None:
+            _run_tiles(
+                executable, (arrays, layout), points, bucket, _targets(prepared.leaves, memory, points)
+            )
+        return memory
 
 
 def _run_tiles(
-    executables: Mapping[int | None, Executable],
-    tiles: Sequence[Tile],
-    inputs: Sequence[Array],
-    batched: Sequence[bool],
-    leaves: Sequence[TensorType],
-) -> list[Array]:
-    points = tiles[-1].stop if tiles else 0
-    results: list[Array] = [np.empty((points, *leaf.shape), leaf.element.dtype) for leaf in leaves]
-    in_flight: deque[tuple[Tile, list[jax.Array]]] = deque()
-    for tile in tiles:
-        started = _start(executables[tile.bucket], _inputs_of(tile, inputs, batched))
-        in_flight.append((tile, started))
-        if len(in_flight) == _TILES_IN_FLIGHT:
-            _fetch(*in_flight.popleft(), results)
+    executable: Executable,
+    inputs: tuple[Sequence[Array], Sequence[bool]],
+    points: int,
+    bucket: int,
+    targets: Sequence[Array],
+) -> None:
+    platform = _platform()
+    in_flight: deque[tuple[int, list[jax.Array]]] = deque()
+    for start in range(0, points, bucket):
+        here = min(bucket, points - start)
+        started = executable(*_tile(*inputs, start, here, bucket))
+        if platform != "cpu":
+            for leaf in started:
+                leaf.copy_to_host_async()
+        in_flight.append((start, started))
+        if len(in_flight) == _TILES_IN_FLIGHT.get(platform, _TILES_IN_FLIGHT_ELSEWHERE):
+            _fetch(*in_flight.popleft(), targets)
     while in_flight:
-        _fetch(*in_flight.popleft(), results)
-    return results
-
-
-def _inputs_of(tile: Tile, inputs: Sequence[Array], batched: Sequence[bool]) -> list[Array]:
-    pairs = zip(inputs, batched, strict=True)
-    return [pad(array, tile) if leads else array for array, leads in pairs]
-
-
-def _start(executable: Executable, inputs: Sequence[Array]) -> list[jax.Array]:
-    """Starts a run and, behind it, the transfer of its results to the host."""
-    results = executable(*inputs)
-    if not _on_host():
-        for leaf in results:
-            leaf.copy_to_host_async()
-    return results
+        _fetch(*in_flight.popleft(), targets)
 
 
 @cache
-def _on_host() -> bool:
-    return jax.default_backend() == "cpu"
+def _platform() -> str:
+    return jax.default_backend()
 
 
-def _fetch(tile: Tile, started: Sequence[jax.Array], results: Sequence[Array]) -> None:
-    for leaf, result in zip(started, results, strict=True):
-        result[tile.start : tile.stop] = np.asarray(leaf)[: tile.points]
+def _tile(
+    arrays: Sequence[Array], layout: Sequence[bool], start: int, points: int, bucket: int
+) -> list[Array]:
+    pairs = zip(arrays, layout, strict=True)
+    return [pad(array, start, points, bucket) if leads else array for array, leads in pairs]
+
+
+def _fetch(start: int, started: Sequence[jax.Array], targets: Sequence[Array]) -> None:
+    for leaf, target in zip(started, targets, strict=True):
+        here = target[start : start + leaf.shape[0]]
+        here[...] = np.asarray(leaf)[: len(here)]
+
+
+def _in_places(leaves: Sequence[Leaf], found: Sequence[Array], places: Places | None) -> list[Buffer]:
+    """The bytes of results that were found, those of `fixed` leaves between them; copied where places are."""
+    rest = iter(found)
+    results: list[Buffer] = []
+    for number, leaf in enumerate(leaves):
+        place = None if places is None else places[number]
+        data = raw(leaf.form.elements(next(rest))) if leaf.fixed is None else leaf.fixed
+        results.append(data if place is None else _written(data, place))
+    return results
+
+
+def _memory(leaves: Sequence[Leaf], points: int, places: Places | None) -> list[Buffer]:
+    """Memory for the results of so many points, with those of `fixed` leaves in it."""
+    results: list[Buffer] = []
+    for number, leaf in enumerate(leaves):
+        place = None if places is None else places[number]
+        if leaf.fixed is not None:
+            results.append(leaf.fixed if place is None else _written(leaf.fixed, place))
+        else:
+            results.append(np.empty(leaf.nbytes(points), np.uint8).data if place is None else place)
+    return results
+
+
+def _targets(leaves: Sequence[Leaf], memory: Sequence[Buffer], points: int) -> list[Array]:
+    pairs = zip(leaves, memory, strict=True)
+    return [leaf.form.place(data, points) for leaf, data in pairs if leaf.fixed is None]
+
+
+def _written(data: Buffer, place: Buffer) -> Buffer:
+    memoryview(place)[:] = data
+    return place

@@ -10,6 +10,7 @@ import jax
 from pullback.program.tensors import TensorType
 from pullback_server.compute.abstract import abstract, tensor_type_of
 from pullback_server.compute.compiler.executable import set_apart
+from pullback_server.compute.compiler.weights import trace_bytes
 from pullback_server.compute.failures import failing_as
 from pullback_server.compute.planner.alternatives import alternatives
 from pullback_server.compute.planner.plan import Options, Plan, check, plan
@@ -28,12 +29,14 @@ class Traced:
             the other.
         constants: Large arrays that the function uses.
         results: For each want the types of its leaves.
+        executable_bytes: The memory that an executable of it takes; an estimate.
     """
 
     plan: Plan
     function: Callable[..., list[jax.Array]]
     constants: tuple[jax.Array, ...]
     results: tuple[tuple[TensorType, ...], ...]
+    executable_bytes: int
 
     @property
     def leaves(self) -> tuple[TensorType, ...]:
@@ -75,4 +78,5 @@ def _trace(planned: Plan) -> Traced:
         jaxpr, shapes = jax.make_jaxpr(planned, return_shape=True)(*map(abstract, planned.inputs))
     results = tuple(tuple(map(tensor_type_of, leaves)) for leaves in shapes)
     constants, function = set_apart(jaxpr)
-    return Traced(planned, function, constants, results)
+    own_bytes = trace_bytes(jaxpr) - sum(constant.nbytes for constant in constants)
+    return Traced(planned, function, constants, results, own_bytes)

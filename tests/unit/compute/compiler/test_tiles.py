@@ -1,4 +1,4 @@
-"""Tiles cover a batch, in few sizes, under both limits."""
+"""Tiles are powers of two under their limits; batches are padded to few buckets."""
 
 from __future__ import annotations
 
@@ -7,50 +7,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback_server.compute.compiler.tiles import Tile, Tiling, pad
+from pullback_server.compute.compiler.tiles import Tiling, bucket_of, device_tiling, host_tiling, pad
 
 
-@given(st.integers(0, 3000), st.integers(0, 5000), st.integers(1, 900), st.integers(1, 100_000))
-def test_tiles_cover_the_batch(points: int, per_point: int, most_points: int, most_bytes: int) -> None:
-    """Without gap or overlap, each in its bucket, and under the limits where a point allows it."""
-    tiles = list(Tiling(most_points, most_bytes).cut(points, per_point))
-    assert [tile.start for tile in tiles] == [0, *(tile.stop for tile in tiles)][: len(tiles)]
-    assert sum(tile.points for tile in tiles) == points
-    for tile in tiles:
-        assert 0 < tile.points <= tile.bucket < 2 * tile.points
-        assert tile.bucket.bit_count() == 1
-        assert tile.bucket <= most_points
-        assert tile.bucket == 1 or tile.bucket * per_point <= most_bytes
-    assert len({tile.bucket for tile in tiles}) <= 2
+@given(
+    st.integers(0, 5000),
+    st.integers(0, 5000),
+    st.integers(1, 900),
+    st.integers(1, 100_000),
+    st.integers(1, 16),
+)
+def test_the_largest_tile_keeps_its_limits(
+    moved: int, working: int, points: int, most_moved: int, few: int
+) -> None:
+    """It is a power of two, and twice as many points would break a limit, unless they are few."""
+    tiling = Tiling(most_moved, points, few, memory_bytes=200_000)
+    tile = tiling.largest(moved, working)
+    assert tile.bit_count() == 1
+
+    def fits(count: int) -> bool:
+        cheap = count <= few or count * moved <= most_moved
+        return cheap and count <= points and count * (moved + working) <= 200_000
+
+    assert tile == 1 or fits(tile)
+    assert not fits(2 * tile)
 
 
 @pytest.mark.parametrize(
-    ("points", "per_point", "buckets"),
+    ("moved", "working", "tile"),
     [
-        (1, 8, [1]),
-        (65_536, 8, [65_536]),
-        (65_537, 8, [65_536, 1]),
-        (3, 2**28, [1, 1, 1]),
-        (3, 2**30, [1, 1, 1]),
+        (128, 0, 32_768),
+        (8, 0, 524_288),
+        (0, 0, 2**20),
+        (320_000, 0, 8),
+        (2**23, 0, 8),
+        (2**27, 0, 2),
+        (8, 2**29, 1),
     ],
 )
-def test_usual_limits(points: int, per_point: int, buckets: list[int]) -> None:
-    """65,536 points or 256 MiB, whatever comes first; one point always runs."""
-    assert [tile.bucket for tile in Tiling().cut(points, per_point)] == buckets
+def test_the_tiles_of_a_cpu(moved: int, working: int, tile: int) -> None:
+    """4 MiB move with a tile, or eight points; the whole of it takes 256 MiB at most, or is one point."""
+    assert host_tiling().largest(moved, working) == tile
+
+
+@pytest.mark.parametrize(("memory", "tile"), [(80 * 2**30, 8192), (2**29, 4096), (None, 8192)])
+def test_the_tiles_of_a_device_follow_from_its_memory(memory: int | None, tile: int) -> None:
+    """64 MiB move with a tile, or a sixteenth of the device's memory."""
+    assert device_tiling(memory).largest(8192) == tile
+
+
+@given(st.integers(1, 5000), st.integers(0, 12), st.integers(1, 5000))
+def test_buckets_hold_their_points_or_fill_a_tile(points: int, power: int, least: int) -> None:
+    """A bucket is less than twice its points, unless more was asked for, and never more than a tile."""
+    tile = 2**power
+    bucket = bucket_of(points, tile, least)
+    assert min(points, tile) <= bucket <= tile
+    assert bucket < 2 * points or bucket <= least
 
 
 def test_padding_repeats_the_last_point() -> None:
     """Never zeros."""
     batch = np.arange(1, 11).reshape(5, 2)
-    np.testing.assert_array_equal(pad(batch, Tile(2, 5, 4)), [[5, 6], [7, 8], [9, 10], [9, 10]])
+    np.testing.assert_array_equal(pad(batch, 2, 3, 4), [[5, 6], [7, 8], [9, 10], [9, 10]])
 
 
 def test_a_full_tile_is_not_copied() -> None:
     """A tile that fills its bucket is a view."""
     batch = np.arange(8.0)
-    assert np.shares_memory(pad(batch, Tile(4, 8, 4)), batch)
+    assert np.shares_memory(pad(batch, 4, 4, 4), batch)
 
 
 def test_points_without_elements_are_padded() -> None:
     """A shape with a zero has points too."""
-    assert pad(np.empty((3, 0)), Tile(0, 3, 4)).shape == (4, 0)
+    assert pad(np.empty((3, 0)), 0, 3, 4).shape == (4, 0)
