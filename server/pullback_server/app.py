@@ -21,7 +21,9 @@ from pullback_server.engine.process import Launch
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.scheduler import Scheduler
+from pullback_server.services.announced import Announced
 from pullback_server.services.binding import bind
+from pullback_server.services.budget import budgets
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.capabilities import Capabilities
 from pullback_server.services.evaluation import Evaluation
@@ -42,6 +44,7 @@ _SERVICES: Final = (
     graphs_pb2.DESCRIPTOR.services_by_name["GraphService"],
     capabilities_pb2.DESCRIPTOR.services_by_name["CapabilitiesService"],
 )
+_EVALUATE: Final = f"/{evaluation_pb2.DESCRIPTOR.services_by_name['EvaluationService'].full_name}/Evaluate"
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
 # A request has a little around its tensors, and a program around its modules.
 _ENVELOPE_BYTES: Final = 1 << 20
@@ -177,8 +180,10 @@ def _grpc_server(
         Capabilities(engine, limits, channels),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
+    held = budgets(settings.max_bytes_in_flight)
+    bound = (bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))
     server.add_generic_rpc_handlers(
-        tuple(bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))
+        tuple(Announced(handlers, _EVALUATE, held.requests, calls) for handlers in bound)
     )
     health.add_to(server)
     add_reflection(server, _NAMES)
@@ -203,6 +208,8 @@ def _channel_options(message_bytes: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", largest),
         ("grpc.max_send_message_length", largest),
         ("grpc.so_reuseport", 0),
+        # It would open windows of many mebibytes to calls whose messages are not read yet.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
         ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_MAY_PING_EVERY_MILLISECONDS),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -1,0 +1,116 @@
+"""Reads large requests when there is room for them, and counts what is in hand until its call has ended.
+
+A client announces a request of more than a mebibyte in the metadata of its call. Such a call is answered by
+a handler that asks for the message itself, and does so when there is room: until then HTTP/2's flow control
+holds the message back in the client. A large request that was not announced has been read when the
+handler is called, and is refused if there is no room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import grpc
+
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.services.budget import LARGE, SMALL, Budget
+from pullback_server.services.calls import OpenCalls
+from pullback_server.services.status import abort, service_error_of
+from pullback_server.telemetry.requests import accept_request_id, request_id
+
+ANNOUNCEMENT: Final = "pullback-request-bytes"
+"""The metadata that says how many bytes a request has."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Unary = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+class Announced(grpc.GenericRpcHandler):
+    """The handlers of a service, with the bytes of one unary method under a budget.
+
+    Args:
+        handlers: The service's handlers.
+        path: The method, `/{package}.{service}/{method}`.
+        budget: The budget for its requests.
+        calls: Where calls are counted that wait for room.
+    """
+
+    def __init__(self, handlers: grpc.GenericRpcHandler, path: str, budget: Budget, calls: OpenCalls) -> None:
+        self._handlers = handlers
+        self._path = path
+        self._budget = budget
+        self._calls = calls
+        self._plain: grpc.RpcMethodHandler[Any, Any] | None = None
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a call."""
+        handler = self._handlers.service(handler_call_details)
+        if handler is None or handler_call_details.method != self._path:
+            return handler
+        answer: Unary = handler.unary_unary  # type: ignore[attr-defined]
+        announced = _announced(handler_call_details.invocation_metadata)
+        if announced <= LARGE:
+            return self._counted(answer)
+        return grpc.stream_unary_rpc_method_handler(self._when_there_is_room(answer, announced))
+
+    def _counted(self, answer: Unary) -> grpc.RpcMethodHandler[Any, Any]:
+        """The plain handler, which counts what it was given."""
+        if self._plain is None:
+            self._plain = grpc.unary_unary_rpc_method_handler(self._counting(answer))
+        return self._plain
+
+    def _counting(self, answer: Unary) -> Unary:
+        async def counted(raw: bytes, context: Context) -> bytes:
+            if len(raw) > SMALL:
+                try:
+                    self._budget.take_at_once(len(raw))
+                except ServiceError as error:
+                    await self._refuse(context, error)
+                self._give_back_at_the_end(context, len(raw))
+            return await answer(raw, context)
+
+        return counted
+
+    def _when_there_is_room(
+        self, answer: Unary, announced: int
+    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+        async def waiting(_: AsyncIterator[bytes], context: Context) -> bytes:
+            self._calls.add(context)
+            try:
+                await self._budget.take(announced)
+                self._give_back_at_the_end(context, announced)
+                raw = await _read(context)
+                if len(raw) > announced:
+                    self._budget.take_at_once(len(raw) - announced)
+                    self._give_back_at_the_end(context, len(raw) - announced)
+            except ServiceError as error:
+                await self._refuse(context, error)
+            return await answer(raw, context)
+
+        return waiting
+
+    def _give_back_at_the_end(self, context: Context, nbytes: int) -> None:
+        # The stubs take objects of a class of their own; gRPC takes any callable.
+        context.add_done_callback(lambda _: self._budget.give_back(nbytes))  # type: ignore[arg-type]
+
+    async def _refuse(self, context: Context, error: ServiceError) -> None:
+        request_id.set(accept_request_id(None))
+        await abort(context, service_error_of(error))
+
+
+def _announced(metadata: Iterable[tuple[str, str | bytes]] | None) -> int:
+    for key, value in metadata or ():
+        if key == ANNOUNCEMENT and isinstance(value, str) and value.isascii() and value.isdecimal():
+            return int(value)
+    return 0
+
+
+async def _read(context: Context) -> bytes:
+    # Not by iterating: gRPC's iterator is part of a cycle that would keep the message until it is collected.
+    raw = await context.read()
+    if not isinstance(raw, bytes):
+        raise service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
+    return raw

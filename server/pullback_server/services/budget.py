@@ -1,0 +1,149 @@
+"""Budgets of bytes: how much of requests and of results may be in hand at a time.
+
+Knows neither gRPC nor messages. Whoever wants room waits in line, first come first served, and gives it back
+when the bytes are gone. Requests and results have a budget each: a call that waits for room for its results
+holds its request, so that one budget for both could be full of calls that all wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.services.requests.limits import exceeded
+
+SMALL: Final = 1 << 16
+"""What is not larger is not counted: counting would cost more than it bounds."""
+LARGE: Final = 1 << 20
+"""What is larger should be announced, so that it is read when there is room."""
+_SETTING: Final = "max_bytes_in_flight"
+_RETRY_SECONDS: Final = 0.2
+
+
+class Budget:
+    """A number of bytes that may be in hand.
+
+    Args:
+        limit: How many.
+        what: Whose they are, for messages: `request` or `results`.
+    """
+
+    def __init__(self, limit: int, what: str) -> None:
+        self._limit = limit
+        self._what = what
+        self._used = 0
+        self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def limit(self) -> int:
+        """How many bytes may be in hand."""
+        return self._limit
+
+    @property
+    def used(self) -> int:
+        """How many are."""
+        return self._used
+
+    @property
+    def waiting(self) -> int:
+        """How many wait in line."""
+        return len(self._line)
+
+    async def take(self, nbytes: int) -> None:
+        """Takes room, waiting in line until there is.
+
+        Raises:
+            ServiceError: LIMIT_EXCEEDED if there never can be.
+        """
+        self._require_possible(nbytes)
+        if not self._line and self._used + nbytes <= self._limit:
+            self._used += nbytes
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append((nbytes, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._leave(nbytes, turn)
+            raise
+
+    def take_at_once(self, nbytes: int) -> None:
+        """Takes room if there is, also before others who wait in line if it is for something small.
+
+        Raises:
+            ServiceError: OVERLOADED if there is none now, LIMIT_EXCEEDED if there never can be.
+        """
+        self._require_possible(nbytes)
+        if self._used + nbytes > self._limit or (self._line and nbytes > LARGE):
+            raise self._full(nbytes)
+        self._used += nbytes
+
+    def add(self, nbytes: int) -> None:
+        """Counts what is there already, whether there is room or not."""
+        self._used += nbytes
+
+    def give_back(self, nbytes: int) -> None:
+        """Gives room back, and lets in those who wait and now have it."""
+        self._used -= nbytes
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._line:
+            nbytes, turn = self._line[0]
+            if turn.done():  # it was cancelled, and leaves when it runs
+                self._line.popleft()
+                continue
+            if self._used + nbytes > self._limit:
+                return
+            self._line.popleft()
+            self._used += nbytes
+            turn.set_result(None)
+
+    def _leave(self, nbytes: int, turn: asyncio.Future[None]) -> None:
+        """Leaves the line; what came in the same moment is given back."""
+        if turn.done() and not turn.cancelled():
+            self.give_back(nbytes)
+        else:
+            self._line = deque(each for each in self._line if each[1] is not turn)
+            self._admit()
+
+    def _require_possible(self, nbytes: int) -> None:
+        if nbytes > self._limit:
+            raise exceeded(
+                f"the {self._what} alone has {nbytes} bytes",
+                nbytes,
+                self._limit,
+                f"half of {_SETTING}",
+                "ask for less at once: fewer points, or fewer wants",
+            )
+
+    def _full(self, nbytes: int) -> ServiceError:
+        return service_error(
+            Reason.OVERLOADED,
+            f"there is no room for {nbytes} bytes of a {self._what} now: {self._used} of {self._limit} bytes "
+            f"(half of {_SETTING}) are in hand; try again later, or announce the size of large requests in "
+            "pullback-request-bytes and be read when there is room",
+            retry_delay=_RETRY_SECONDS,
+            limit=str(self._limit),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The budgets of a server.
+
+    Attributes:
+        requests: For what is read.
+        results: For what is not sent yet.
+    """
+
+    requests: Budget
+    results: Budget
+
+
+def budgets(nbytes: int) -> Budgets:
+    """The budgets that share `nbytes` equally."""
+    return Budgets(Budget(nbytes // 2, "request"), Budget(nbytes // 2, "results"))

@@ -1,0 +1,115 @@
+"""Budgets of bytes: order, limits, and what is given back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullback_server.errors import PressureError, Reason
+from pullback_server.services.budget import LARGE, Budget, budgets
+
+
+async def test_room() -> None:
+    """What fits is taken at once, and counted until it is given back."""
+    budget = Budget(100, "request")
+    await budget.take(60)
+    await budget.take(40)
+    assert (budget.used, budget.waiting) == (100, 0)
+    budget.give_back(60)
+    assert budget.used == 40
+
+
+async def test_a_line() -> None:
+    """Those who wait come in the order in which they came, a small one behind a large one too."""
+    budget, order = Budget(100, "request"), list[int]()
+
+    async def wait(nbytes: int) -> None:
+        await budget.take(nbytes)
+        order.append(nbytes)
+
+    await budget.take(90)
+    tasks = [asyncio.create_task(wait(nbytes)) for nbytes in (80, 5, 15)]
+    await asyncio.sleep(0)
+    assert (order, budget.waiting) == ([], 3)
+    budget.give_back(90)
+    await asyncio.gather(*tasks)
+    assert (order, budget.used) == ([80, 5, 15], 100)
+
+
+async def test_leaving_the_line() -> None:
+    """Who is cancelled holds up nobody, also in the moment in which it comes in."""
+    budget = Budget(100, "request")
+    await budget.take(100)
+    first, second = (asyncio.create_task(budget.take(nbytes)) for nbytes in (90, 20))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    third = asyncio.create_task(budget.take(80))
+    await asyncio.sleep(0)
+    budget.give_back(100)
+    third.cancel()
+    await asyncio.gather(second, third, return_exceptions=True)
+    assert (budget.used, budget.waiting) == (20, 0)
+
+
+async def test_too_large() -> None:
+    """What never fits is refused with both numbers."""
+    budget = Budget(100, "request")
+    for refused in (budget.take(101), asyncio.to_thread(budget.take_at_once, 101)):
+        with pytest.raises(PressureError, match=r"101 bytes.*is 100") as caught:
+            await refused
+        assert caught.value.reason is Reason.LIMIT_EXCEEDED
+        assert caught.value.metadata["limit"] == "100"
+
+
+async def test_at_once_or_never() -> None:
+    """What does not wait is refused with a delay where there is no room; the small may pass those in line."""
+    budget = Budget(4 * LARGE, "request")
+    budget.take_at_once(2 * LARGE)
+    waiting = asyncio.create_task(budget.take(3 * LARGE))
+    await asyncio.sleep(0)
+    budget.take_at_once(LARGE)
+    with pytest.raises(PressureError, match="no room") as caught:
+        budget.take_at_once(LARGE + 1)
+    assert caught.value.reason is Reason.OVERLOADED
+    assert caught.value.retry_delay is not None
+    budget.give_back(3 * LARGE)
+    await waiting
+    assert budget.used == 3 * LARGE
+
+
+def test_two_halves() -> None:
+    """Requests and results have a budget each."""
+    both = budgets(11)
+    assert (both.requests.limit, both.results.limit) == (5, 5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 5), st.booleans()), max_size=30))
+def test_never_above_the_limit(calls: list[tuple[int, int, bool]]) -> None:
+    """Whoever comes, stays and leaves: no more than the limit is in hand, and all of it comes back."""
+
+    async def main() -> None:
+        budget = Budget(100, "request")
+
+        async def call(nbytes: int, steps: int) -> None:
+            await budget.take(nbytes)
+            assert budget.used <= 100
+            try:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+            finally:
+                budget.give_back(nbytes)
+
+        tasks = []
+        for nbytes, steps, cancelled in calls:
+            tasks.append(asyncio.create_task(call(nbytes, steps)))
+            await asyncio.sleep(0)
+            if cancelled:
+                tasks[len(tasks) // 2].cancel()
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert (budget.used, budget.waiting) == (0, 0)
+
+    asyncio.run(main())
