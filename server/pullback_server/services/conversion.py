@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pullback.codec.evaluation import Response, Timing
+from pullback.codec.tensors import Shared
 from pullback.codec.tensors import Tensor as CodecTensor
 from pullback.program.wire import element_to_wire, producer_to_wire, signature_to_wire
 from pullback.v1 import capabilities_pb2, functions_pb2
@@ -54,7 +55,10 @@ def response_of(revision: str, outcome: Outcome, total: float) -> Response:
 
 
 def _tensor(tensor: Tensor) -> CodecTensor:
-    return CodecTensor(element_to_wire(tensor.type.element), tensor.type.shape, tensor.data, None)
+    element, shape, place = element_to_wire(tensor.type.element), tensor.type.shape, tensor.place
+    if place is None:
+        return CodecTensor(element, shape, tensor.data, None)
+    return CodecTensor(element, shape, b"", Shared(place.segment.number, place.offset, place.nbytes))
 
 
 def device_to_wire(device: Device) -> capabilities_pb2.Device:

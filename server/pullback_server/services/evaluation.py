@@ -23,6 +23,7 @@ from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
 from pullback_server.services.status import duration, service_error_of, status_message
 from pullback_server.services.streams import answer_each
+from pullback_server.sharing.segments import Segments
 
 StreamRequest = tuple[int, Request]
 """A request of a stream, with its number."""
@@ -38,6 +39,7 @@ class Evaluation:
         registry: Where functions are found.
         scheduler: What evaluates.
         limits: The server's limits.
+        segments: The memory that clients have handed over.
     """
 
     codecs: Final[Mapping[str, Codec]] = {
@@ -47,11 +49,13 @@ class Evaluation:
         ),
     }
 
-    def __init__(self, registry: Registry, scheduler: Scheduler, limits: Limits) -> None:
+    def __init__(
+        self, registry: Registry, scheduler: Scheduler, limits: Limits, segments: Segments | None = None
+    ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._limits = limits
-        self._templates = Templates(registry, limits)
+        self._templates = Templates(registry, limits, segments)
 
     async def evaluate(self, request: Request) -> Response:
         """Evaluates one request."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pullback.memory.blocks import ALIGNMENT
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.memory import Place, Segment
 from pullback_server.sharing.descriptors import RefusedError, check, mapped
 
@@ -98,12 +98,7 @@ class Segments:
         """
         segment = self._segments.get(number)
         if segment is None:
-            raise service_error(
-                Reason.SEGMENT_NOT_FOUND,
-                f"the server has no shared memory of the number {number}; keep the connection open over "
-                "which it was handed over, hand it over again, or send the tensors in the message",
-                segment=str(number),
-            )
+            raise not_shared(number)
         size = segment.memory.nbytes
         if offset % ALIGNMENT or offset + length > size:
             raise service_error(
@@ -138,3 +133,13 @@ class Segments:
             number = secrets.randbits(_NUMBER_BITS)
             if number and number not in self._segments:
                 return number
+
+
+def not_shared(number: int) -> ServiceError:
+    """The error of a request that names memory which the server does not have."""
+    return service_error(
+        Reason.SEGMENT_NOT_FOUND,
+        f"the server has no shared memory of the number {number}; keep the connection open over which it was "
+        "handed over, hand it over again, or send the tensors in the message",
+        segment=str(number),
+    )

@@ -14,16 +14,18 @@ from weakref import WeakValueDictionary
 from google.protobuf.message import DecodeError
 
 from pullback.codec.evaluation import Request
-from pullback.codec.tensors import Tensor
+from pullback.codec.tensors import Shared
 from pullback.program.tensors import TensorType
 from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.evaluation import Data, Evaluation, Kind
+from pullback_server.model.memory import Place
 from pullback_server.registry.names import parse_name, revision_name
 from pullback_server.registry.registry import Registry
 from pullback_server.services.requests.evaluations import Checked, check_evaluation
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.tensors import NARROW, check_values
+from pullback_server.sharing.segments import Segments, not_shared
 
 _Key = tuple[object, ...]
 _MOST_TENSORS: Final = 256
@@ -55,12 +57,16 @@ class Templates:
     Args:
         registry: Where functions are found.
         limits: The server's limits.
+        segments: The memory that clients have handed over.
         most: Of how many looks of requests what was made is kept.
     """
 
-    def __init__(self, registry: Registry, limits: Limits, most: int = 4096) -> None:
+    def __init__(
+        self, registry: Registry, limits: Limits, segments: Segments | None = None, most: int = 4096
+    ) -> None:
         self._registry = registry
         self._limits = limits
+        self._segments = segments
         self._most = most
         self._templates: dict[_Key, Template] = {}
         self._kinds: WeakValueDictionary[_Key, Kind] = WeakValueDictionary()
@@ -72,14 +78,12 @@ class Templates:
         """The name of the revision that a request means, and the evaluation that it asks for.
 
         Raises:
-            ServiceError: FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, STORED_PROGRAM_DAMAGED, and what
-                `check_evaluation` raises.
+            ServiceError: SEGMENT_NOT_FOUND, FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, STORED_PROGRAM_DAMAGED,
+                and what `check_evaluation` raises.
         """
         head, arguments, tangents, cotangents, results = request
         tensors = arguments + tangents + cotangents
-        if results is not None:
-            raise _no_shared_memory()
-        inputs = tuple([_elements(tensor) for tensor in tensors])
+        inputs = tuple([each[2] if each[3] is None else self._place(each[3]) for each in tensors])
         looks = [(tensor[0], tensor[1], len(data)) for tensor, data in zip(tensors, inputs, strict=True)]
         key = (head, len(arguments), len(tangents), *looks)
         template = self._templates.get(key)
@@ -87,7 +91,17 @@ class Templates:
             template = self._make(request, inputs, key)
         for number, type_, path in template.narrow:
             check_values(inputs[number], type_, path)
-        return template.revision, Evaluation(template.kind, inputs, template.points)
+        place = None if results is None else self._place(results)
+        return template.revision, Evaluation(template.kind, inputs, template.points, place)
+
+    def _place(self, shared: Shared) -> Place:
+        """Where the elements lie of a tensor that is not in the message.
+
+        What is checked of them here is checked again where it counts: the client may change them meanwhile.
+        """
+        if self._segments is None:
+            raise not_shared(shared.segment)
+        return self._segments.place(*shared)
 
     def _make(self, request: Request, inputs: Sequence[Data], key: _Key) -> Template:
         generation = self._registry.generation
@@ -128,18 +142,3 @@ def _narrow(checked: Checked) -> list[tuple[int, TensorType, str]]:
     types = checked.kind.types(checked.points)
     triples = zip(range(len(types)), types, checked.paths, strict=True)
     return [(number, type_, path) for number, type_, path in triples if type_.element in NARROW]
-
-
-def _elements(tensor: Tensor) -> Data:
-    """The elements of a tensor, wherever they lie."""
-    if tensor.shared is not None:
-        raise _no_shared_memory()
-    return tensor.data
-
-
-def _no_shared_memory() -> Exception:
-    return service_error(
-        Reason.MALFORMED_REQUEST,
-        "the request names shared memory, which this server has not been handed; send the elements in `data`",
-        field="shared",
-    )

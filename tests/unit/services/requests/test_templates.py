@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sharing_memory import sealed
 
 from pullback.codec.evaluation import Request, decode_request
 from pullback.codec.tensors import Shared, Tensor
@@ -17,9 +19,11 @@ from pullback.program.trees import LEAF
 from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, ServiceError
+from pullback_server.model.memory import Place, Segment
 from pullback_server.registry.registry import Registration, Registry, open_registry
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
+from pullback_server.sharing.segments import Bounds, Segments
 
 Make = Callable[..., tensor_pb2.Tensor]
 
@@ -125,12 +129,71 @@ def test_malformed_heads(templates: Templates) -> None:
     assert reason(templates, Request(b"\x0a\x01\xff", ())) is Reason.MALFORMED_REQUEST
 
 
-def test_shared_memory_is_refused(templates: Templates, request_: Any) -> None:
-    """Memory that nobody has handed over cannot be read or written."""
+def ignore(segment: Segment) -> None:
+    """Nobody computes here."""
+    del segment
+
+
+def test_shared_memory(registry: Registry, limits: Limits, request_: Any) -> None:
+    """Tensors lie where the request says, results may, and the same look has the same kind."""
+    segments = Segments(Bounds(1 << 20, 1 << 20), ignore, ignore)
+    segment = segments.add(sealed(4096), 4096, 1)
+    number = segment.number
+    segment.memory[:24] = np.arange(3.0).view(np.uint8)
+    segment.memory[64] = 1
     request = request_()
-    shared = Tensor(15, (3,), b"", Shared(1, 0, 24))
-    refused = (request._replace(arguments=(shared,)), request._replace(results=Shared(1, 0, 8)))
-    assert [reason(templates, each) for each in refused] == [Reason.MALFORMED_REQUEST] * 2
+    arguments = (
+        Tensor(request.arguments[0].element, (3,), b"", Shared(number, 0, 24)),
+        Tensor(request.arguments[1].element, (2,), b"", Shared(number, 64, 2)),
+    )
+    shared = request._replace(arguments=arguments, results=Shared(number, 128, 8))
+    templates = Templates(registry, limits, segments)
+    kind = templates.evaluation(request)[1].kind
+    evaluation = templates.evaluation(shared)[1]
+    assert evaluation.kind is kind
+    assert evaluation.inputs == (Place(segment, 0, 24), Place(segment, 64, 2))
+    assert evaluation.results == Place(segment, 128, 8)
+    segment.memory[65] = 2
+    assert reason(templates, shared) is Reason.MALFORMED_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (Shared(1, 0, 24), Reason.SEGMENT_NOT_FOUND),
+        (Shared(0, 0, 24), Reason.SEGMENT_NOT_FOUND),
+        (Shared(-1, 8, 24), Reason.MALFORMED_REQUEST),
+        (Shared(-1, 4096, 24), Reason.MALFORMED_REQUEST),
+        (Shared(-1, (1 << 64) - 64, 128), Reason.MALFORMED_REQUEST),
+    ],
+)
+def test_places_that_are_not_there(
+    registry: Registry, limits: Limits, request_: Any, place: Shared, expected: Reason
+) -> None:
+    """Memory that nobody has handed over can neither be read nor written, nor what lies beside it."""
+    segments = Segments(Bounds(1 << 20, 1 << 20), ignore, ignore)
+    number = segments.add(sealed(4096), 4096, 1).number
+    place = place._replace(segment=number) if place.segment < 0 else place
+    templates, request = Templates(registry, limits, segments), request_()
+    tensor = Tensor(15, (3,), b"", place)
+    moved = (request._replace(arguments=(tensor, request.arguments[1])), request._replace(results=place))
+    assert [reason(templates, each) for each in moved] == [expected] * 2
+
+
+def test_lengths_of_shared_tensors(registry: Registry, limits: Limits, request_: Any) -> None:
+    """A place must have as many bytes as the tensor's type."""
+    segments = Segments(Bounds(1 << 20, 1 << 20), ignore, ignore)
+    number = segments.add(sealed(4096), 4096, 1).number
+    request = request_()
+    tensor = Tensor(15, (3,), b"", Shared(number, 0, 32))
+    refused = request._replace(arguments=(tensor, request.arguments[1]))
+    assert reason(Templates(registry, limits, segments), refused) is Reason.MALFORMED_REQUEST
+
+
+def test_servers_without_shared_memory(templates: Templates, request_: Any) -> None:
+    """Where nothing can be handed over, no memory is known."""
+    request = request_()._replace(results=Shared(1, 0, 8))
+    assert reason(templates, request) is Reason.SEGMENT_NOT_FOUND
 
 
 def test_what_is_kept_is_bounded(registry: Registry, limits: Limits, request_: Any) -> None:
