@@ -159,9 +159,7 @@ class Kernel:
         traced = self._trace(request.digest, request.wants)
         batched = layout_ahead(request, traced.plan)
         made = prepared(_address(request.digest, request.wants), traced, batched, self._tiling)
-        if request.points == 0:
-            return True
-        return self._executable(made, request.points).cached
+        return self._warm(made, request.points)
 
     def graph(self, query: GraphQuery) -> Graph:
         """The graph of what an evaluation would run.
@@ -201,7 +199,7 @@ class Kernel:
         """
         made = self.prepare(kind)
         require_points(points, made.batched)
-        return points == 0 or self._executable(made, points).cached
+        return self._warm(made, points)
 
     def run(
         self,
@@ -223,22 +221,27 @@ class Kernel:
         Raises:
             ServiceError: MALFORMED_REQUEST, LIMIT_EXCEEDED, COMPILATION_FAILED or EXECUTION_FAILED.
         """
-        started = perf_counter()
         require_points(points, made.batched)
-        if points is None:
-            executable = self._executable(made, None)
-            ready = perf_counter()
-            buffers = run_point(executable.value, made, inputs, places)
-            timing = Timing(0.0 if executable.cached else ready - started, perf_counter() - ready)
-        else:
-            size = bucket_of(max(points, 1), made.tile, bucket)
-            found = self._executable(made, points, bucket) if points else Found(None, cached=True)
-            ready = perf_counter()
-            buffers = run_batch(found.value, made, inputs, points, size, places)
-            compiling = 0.0 if found.cached else ready - started
-            ran = -(-points // size) * size
-            timing = Timing(compiling, perf_counter() - ready, 0.0, ran, ran - points)
-        return Ran(buffers, timing)
+        self._require_results_fit(made, points)
+        if points is not None:
+            return self._run_batch(made, inputs, points, places, bucket)
+        started = perf_counter()
+        found = self._found(made, None)
+        ready = perf_counter()
+        buffers = run_point(found.value, made, inputs, places)
+        return Ran(buffers, Timing(0.0 if found.cached else ready - started, perf_counter() - ready))
+
+    def _run_batch(
+        self, made: Prepared, inputs: Sequence[Buffer], points: int, places: Places | None, least: int
+    ) -> Ran:
+        started = perf_counter()
+        size = bucket_of(max(points, 1), made.tile, least)
+        found = self._found(made, size) if points else None
+        ready = perf_counter()
+        buffers = run_batch(found.value if found else None, made, inputs, points, size, places)
+        compiling = 0.0 if found is None or found.cached else ready - started
+        batch = -(-points // size) * size
+        return Ran(buffers, Timing(compiling, perf_counter() - ready, 0.0, batch, batch - points))
 
     def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates, compiling first what is not compiled yet.
@@ -307,8 +310,18 @@ class Kernel:
             raise ProgramMissingError(digest)
         return self._compiler.trace(digest, program, wants)
 
-    def _executable(self, made: Prepared, points: int | None, bucket: int = 1) -> Found[Executable]:
-        nbytes = made.traced.nbytes if points is None else points * made.traced.nbytes
+    def _warm(self, made: Prepared, points: int | None) -> bool:
+        self._require_results_fit(made, points)
+        return points == 0 or self._found(made, _bucket(made, points, 1)).cached
+
+    def _found(self, made: Prepared, size: int | None) -> Found[Executable]:
+        executable = self._compiler.find(made, size)
+        if executable is not None:
+            return Found(executable, cached=True)
+        return self._compiler.executable(made, size)
+
+    def _require_results_fit(self, made: Prepared, points: int | None) -> None:
+        nbytes = made.result_bytes if points is None else points * made.result_bytes
         if nbytes > self._output_bytes:
             raise service_error(
                 Reason.LIMIT_EXCEEDED,
@@ -317,9 +330,6 @@ class Kernel:
                 limit=str(self._output_bytes),
                 value=str(nbytes),
             )
-        size = _bucket(made, points, bucket)
-        found = self._compiler.find(made, size)
-        return self._compiler.executable(made, size) if found is None else Found(found, cached=True)
 
 
 def configure_jax() -> None:
@@ -339,7 +349,7 @@ def places_in(memory: memoryview, made: Prepared, points: int | None) -> list[Bu
 
 
 def _bucket(made: Prepared, points: int | None, least: int) -> int | None:
-    return None if points is None else bucket_of(points, made.tile, least)
+    return None if points is None else bucket_of(max(points, 1), made.tile, least)
 
 
 def _address(digest: str, wants: tuple[Want, ...]) -> str:

@@ -48,6 +48,7 @@ class Prepared:
         inputs: The forms of the inputs at one point.
         leaves: The leaves of all results, one after the other.
         counts: How many of these belong to each want.
+        result_bytes: The bytes of all results at one point, without coordinates of sparse ones.
         tile: The most points that run at a time; a power of two.
     """
 
@@ -57,12 +58,8 @@ class Prepared:
     inputs: tuple[Form, ...]
     leaves: tuple[Leaf, ...]
     counts: tuple[int, ...]
+    result_bytes: int
     tile: int
-
-    @property
-    def result_bytes(self) -> int:
-        """The bytes of all results at one point."""
-        return sum(leaf.form.nbytes for leaf in self.leaves)
 
     def by_want(self, buffers: Sequence[Buffer], points: int | None) -> tuple[tuple[Tensor, ...], ...]:
         """The results, with their types, for each want."""
@@ -90,6 +87,7 @@ def prepared(address: str, traced: Traced, batched: Batched, tiling: Tiling) -> 
         tuple(map(form_of, plan.inputs)),
         tuple(leaf for want in wants for leaf in want),
         tuple(map(len, wants)),
+        traced.nbytes,
         tiling.largest(_moved_bytes(traced, batched), plan.working_bytes),
     )
 
