@@ -36,7 +36,7 @@ def test_module_through_a_server() -> None:
     """The handle takes the module and gives its gradient as a module; anybody else takes and gives dicts."""
     network = _network()
     expected = eqx.filter_grad(_loss)(network, _X, _LABELS)
-    with pullback.local() as client:
+    with pullback.local("cpu:1") as client:
         registered = client.register(_loss, network, _X, _LABELS, name="loss")
         gradient = registered.grad(network, _X, _LABELS)
         assert isinstance(gradient, eqx.nn.MLP)

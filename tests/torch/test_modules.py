@@ -209,7 +209,7 @@ def test_with_a_server() -> None:
     """A module is registered like a function; its parameters are an argument where that is asked for."""
     module = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
     x = torch.randn(3)
-    with pullback.local() as client:
+    with pullback.local("cpu:1") as client:
         plain = client.register(module, x, name="plain")
         np.testing.assert_allclose(plain(x), module(x).detach(), rtol=1e-6)
         source = pullback.Torch(module, parameters=True)

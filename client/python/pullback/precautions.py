@@ -39,6 +39,11 @@ def take_precautions() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {_LIBRARY_USE}".strip()
 
 
+def single_threaded() -> bool:
+    """Whether XLA may use one thread only on a CPU, since more can wait for each other for ever."""
+    return _is_affected() and os.environ.get(*_THREADS) == _THREADS[1]
+
+
 def _is_affected() -> bool:
     try:
         installed = version("jaxlib")

@@ -10,9 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pullback.precautions import single_threaded
+from pullback_server.engine.machine import Machine, this_machine
+
 _CUDA_PLUGINS: Final = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 _NVIDIA_DEVICE: Final = re.compile(r"nvidia(\d+)")
 _SPELLINGS: Final = '"auto", "cpu", "cpu:N" for N workers, "cuda", "cuda:0,1", "tpu"'
+
+_MOST_CPU_WORKERS: Final = 8
+_CPU_WORKER_BYTES: Final = 2 << 30
+_CORES_OF_MANY_THREADS: Final = 4
+# Results of a CPU are memory of the heap. By default glibc maps blocks above 32 MiB anew for each of them,
+# which takes longer than to fill them; these are kept, up to the second number.
+_ALLOCATION: Final = {
+    "MALLOC_MMAP_THRESHOLD_": str(128 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
 
 
 class DevicesError(ValueError):
@@ -32,12 +45,15 @@ class Placement:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def placements(devices: str, folder: Path = Path("/dev")) -> tuple[Placement, ...]:
+def placements(
+    devices: str, folder: Path = Path("/dev"), machine: Machine | None = None
+) -> tuple[Placement, ...]:
     """The workers for a setting of `devices`.
 
     Args:
         devices: `auto`, `cpu`, `cpu:N` (N workers), `cuda`, `cuda:0,1` or `tpu`.
         folder: Where device files are.
+        machine: What CPU workers share; this one where left out.
 
     Raises:
         DevicesError: If the setting is none of these or names a device that is not there.
@@ -45,9 +61,10 @@ def placements(devices: str, folder: Path = Path("/dev")) -> tuple[Placement, ..
     kind, _, detail = devices.partition(":")
     match kind, detail:
         case "auto", "":
-            return placements("cuda" if _has_cuda(folder) else "cpu", folder)
+            return placements("cuda" if _has_cuda(folder) else "cpu", folder, machine)
         case "cpu", _ if not detail or _is_count(detail):
-            return tuple(map(_cpu, range(int(detail or 1))))
+            machine = machine or this_machine()
+            return _cpus(int(detail or cpu_workers(machine)), machine)
         case "cuda", "":
             return tuple(map(_cuda, _visible(folder)))
         case "cuda", _ if all(part.isdecimal() for part in detail.split(",")):
@@ -62,8 +79,32 @@ def _is_count(text: str) -> bool:
     return text.isdecimal() and int(text) > 0
 
 
-def _cpu(ordinal: int) -> Placement:
-    return Placement(f"cpu:{ordinal}", {"JAX_PLATFORMS": "cpu"})
+def cpu_workers(machine: Machine, *, single: bool | None = None) -> int:
+    """How many workers use a CPU well, if nobody says how many.
+
+    Batches are split over workers, which scales better than XLA's threads do; a single point has those
+    threads only. So a worker that has but one gets one core, and others four, as far as there is memory.
+
+    Args:
+        machine: What they share.
+        single: Whether XLA may use one thread only; found out where left out.
+    """
+    single = single_threaded() if single is None else single
+    wanted = machine.cores if single else machine.cores // _CORES_OF_MANY_THREADS
+    return max(1, min(wanted, machine.memory_bytes // _CPU_WORKER_BYTES, _MOST_CPU_WORKERS))
+
+
+def _cpus(count: int, machine: Machine) -> tuple[Placement, ...]:
+    environment = {"JAX_PLATFORMS": "cpu", **_unless_set(_ALLOCATION)}
+    if not single_threaded() and machine.cores < (os.cpu_count() or 1):
+        # XLA counts the processors of the machine, not those that a container may use.
+        environment |= _unless_set({"NPROC": str(machine.cores)})
+    return tuple(Placement(f"cpu:{ordinal}", environment) for ordinal in range(count))
+
+
+def _unless_set(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of this the user has not set otherwise."""
+    return {name: value for name, value in environment.items() if name not in os.environ}
 
 
 def _cuda(ordinal: str) -> Placement:

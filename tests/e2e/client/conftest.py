@@ -12,5 +12,5 @@ import pullback
 @pytest.fixture(scope="module")
 def client() -> Iterator[pullback.Client]:
     """A client of an embedded server."""
-    with pullback.local("cpu") as client:
+    with pullback.local("cpu:1") as client:
         yield client

@@ -66,11 +66,11 @@ def test_derivatives(client: pullback.Client, function: Callable[..., Any]) -> N
 def test_stored_once_and_gone_with_the_last(tmp_path: Path) -> None:
     """Two functions share the weights, which survive a restart and go when both are deleted."""
     x = np.ones(200)
-    with pullback.local("cpu", data_dir=tmp_path) as client:
+    with pullback.local("cpu:1", data_dir=tmp_path) as client:
         client.register(energy, x)
         client.register(margin, x)
         assert large_files(tmp_path) == [BLOB_BYTES]
-    with pullback.local("cpu", data_dir=tmp_path) as client:
+    with pullback.local("cpu:1", data_dir=tmp_path) as client:
         assert client.function("energy")(x) == pytest.approx(np.sum(np.tanh(x @ WEIGHTS) ** 2))
         client.delete("energy")
         assert client.function("margin")(x) == pytest.approx(np.log(np.sum(np.exp(x @ WEIGHTS))))

@@ -39,7 +39,7 @@ def test_nothing_is_left() -> None:
 
 
 def _fail_while_serving(before: set[int]) -> None:
-    with pullback.local("cpu") as client:
+    with pullback.local("cpu:1") as client:
         assert client.health() is pullback.Health.SERVING
         assert len(descendants() - before) >= 2
         raise KeyError
@@ -47,7 +47,7 @@ def _fail_while_serving(before: set[int]) -> None:
 
 def test_functions_outlive_a_server_with_a_data_dir(tmp_path: Path) -> None:
     """What was registered is there again; asynchronously too."""
-    with pullback.local("cpu", data_dir=tmp_path) as client:
+    with pullback.local("cpu:1", data_dir=tmp_path) as client:
         registered = client.register(pullback.Formula("sum(x**2)", x="f64[3]"), name="squares")
 
     async def reopen() -> np.ndarray:
@@ -73,7 +73,7 @@ def test_a_parent_that_dies_takes_its_server_along() -> None:
     """A killed process leaves no server behind."""
     code = """
         import os, signal, pullback
-        with pullback.local("cpu") as client:
+        with pullback.local("cpu:1") as client:
             print(client.address, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
     """

@@ -19,7 +19,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     def start(*flags: str, folder: Path | None = None, wait: bool = True) -> Running:
         folder = folder or tmp_path_factory.mktemp("data")
         log = tmp_path_factory.mktemp("log") / "log"
-        command = [sys.executable, "-m", "pullback_server", "--devices=cpu", "--listen=127.0.0.1:0"]
+        command = [sys.executable, "-m", "pullback_server", "--devices=cpu:1", "--listen=127.0.0.1:0"]
         with log.open("w") as errors:
             process = subprocess.Popen(
                 [*command, f"--data-dir={folder}", *flags],

@@ -140,7 +140,7 @@ def test_exit_with_parent(start: Start) -> None:
 
 def test_ends_although_the_input_is_null(tmp_path: Path) -> None:
     """With an empty standard input a server that watches it ends at once."""
-    command = [sys.executable, "-m", "pullback_server", "--listen=127.0.0.1:0", "--devices=cpu"]
+    command = [sys.executable, "-m", "pullback_server", "--listen=127.0.0.1:0", "--devices=cpu:1"]
     with subprocess.Popen(
         [*command, "--exit-with-parent", f"--data-dir={tmp_path}"],
         stdin=subprocess.DEVNULL,
