@@ -18,12 +18,11 @@ from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._graphs import Wanted, graph_of_response, graph_request
 from pullback._map import iterate, run
 from pullback._mapping.requests import Course, over_arrays, over_iterators
-from pullback._methods import EVALUATE, GET_GRAPH
+from pullback._methods import GET_GRAPH
 from pullback._stream import Stream, StreamedFunction
 from pullback._transformations import Transformations
 from pullback.checking.questions import Answer, Question
 from pullback.checking.report import Report, RuleUse, rules_of
-from pullback.codec.evaluation import encode_request
 from pullback.errors import InvalidArgumentError, LimitExceededError, PullbackError
 from pullback.graphs.data import Graph
 
@@ -60,7 +59,7 @@ class Function(Transformations[Any]):
 
     def _run(self, prepare: Callable[[], Call], timeout: float | None) -> Any:
         call = prepare()
-        return call.answer(self._client.call(EVALUATE, encode_request(call.request), timeout))
+        return call.answer(self._client.evaluate(call, timeout))
 
     def compile(
         self,

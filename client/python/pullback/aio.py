@@ -28,10 +28,12 @@ from pullback._channel import (
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
 from pullback._embedded import EmbeddedServer
+from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import NOT_STARTED, Progress, progress_from_wire
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
+    EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
     HEALTH_CHECK,
@@ -44,7 +46,9 @@ from pullback._methods import (
 )
 from pullback._names import function_name, revision_name
 from pullback._registration import Registration, prepare
+from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
+from pullback.codec import evaluation
 from pullback.errors import DeadlineExceededError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
@@ -64,12 +68,16 @@ class AsyncClient:
         address: The server's address, for messages.
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
+        lender: What shares memory with the server; None where everything goes in messages.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, address: str, timeout: float | None) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, address: str, timeout: float | None, lender: Lender | None = None
+    ) -> None:
         self.address = address
         self.timeout = timeout
         self._channel = channel
+        self._lender = lender
 
     async def register(
         self,
@@ -164,6 +172,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Closes the connection; calls in flight fail."""
         await self._channel.close()
+        if self._lender is not None:
+            self._lender.close()
 
     async def _upload_constants(self, registration: Registration, timeout: float | None) -> None:
         if registration.constants:
@@ -200,6 +210,20 @@ class AsyncClient:
             return progress
 
         return await self._try(follow, timeout)
+
+    async def evaluate(self, call: Call, timeout: float | None) -> evaluation.Response:
+        """Carries an evaluation, in shared memory what is large; for `AsyncFunction`.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+
+        async def send(request: evaluation.Request) -> evaluation.Response:
+            return await self.call(EVALUATE, evaluation.encode_request(request), timeout)
+
+        if self._lender is None:
+            return await send(call.request)
+        return await self._lender.carry_async(call.request, call.result_bytes, send)
 
     async def call(
         self, method: Method[Request, Response], request: Request, timeout: float | None
@@ -248,6 +272,7 @@ def connect(
     *,
     timeout: float | None = DEFAULT_TIMEOUT,
     credentials: grpc.ChannelCredentials | None = None,
+    shared_memory: bool = True,
 ) -> AsyncClient:
     """Connects to a server; to be called where an event loop runs.
 
@@ -258,10 +283,12 @@ def connect(
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
         credentials: For TLS, as a proxy before the server has it; None is plain text.
+        shared_memory: As in `pullback.connect`.
     """
+    lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        return AsyncClient(grpc.aio.insecure_channel(address, OPTIONS), address, timeout)
-    return AsyncClient(grpc.aio.secure_channel(address, credentials, OPTIONS), address, timeout)
+        return AsyncClient(grpc.aio.insecure_channel(address, OPTIONS), address, timeout, lender)
+    return AsyncClient(grpc.aio.secure_channel(address, credentials, OPTIONS), address, timeout, lender)
 
 
 @asynccontextmanager

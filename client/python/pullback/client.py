@@ -23,11 +23,13 @@ from pullback._channel import (
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
 from pullback._embedded import EmbeddedServer
+from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import NOT_STARTED, Progress, progress_from_wire
 from pullback._function import Function
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
+    EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
     HEALTH_CHECK,
@@ -40,8 +42,10 @@ from pullback._methods import (
 )
 from pullback._names import function_name, revision_name
 from pullback._registration import Registration, prepare
+from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
 from pullback._stream import Stream, call_error
+from pullback.codec import evaluation
 from pullback.errors import DeadlineExceededError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
@@ -60,12 +64,16 @@ class Client:
         address: The server's address, for messages.
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
+        lender: What shares memory with the server; None where everything goes in messages.
     """
 
-    def __init__(self, channel: grpc.Channel, address: str, timeout: float | None) -> None:
+    def __init__(
+        self, channel: grpc.Channel, address: str, timeout: float | None, lender: Lender | None = None
+    ) -> None:
         self.address = address
         self.timeout = timeout
         self._channel = channel
+        self._lender = lender
 
     def register(
         self,
@@ -177,8 +185,10 @@ class Client:
         return Stream(self._channel, self.address, in_flight)
 
     def close(self) -> None:
-        """Closes the connection; calls in flight fail."""
+        """Closes the connection; calls in flight fail. Results stay as they are."""
         self._channel.close()
+        if self._lender is not None:
+            self._lender.close()
 
     def _upload_constants(self, registration: Registration, timeout: float | None) -> None:
         if registration.constants:
@@ -216,6 +226,20 @@ class Client:
 
         return self._try(follow, timeout)
 
+    def evaluate(self, call: Call, timeout: float | None) -> evaluation.Response:
+        """Carries an evaluation, in shared memory what is large; for `Function`.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+
+        def send(request: evaluation.Request) -> evaluation.Response:
+            return self.call(EVALUATE, evaluation.encode_request(request), timeout)
+
+        if self._lender is None:
+            return send(call.request)
+        return self._lender.carry(call.request, call.result_bytes, send)
+
     def call(self, method: Method[Request, Response], request: Request, timeout: float | None) -> Response:
         """Calls a method that takes one message and gives one, with retries.
 
@@ -252,6 +276,7 @@ def connect(
     *,
     timeout: float | None = DEFAULT_TIMEOUT,
     credentials: grpc.ChannelCredentials | None = None,
+    shared_memory: bool = True,
 ) -> Client:
     """Connects to a server; the connection itself is made with the first call.
 
@@ -260,10 +285,13 @@ def connect(
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
         credentials: For TLS, as a proxy before the server has it; None is plain text.
+        shared_memory: Whether large arrays go through memory that is shared with a server at `unix:/path`,
+            where that can be; else, and everywhere else, they go in messages.
     """
+    lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        return Client(grpc.insecure_channel(address, OPTIONS), address, timeout)
-    return Client(grpc.secure_channel(address, credentials, OPTIONS), address, timeout)
+        return Client(grpc.insecure_channel(address, OPTIONS), address, timeout, lender)
+    return Client(grpc.secure_channel(address, credentials, OPTIONS), address, timeout, lender)
 
 
 @contextmanager

@@ -57,6 +57,11 @@ class Call:
     points: int | None
     pick: Pick
 
+    @property
+    def result_bytes(self) -> int:
+        """How many bytes the results take in memory, at most; without what is sparse."""
+        return self.plan.room.nbytes(self.points)
+
     def answer(self, response: Response) -> Any:
         """What the user gets.
 

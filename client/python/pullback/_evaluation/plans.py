@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pullback._evaluation.inputs import Inputs, Layout, at_sizes_of
 from pullback._evaluation.results import Assembly
+from pullback._evaluation.sizes import Room
 from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want, resolve, want_to_wire
 from pullback.program.signature import Signature
 from pullback.v1 import evaluation_pb2
@@ -27,7 +28,7 @@ class Plan:
         InvalidArgumentError: If the wants do not go together.
     """
 
-    __slots__ = ("assemblies", "head", "layout")
+    __slots__ = ("assemblies", "head", "layout", "room")
 
     def __init__(self, revision: str, signature: Signature, wants: tuple[ResolvedWant, ...]) -> None:
         self.head = evaluation_pb2.EvaluateRequest(
@@ -35,6 +36,7 @@ class Plan:
         ).SerializeToString(deterministic=True)
         self.layout = Layout(signature, wants)
         self.assemblies = tuple(Assembly(want, signature) for want in wants)
+        self.room = Room(wants, signature)
 
 
 class Plans:

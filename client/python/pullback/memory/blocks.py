@@ -6,6 +6,7 @@ Numbers only: knows no memory.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from typing import Final
 
 ALIGNMENT: Final = 64
@@ -41,6 +42,11 @@ class Blocks:
     def in_use(self) -> int:
         """The bytes of all blocks that are taken, rounded up as they are."""
         return self._in_use
+
+    @property
+    def taken(self) -> Mapping[int, int]:
+        """Where each block that is taken begins, and its length, rounded up."""
+        return self._taken
 
     def take(self, nbytes: int) -> int | None:
         """Takes a block.
