@@ -175,7 +175,7 @@ def _grpc_server(
     scheduler = Scheduler(engine, Admission(limits.in_flight))
     servicers = (
         Functions(registry, scheduler, limits),
-        Evaluation(registry, scheduler, limits),
+        Evaluation(registry, scheduler, limits, channels.segments),
         Graphs(registry, scheduler, limits),
         Capabilities(engine, limits, channels),
     )
