@@ -172,15 +172,15 @@ def _grpc_server(
     channels: SideChannels,
 ) -> grpc.aio.Server:
     limits = _limits(settings)
+    held = budgets(settings.max_bytes_in_flight)
     scheduler = Scheduler(engine, Admission(limits.in_flight))
     servicers = (
         Functions(registry, scheduler, limits),
-        Evaluation(registry, scheduler, limits, channels.segments),
+        Evaluation(registry, scheduler, limits, held, channels.segments),
         Graphs(registry, scheduler, limits),
         Capabilities(engine, limits, channels),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
-    held = budgets(settings.max_bytes_in_flight)
     bound = (bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))
     server.add_generic_rpc_handlers(
         tuple(Announced(handlers, _EVALUATE, held.requests, calls) for handlers in bound)

@@ -8,6 +8,7 @@ handler is called, and is refused if there is no room.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -16,11 +17,14 @@ import grpc
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.services.budget import LARGE, SMALL, Budget
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.holding import at_the_end
 from pullback_server.services.status import abort, service_error_of
 from pullback_server.telemetry.requests import accept_request_id, request_id
 
 ANNOUNCEMENT: Final = "pullback-request-bytes"
 """The metadata that says how many bytes a request has."""
+
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
@@ -64,6 +68,7 @@ class Announced(grpc.GenericRpcHandler):
 
     def _counting(self, answer: Unary) -> Unary:
         async def counted(raw: bytes, context: Context) -> bytes:
+            at_the_end.set(context.add_done_callback)
             if len(raw) > SMALL:
                 try:
                     self._budget.take_at_once(len(raw))
@@ -79,6 +84,7 @@ class Announced(grpc.GenericRpcHandler):
     ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
         async def waiting(_: AsyncIterator[bytes], context: Context) -> bytes:
             self._calls.add(context)
+            at_the_end.set(context.add_done_callback)
             try:
                 await self._budget.take(announced)
                 self._give_back_at_the_end(context, announced)
@@ -103,7 +109,7 @@ class Announced(grpc.GenericRpcHandler):
 
 def _announced(metadata: Iterable[tuple[str, str | bytes]] | None) -> int:
     for key, value in metadata or ():
-        if key == ANNOUNCEMENT and isinstance(value, str) and value.isascii() and value.isdecimal():
+        if key == ANNOUNCEMENT and _NUMBER.fullmatch(str(value)):
             return int(value)
     return 0
 

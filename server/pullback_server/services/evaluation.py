@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from google.protobuf import duration_pb2
@@ -17,7 +18,9 @@ from pullback_server.registry.names import parse_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.binding import Codec
+from pullback_server.services.budget import Budgets
 from pullback_server.services.conversion import response_of
+from pullback_server.services.holding import Room, StreamHold, room_until_the_end
 from pullback_server.services.requests.evaluations import check_compilation, check_outcome
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
@@ -39,6 +42,7 @@ class Evaluation:
         registry: Where functions are found.
         scheduler: What evaluates.
         limits: The server's limits.
+        budgets: What may be in hand.
         segments: The memory that clients have handed over.
     """
 
@@ -50,8 +54,15 @@ class Evaluation:
     }
 
     def __init__(
-        self, registry: Registry, scheduler: Scheduler, limits: Limits, segments: Segments | None = None
+        self,
+        registry: Registry,
+        scheduler: Scheduler,
+        limits: Limits,
+        budgets: Budgets,
+        segments: Segments | None = None,
     ) -> None:
+        self._budgets = budgets
+        self._room = room_until_the_end(budgets)
         self._registry = registry
         self._scheduler = scheduler
         self._limits = limits
@@ -59,8 +70,13 @@ class Evaluation:
 
     async def evaluate(self, request: Request) -> Response:
         """Evaluates one request."""
+        return await self._evaluate(request, self._room)
+
+    async def _evaluate(self, request: Request, room: Room) -> Response:
         began = time.monotonic()
         revision, evaluation = self._templates.evaluation(request)
+        if evaluation.results is None:
+            await room(evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points))
         outcome = await self._scheduler.evaluate(evaluation)
         check_outcome(outcome, self._limits)
         return response_of(revision, outcome, time.monotonic() - began)
@@ -68,6 +84,7 @@ class Evaluation:
     async def evaluate_stream(self, requests: AsyncIterator[StreamRequest]) -> AsyncIterator[StreamResponse]:
         """Evaluates many requests at once; a failed one is answered with its error."""
         in_flight: set[int] = set()
+        hold = StreamHold(self._budgets)
 
         async def answer(numbered: StreamRequest) -> StreamResponse:
             id_, request = numbered
@@ -75,16 +92,20 @@ class Evaluation:
                 return id_, _failed(_duplicate(id_))
             in_flight.add(id_)
             try:
-                return id_, await self.evaluate(request)
+                return id_, await self._evaluate(request, partial(hold.room, id_))
             except Exception as error:  # noqa: BLE001 -- one failure never ends the stream
                 return id_, _failed(service_error_of(error))
             finally:
                 in_flight.discard(id_)
 
         at_once = self._limits.in_flight_per_stream
-        async with aclosing(answer_each(requests, answer, at_once)) as responses:
-            async for response in responses:
-                yield response
+        async with aclosing(answer_each(hold.admitted(requests), answer, at_once)) as responses:
+            try:
+                async for response in responses:
+                    yield response
+                    hold.sent(response[0])
+            finally:
+                hold.close()
 
     async def compile(self, request: pb.CompileRequest) -> AsyncIterator[pb.CompileResponse]:
         """Compiles ahead; says when it begins and when it is ready."""

@@ -1,0 +1,124 @@
+"""What calls have in hand of the server's budgets, until it has been sent away.
+
+Who answers a request takes room for its results here, and need not know how the call ends: a unary call gives
+everything back when it has ended, a stream what belongs to an answer when that has been written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Final
+
+from pullback.codec.evaluation import Request
+from pullback_server.services.budget import SMALL, Budget, Budgets
+
+Room = Callable[[int], Awaitable[None]]
+"""Takes room for so many bytes of results, waiting until there is.
+
+Raises ServiceError: LIMIT_EXCEEDED if there never can be.
+"""
+
+at_the_end: ContextVar[Callable[[Callable[[object], None]], object]] = ContextVar("at_the_end")
+"""Has something called when the unary call that is being served has ended."""
+
+# So much of each budget one stream may have in hand, so that a client that does not read its answers holds up
+# others only where it opens several.
+_SHARE: Final = 4
+
+
+def room_until_the_end(budgets: Budgets) -> Room:
+    """Room for the results of unary calls, which they give back when they have ended."""
+    budget = budgets.results
+
+    async def room(nbytes: int) -> None:
+        if nbytes > SMALL:
+            await budget.take(nbytes)
+            at_the_end.get()(lambda _: budget.give_back(nbytes))
+
+    return room
+
+
+class StreamHold:
+    """What one stream has in hand.
+
+    Args:
+        budgets: The server's.
+    """
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._requests = _Share(budgets.requests)
+        self._results = _Share(budgets.results)
+
+    async def admitted(
+        self, requests: AsyncIterator[tuple[int, Request]]
+    ) -> AsyncIterator[tuple[int, Request]]:
+        """The requests of the stream; the next is read when there is room for the last.
+
+        Raises:
+            ServiceError: LIMIT_EXCEEDED if there never can be.
+        """
+        async for numbered in requests:
+            nbytes = request_bytes(numbered[1])
+            if nbytes > SMALL:
+                await self._requests.take(numbered[0], nbytes)
+            yield numbered
+
+    async def room(self, number: int, nbytes: int) -> None:
+        """Takes room for the results of a request, waiting until there is.
+
+        Raises:
+            ServiceError: LIMIT_EXCEEDED if there never can be.
+        """
+        if nbytes > SMALL:
+            await self._results.take(number, nbytes)
+
+    def sent(self, number: int) -> None:
+        """Gives back what belongs to a request whose answer has been written."""
+        self._requests.give_back(number)
+        self._results.give_back(number)
+
+    def close(self) -> None:
+        """Gives back everything."""
+        self._requests.close()
+        self._results.close()
+
+
+class _Share:
+    """What one stream has in hand of a budget, by the numbers of its requests."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._most = budget.limit // _SHARE
+        self._used = 0
+        self._held: dict[int, int] = {}
+        self._less = asyncio.Event()
+
+    async def take(self, number: int, nbytes: int) -> None:
+        while self._used and self._used + nbytes > self._most:
+            self._less.clear()
+            await self._less.wait()
+        self._used += nbytes
+        try:
+            await self._budget.take(nbytes)
+        except BaseException:
+            self._used -= nbytes
+            raise
+        self._held[number] = self._held.get(number, 0) + nbytes
+
+    def give_back(self, number: int) -> None:
+        if self._held and (nbytes := self._held.pop(number, 0)):
+            self._used -= nbytes
+            self._less.set()
+            self._budget.give_back(nbytes)
+
+    def close(self) -> None:
+        for number in list(self._held):
+            self.give_back(number)
+
+
+def request_bytes(request: Request) -> int:
+    """The bytes of a request's tensors."""
+    parts = (request.arguments, request.tangents, request.cotangents)
+    return sum([len(tensor.data) for part in parts for tensor in part])
