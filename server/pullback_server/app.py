@@ -20,6 +20,7 @@ from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.admission import Admission
+from pullback_server.scheduling.lane import Joining
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.announced import Announced
 from pullback_server.services.binding import bind
@@ -173,7 +174,8 @@ def _grpc_server(
 ) -> grpc.aio.Server:
     limits = _limits(settings)
     held = budgets(settings.max_bytes_in_flight)
-    scheduler = Scheduler(engine, Admission(limits.in_flight))
+    joining = Joining(settings.join_points, settings.join_bytes)
+    scheduler = Scheduler(engine, Admission(limits.in_flight), joining)
     servicers = (
         Functions(registry, scheduler, limits),
         Evaluation(registry, scheduler, limits, held, channels.segments),

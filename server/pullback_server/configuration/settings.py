@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1 << 20
@@ -62,7 +70,9 @@ class Settings(BaseSettings):
 
     devices: str = "auto"
     """What to compute on, with one worker process each: "cpu", "cpu:N" for N workers, "cuda" for every GPU,
-    "cuda:0,1" for some, "tpu", or "auto" for every GPU if JAX can use them and else one CPU worker."""
+    "cuda:0,1" for some, "tpu", or "auto" for every GPU if JAX can use them and else the CPU. "cpu" alone is
+    as many workers as use the cores well: with jaxlib 0.10, where XLA may use one thread only, one for each
+    core; with later ones, one for four; at most 8, and one for 2 GiB of memory."""
 
     max_message_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), gt=0, le=_LARGEST_MESSAGE)
     """The largest request or answer, in bytes or such as "64MiB"; at most 2 GiB, which is gRPC's own
@@ -94,6 +104,14 @@ class Settings(BaseSettings):
 
     max_in_flight_per_stream: PositiveInt = 32
     """The most requests of one stream that are worked on at a time; more wait in the client."""
+
+    join_points: NonNegativeInt = 256
+    """The most points of a batch that is made of requests which wait for the same derivative; 0 or 1 has each
+    request run by itself."""
+
+    join_bytes: ByteSize = Field(default=ByteSize(_MIB), ge=0)
+    """The most bytes that such a batch's inputs and results may have, in bytes or such as "1MiB"; 0 has each
+    request run by itself."""
 
     worker_start_seconds: PositiveFloat = 120.0
     """How long a worker process may take until it has its device."""

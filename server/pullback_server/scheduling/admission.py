@@ -31,9 +31,8 @@ class Admission:
         """How many requests are in flight."""
         return self._in_flight
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Holds a place.
+    def enter(self) -> float:
+        """Takes a place, and gives the time at which it was taken, for `leave`.
 
         Raises:
             PressureError: OVERLOADED if all places are taken; a try after the mean time that requests
@@ -48,9 +47,18 @@ class Admission:
                 limit=str(self._limit),
             )
         self._in_flight += 1
-        began = time.monotonic()
+        return time.monotonic()
+
+    def leave(self, began: float) -> None:
+        """Gives a place back."""
+        self._in_flight -= 1
+        self._mean_seconds += _WEIGHT * (time.monotonic() - began - self._mean_seconds)
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Holds a place inside the block; raises as `enter`."""
+        began = self.enter()
         try:
             yield
         finally:
-            self._in_flight -= 1
-            self._mean_seconds += _WEIGHT * (time.monotonic() - began - self._mean_seconds)
+            self.leave(began)

@@ -8,6 +8,11 @@ from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.scheduling.admission import Admission
+from pullback_server.scheduling.batcher import Batcher
+from pullback_server.scheduling.figures import Figures
+from pullback_server.scheduling.lane import Joining
+
+NO_JOINING = Joining(0, 0)
 
 
 class Scheduler:
@@ -16,11 +21,18 @@ class Scheduler:
     Args:
         engine: What computes.
         admission: The bound on requests in flight.
+        joining: How much of what waits may travel together.
     """
 
-    def __init__(self, engine: Engine, admission: Admission) -> None:
+    def __init__(self, engine: Engine, admission: Admission, joining: Joining = NO_JOINING) -> None:
         self._engine = engine
         self._admission = admission
+        self._batcher = Batcher(engine, joining)
+
+    @property
+    def figures(self) -> Figures:
+        """What was joined, cut and padded, summed."""
+        return self._batcher.figures
 
     async def load(self, digest: str, program: bytes) -> Findings:
         """Has a program read and traced; gives what is found."""
@@ -39,5 +51,8 @@ class Scheduler:
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates."""
-        with self._admission.admitted():
-            return await self._engine.evaluate(evaluation)
+        began = self._admission.enter()
+        try:
+            return await self._batcher.evaluate(evaluation)
+        finally:
+            self._admission.leave(began)

@@ -1,0 +1,70 @@
+"""What runs at once: one evaluation or several, as what is sent to a worker. Without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pullback_server.model.evaluation import Evaluation, Outcome, Timing
+from pullback_server.scheduling.buckets import POINT, bucket_of
+from pullback_server.scheduling.joining import Results, join, shares
+from pullback_server.scheduling.lane import Lane, Member
+from pullback_server.scheduling.splitting import put_together
+
+
+class Group:
+    """Members that travel together, at least one.
+
+    Args:
+        lane: Their lane.
+        members: The members.
+        bucket: What they are padded to; None for a member that is sent as it is.
+    """
+
+    def __init__(self, lane: Lane, members: Sequence[Member], bucket: int | None) -> None:
+        self.members = members
+        self._lane = lane
+        self.points = sum(member.points for member in members)
+        self.evaluation = self._sent(bucket)
+
+    @property
+    def bucket(self) -> int:
+        """The bucket that runs."""
+        return bucket_of(self.evaluation.points)
+
+    @property
+    def padding(self) -> int:
+        """How many points of the bucket are padding; the rest of what is sent as it is, a worker pads."""
+        return self.bucket - self.points if self.bucket != POINT else 0
+
+    def outcomes(self, outcome: Outcome, began: float) -> Iterator[Outcome]:
+        """The outcome of each member, from that of the run which began at `began`."""
+        timing = outcome.timing
+        batch = timing.batch or self.bucket
+        padding = timing.padding + self._added if timing.batch else self.padding
+        for member, results in zip(self.members, self._results(outcome), strict=True):
+            queue = began - member.since
+            yield Outcome(results, Timing(timing.compile, timing.execute, queue, batch, padding))
+
+    @property
+    def _added(self) -> int:
+        """How many points of what is sent are padding."""
+        return 0 if self.evaluation.points is None else self.evaluation.points - self.points
+
+    def _sent(self, bucket: int | None) -> Evaluation:
+        first = self.members[0].evaluation
+        if len(self.members) == 1 and bucket in (None, bucket_of(first.points)):
+            return first
+        if bucket == POINT and self._lane.point is not None:
+            return Evaluation(self._lane.point, first.inputs)
+        evaluations = [member.evaluation for member in self.members]
+        return join(evaluations, self._lane.batch, bucket or self.points)
+
+    def _results(self, outcome: Outcome) -> Iterator[Results]:
+        evaluation, first = self.evaluation, self.members[0].evaluation
+        if evaluation is first:
+            yield outcome.results
+        elif evaluation.points is None:
+            yield put_together([outcome], self._lane.batch, [None]).results
+        else:
+            counts = [member.evaluation.points for member in self.members]
+            yield from shares(outcome, self._lane.batch, counts)

@@ -1,0 +1,172 @@
+"""A lane: the evaluations of one kind, those that wait and those that run. Without I/O.
+
+Single points and batches in which everything is batched share a lane, since they can travel together.
+Lanes know nothing of each other, so that a kind that compiles or takes long holds up no other.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from bisect import bisect_right, insort
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from pullback_server.model.evaluation import Evaluation, Kind, Outcome, Timing
+from pullback_server.model.memory import Place
+from pullback_server.scheduling.buckets import POINT, Costs
+from pullback_server.scheduling.joining import shared_bytes
+from pullback_server.scheduling.serving import run_seconds
+
+# What is joined must take so much less time for a point than alone, or nobody waits for company.
+_PAYS: Final = 0.8
+# Larger batches are not made of padding.
+_MOST_PADDED_BYTES: Final = 1 << 20
+_SECOND_THOUGHTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How much may travel together.
+
+    Attributes:
+        points: The most points of a batch that is joined; 0 or 1 where nothing is joined.
+        nbytes: The most bytes of its inputs and results.
+    """
+
+    points: int
+    nbytes: int
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """An evaluation that waits.
+
+    Attributes:
+        evaluation: What is asked.
+        outcome: Where its caller waits.
+        since: When it came.
+        points: How many points it has; 1 for a single point.
+        shared: Its shared inputs, by which it is told with whom it can travel.
+        joinable: Whether it may travel with others.
+        suspect: Whether it failed with others, so that it must run with no other of its lane.
+    """
+
+    evaluation: Evaluation
+    outcome: Future[Outcome]
+    since: float
+    points: int
+    shared: bytes = b""
+    joinable: bool = False
+    suspect: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """What waits and runs of one kind, and what is known of it.
+
+    Attributes:
+        batch: The kind of its batches.
+        point: The kind of its single points; None where points share inputs.
+        most: How many points may travel together.
+        nbytes: The bytes of a point's inputs and results.
+        costs: What runs take.
+        waiting: Who waits, in the order of arrival.
+        running: How many runs workers have in hand, without those that compile first.
+        alone: Whether a suspect runs, so that nothing else may.
+        compiling: What the last executable took to compile, in seconds; None before the first.
+        buckets: The buckets that ran or were compiled once, in ascending order.
+        wanted: How often a cold bucket would have been of use.
+        pays: Whether points in a batch take clearly less time than alone; hoped for until it is known.
+        runs: How many runs were learnt from.
+        refused: Buckets that cannot be compiled.
+    """
+
+    batch: Kind
+    point: Kind | None
+    most: int
+    nbytes: int
+    costs: Costs = field(default_factory=Costs)
+    waiting: deque[Member] = field(default_factory=deque)
+    running: int = 0
+    alone: bool = False
+    compiling: float | None = None
+    buckets: list[int] = field(default_factory=list)
+    wanted: dict[int, int] = field(default_factory=dict)
+    pays: bool = True
+    runs: int = 0
+    refused: set[int] = field(default_factory=set)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or runs."""
+        return not self.waiting and not self.running
+
+    def learn(self, bucket: int, timing: Timing) -> None:
+        """Remembers what came of a run."""
+        self.know(bucket)
+        if timing.compile:
+            self.compiling = timing.compile
+            return
+        self.costs.learn(bucket, timing.execute)
+        self.runs += 1
+        if self.runs % _SECOND_THOUGHTS == 0:
+            self.pays = self._joining_pays()
+
+    def kind_of(self, bucket: int) -> Kind:
+        """The kind of evaluations that run in a bucket."""
+        return self.point if bucket == POINT and self.point is not None else self.batch
+
+    def buckets_for(self, own: int) -> list[int]:
+        """The known buckets in which what has the bucket `own` can run without padding of many bytes."""
+        largest = max(own, _MOST_PADDED_BYTES // max(self.nbytes, 1))
+        return self.buckets[: bisect_right(self.buckets, largest)]
+
+    def know(self, bucket: int) -> None:
+        """Remembers that a bucket can be warm."""
+        if bucket not in self.buckets:
+            insort(self.buckets, bucket)
+
+    def member(self, evaluation: Evaluation, outcome: Future[Outcome], now: float) -> Member:
+        """One who waits."""
+        points = 1 if evaluation.points is None else evaluation.points
+        joinable = (
+            points <= self.most
+            and evaluation.results is None
+            and not any(isinstance(data, Place) for data in evaluation.inputs)
+        )
+        shared = shared_bytes(self.batch, evaluation) if joinable else b""
+        return Member(evaluation, outcome, now, points, shared, joinable)
+
+    def company(self) -> list[Member]:
+        """The first who waits, and those who can travel with it, as many as may."""
+        first = self.waiting[0]
+        if not first.joinable or first.suspect:
+            return [first]
+        company: list[Member] = []
+        points = 0
+        for member in self.waiting:
+            if points + member.points > self.most:
+                break
+            if member.outcome.done():  # its caller has gone
+                continue
+            if member.joinable and not member.suspect and member.shared == first.shared:
+                company.append(member)
+                points += member.points
+        return company
+
+    def take(self, members: list[Member]) -> None:
+        """Takes members, the first of which is the first who waits, out of those who wait."""
+        if all(member is waiting for member, waiting in zip(members, self.waiting, strict=False)):
+            for _ in members:
+                self.waiting.popleft()
+            return
+        taken = set(map(id, members))
+        self.waiting = deque(each for each in self.waiting if id(each) not in taken)
+
+    def _joining_pays(self) -> bool:
+        batches = [bucket for bucket in self.buckets if bucket > 1]
+        if not batches or POINT not in self.buckets or not self.costs.batches:
+            return True
+        least = min(run_seconds(bucket, self.costs) / bucket for bucket in batches)
+        return least < _PAYS * run_seconds(POINT, self.costs)
