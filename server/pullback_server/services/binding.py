@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -25,7 +24,6 @@ from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error
 from pullback_server.telemetry.requests import accept_request_id, request_id
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Answering = Callable[[Context], AbstractAsyncContextManager[None]]
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -54,13 +52,12 @@ def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc
         calls: Where the calls are counted while they are open.
     """
     codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
-    answering = partial(_answering, calls)
     handlers = {
         method.name: _handler(
             method,
             codecs.get(method.name) or _generated(method),
             getattr(servicer, _WORD.sub("_", method.name).lower()),
-            answering,
+            calls,
         )
         for method in service.methods
     }
@@ -73,11 +70,11 @@ def _generated(method: MethodDescriptor) -> Codec:
 
 
 def _handler(
-    method: MethodDescriptor, codec: Codec, behaviour: Callable[[Any], Any], answering: Answering
+    method: MethodDescriptor, codec: Codec, behaviour: Callable[[Any], Any], calls: OpenCalls
 ) -> grpc.RpcMethodHandler[Any, Any]:
     read = _read_stream if method.client_streaming else _read
     make, answer = _MAKERS[method.client_streaming, method.server_streaming]
-    return make(answer(lambda raw: behaviour(read(codec, raw)), codec, answering))
+    return make(answer(lambda raw: behaviour(read(codec, raw)), codec, calls))
 
 
 def _read(codec: Codec, raw: bytes) -> Any:
@@ -92,39 +89,50 @@ async def _read_stream(codec: Codec, raws: AsyncIterator[bytes]) -> AsyncIterato
         yield _read(codec, raw)
 
 
-def _one(call: Callable[[Any], Any], codec: Codec, answering: Answering) -> Callable[[Any, Context], Any]:
+def _one(call: Callable[[Any], Any], codec: Codec, calls: OpenCalls) -> Callable[[Any, Context], Any]:
     async def answer(raw: Any, context: Context) -> bytes:
-        async with answering(context):
+        _begin(context, calls)
+        try:
             return codec.encode(await call(raw))
-        raise AssertionError  # answering ends the call with a status
+        except Exception as error:  # noqa: BLE001 -- this is where all of them become status
+            await abort(context, service_error_of(error))
+        raise AssertionError  # abort has raised
 
     return answer
 
 
-def _many(call: Callable[[Any], Any], codec: Codec, answering: Answering) -> Callable[[Any, Context], Any]:
+def _many(call: Callable[[Any], Any], codec: Codec, calls: OpenCalls) -> Callable[[Any, Context], Any]:
     async def answer(raw: Any, context: Context) -> AsyncIterator[bytes]:
-        async with answering(context), aclosing(call(raw)) as responses:
-            async for response in responses:
-                yield codec.encode(response)
+        _begin(context, calls)
+        try:
+            async with aclosing(call(raw)) as responses:
+                async for response in responses:
+                    yield codec.encode(response)
+        except Exception as error:  # noqa: BLE001 -- this is where all of them become status
+            await abort(context, service_error_of(error))
 
     return answer
 
 
-@asynccontextmanager
-async def _answering(calls: OpenCalls, context: Context) -> AsyncIterator[None]:
-    """Counts the call, gives it its request id, and ends it with a status if it fails."""
+def _begin(context: Context, calls: OpenCalls) -> None:
+    """Counts a call and gives it its request id.
+
+    One that the caller offers comes back with the answer; one that is made here is told with errors only,
+    since metadata that differ from call to call cost as much as a small message.
+    """
     calls.add(context)
-    request_id.set(accept_request_id(_offered(context)))
-    context.set_trailing_metadata(((REQUEST_ID_KEY, request_id.get()),))
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 -- this is where all of them become status
-        await abort(context, service_error_of(error))
+    offered = _offered(context)
+    accepted = accept_request_id(offered)
+    request_id.set(accepted)
+    if offered is not None:
+        context.set_trailing_metadata(((REQUEST_ID_KEY, accepted),))
 
 
 def _offered(context: Context) -> str | None:
-    values = (value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY)
-    return next((value for value in values if isinstance(value, str)), None)
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str):
+            return value
+    return None
 
 
 _MAKERS: Final = {

@@ -24,13 +24,13 @@ class OpenCalls:
         self._count += 1
         self._none.clear()
         # The stubs take objects of a class of their own; gRPC takes any callable.
-        context.add_done_callback(lambda _: self._ended())  # type: ignore[arg-type]
+        context.add_done_callback(self._ended)  # type: ignore[arg-type]
 
     async def none(self) -> None:
         """Returns when no call is open."""
         await self._none.wait()
 
-    def _ended(self) -> None:
+    def _ended(self, _: object) -> None:
         self._count -= 1
         if self._count == 0:
             self._none.set()
