@@ -15,6 +15,9 @@ POLL_INTERVAL: Final = 0.05
 _ATTEMPTS: Final = 4
 _UNLIMITED: Final = -1
 _LARGEST_INT: Final = 2**31 - 1
+_LARGE: Final = 1 << 20
+_ANNOUNCEMENT: Final = "pullback-request-bytes"
+_LONGEST_RECONNECT_PAUSE: Final = 2_000
 
 # Every call of this API can be repeated: evaluation is pure, and registration goes by the content's digest.
 # gRPC itself retries what passes by itself; RESOURCE_EXHAUSTED is left to `pause_before_retry`, because
@@ -41,7 +44,20 @@ OPTIONS: Final[list[tuple[str, int | str]]] = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     # A call is retried only while gRPC still has its request; the default keeps 256 KiB.
     ("grpc.per_rpc_retry_buffer_size", _LARGEST_INT),
+    # gRPC would wait up to two minutes before it looks again for a server that was started anew.
+    ("grpc.max_reconnect_backoff_ms", _LONGEST_RECONNECT_PAUSE),
 ]
+
+
+def announcement(request: object) -> tuple[tuple[str, str], ...] | None:
+    """The metadata of a call that tells the server of a large request, which it reads when it has room.
+
+    Args:
+        request: The request; only one that is serialized already is ever large.
+    """
+    if not isinstance(request, bytes) or len(request) <= _LARGE:
+        return None
+    return ((_ANNOUNCEMENT, str(len(request))),)
 
 
 class Deadline:

@@ -24,6 +24,7 @@ from pullback._channel import (
     POLL_INTERVAL,
     STARTUP_TIMEOUT,
     Deadline,
+    announcement,
     pause_before_retry,
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
@@ -234,7 +235,8 @@ class AsyncClient:
             PullbackError: If the call fails.
         """
         call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
-        return await self._try(lambda left: call(request, timeout=left), timeout)
+        metadata = announcement(request)
+        return await self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
 
     async def _try(
         self, attempt: Callable[[float | None], Awaitable[Response]], timeout: float | None

@@ -19,6 +19,7 @@ from pullback._channel import (
     POLL_INTERVAL,
     STARTUP_TIMEOUT,
     Deadline,
+    announcement,
     pause_before_retry,
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
@@ -247,7 +248,8 @@ class Client:
             PullbackError: If the call fails.
         """
         call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
-        return self._try(lambda left: call(request, timeout=left), timeout)
+        metadata = announcement(request)
+        return self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
 
     def _try(self, attempt: Callable[[float | None], Response], timeout: float | None) -> Response:
         deadline = Deadline(self.timeout if timeout is None else timeout)

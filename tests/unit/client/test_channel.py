@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pullback._channel import Deadline, pause_before_retry
+from pullback._channel import Deadline, announcement, pause_before_retry
 from pullback.errors import InvalidArgumentError, LimitExceededError, OverloadedError, PullbackError
+from pullback.v1 import evaluation_pb2
 
 OVERLOADED = OverloadedError("too much", retry_after=0.5)
 
@@ -34,3 +35,10 @@ def test_deadlines() -> None:
     remaining = Deadline(60.0).remaining()
     assert remaining is not None
     assert 59.0 < remaining <= 60.0
+
+
+def test_announcements() -> None:
+    """A large request tells its size before it is sent, a small one or a message nothing."""
+    assert announcement(bytes((1 << 20) + 1)) == (("pullback-request-bytes", "1048577"),)
+    assert announcement(bytes(1 << 20)) is None
+    assert announcement(evaluation_pb2.CompileRequest(function="f" * (2 << 20))) is None

@@ -9,8 +9,8 @@ from typing import Final
 from pullback._evaluation.arguments import is_batched
 from pullback._evaluation.calls import Call, call_of
 from pullback._evaluation.inputs import Collected, Input
+from pullback._evaluation.sizes import Room
 from pullback._evaluation.wants import ResolvedWant
-from pullback._mapping.sizes import result_bytes
 from pullback.errors import invalid_argument
 from pullback.program.signature import Signature
 
@@ -65,7 +65,7 @@ def chunk_points(wants: Iterable[ResolvedWant], collected: Collected, chosen: in
         wants: What is wanted.
         collected: What goes in.
         chosen: The number of points that the user chose; None is as many as fit into CHUNK_BYTES in each
-            direction, at least one, a power of two.
+            direction, at least one, a power of two; how large sparse results are only the server knows.
 
     Raises:
         InvalidArgumentError: If the chosen number is none.
@@ -74,7 +74,8 @@ def chunk_points(wants: Iterable[ResolvedWant], collected: Collected, chosen: in
         raise invalid_argument(
             "MALFORMED_REQUEST", f"chunk={chosen!r} is no number of points; pass 1 or more"
         )
-    there, back = point_bytes(collected), result_bytes(wants, collected.signature)
+    room = Room(wants, collected.signature)
+    there, back = point_bytes(collected), room.nbytes(1) - room.nbytes(0)
     if chosen is not None:
         return chosen, there + back
     fitting = min(_MOST_POINTS, CHUNK_BYTES // max(there, back, 1))
