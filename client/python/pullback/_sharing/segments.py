@@ -31,7 +31,7 @@ class Segment:
     Args:
         number: What the server calls it.
         memory: The memory.
-        connection: Over which it was handed over.
+        connection: Over which it was handed over; nothing waits for it any more.
     """
 
     __slots__ = ("__weakref__", "_connection", "blocks", "memory", "number")
@@ -40,6 +40,7 @@ class Segment:
         self.number = number
         self.memory = memory
         self.blocks = Blocks(len(memory))
+        connection.setblocking(False)
         self._connection = connection
         weakref.finalize(self, connection.close)
 
@@ -47,7 +48,7 @@ class Segment:
     def known(self) -> bool:
         """Whether the server still has it."""
         try:
-            self._connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+            self._connection.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
         except OSError:
