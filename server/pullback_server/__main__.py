@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from pullback_server.allocation import keep_freed_memory
 from pullback_server.app import Server
 from pullback_server.configuration.settings import Settings
 from pullback_server.configuration.sources import ConfigurationError, load_settings
@@ -33,6 +34,7 @@ def main() -> None:
         settings = load_settings(sys.argv[1:])
     except ConfigurationError as error:
         _fail(str(error), 2)
+    keep_freed_memory(settings.max_bytes_in_flight)
     set_up_logging(settings.log_level, LogFormat(settings.log_format))
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
