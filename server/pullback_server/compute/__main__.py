@@ -45,11 +45,9 @@ def main() -> None:
 
 def _serve(connection: socket.socket, cache: Path | None, sweep_bytes: int) -> None:
     take_precautions()
-    jax = importlib.import_module("jax")
     if cache is not None:
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        importlib.import_module("pullback_server.compute.compiler.persistence").keep_executables(cache)
+    importlib.import_module("pullback_server.compute.compiler.courtesy").switch_often()
     kernel = importlib.import_module("pullback_server.compute.kernel")
     loop = importlib.import_module("pullback_server.compute.loop")
     loop.Loop(connection, kernel.Kernel(sweep_bytes=sweep_bytes)).serve()
