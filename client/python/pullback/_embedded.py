@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from pullback.errors import ServerStartError
+from pullback.memory.handover import LONGEST_PATH, memory_path
 
 _ANNOUNCEMENT: Final = "pullback: listening on "
+_ANY_PORT: Final = "127.0.0.1:0"
 _LAST_LINES: Final = 20
 _GRACE: Final = 15.0
 
@@ -37,7 +39,7 @@ class EmbeddedServer:
         self._devices = devices
         self._data_dir = data_dir
         self._startup_timeout = startup_timeout
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: list[tempfile.TemporaryDirectory[str]] = []
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -62,10 +64,8 @@ class EmbeddedServer:
         return self._address
 
     def _spawn(self) -> subprocess.Popen[str]:
-        if self._data_dir is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="pullback-")
-        folder = self._temporary.name if self._temporary else str(self._data_dir)
-        options = ["--listen", "127.0.0.1:0", "--data-dir", folder, "--devices", self._devices]
+        folder = self._make_folder() if self._data_dir is None else str(self._data_dir)
+        options = ["--listen", self._listen_address(), "--data-dir", folder, "--devices", self._devices]
         return subprocess.Popen(
             [sys.executable, "-m", "pullback_server", *options, "--exit-with-parent"],
             stdin=subprocess.PIPE,
@@ -76,6 +76,17 @@ class EmbeddedServer:
             # Ctrl-C in a terminal goes to the whole group; this process ends the server, not the terminal.
             start_new_session=True,
         )
+
+    def _listen_address(self) -> str:
+        """A socket that only this user can open, and that shares memory; a port where there is none."""
+        if sys.platform != "linux":
+            return _ANY_PORT
+        path = f"{self._make_folder()}/socket"
+        return f"unix:{path}" if len(os.fsencode(memory_path(path))) <= LONGEST_PATH else _ANY_PORT
+
+    def _make_folder(self) -> str:
+        self._temporary.append(tempfile.TemporaryDirectory(prefix="pullback-"))
+        return self._temporary[-1].name
 
     def _read_in_thread(self, pipe: IO[str] | None, take: Callable[[str], object]) -> None:
         """Empties a pipe for as long as it is open; a full one would stop the server."""
@@ -114,9 +125,8 @@ class EmbeddedServer:
         for thread in self._readers:
             thread.join()
         self._readers.clear()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
+        while self._temporary:
+            self._temporary.pop().cleanup()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
