@@ -1,8 +1,9 @@
 """Which thread does what: compiling must hold up nothing that is compiled already.
 
-An evaluation may have to compile first. So the first of a kind (the same program, wants and types)
-runs on the preparing threads, and those of its kind that come meanwhile wait without a thread. Once one
-has succeeded, its kind runs on the evaluating threads.
+An evaluation may have to compile first. So the first of a kind (the same program, wants, types and number of
+points) runs on the preparing threads, and those of its kind that come meanwhile wait without a thread. What
+needs no compilation runs on the evaluating threads; or at once, where it came in, if it is known to be so
+short that handing it over would take longer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Final
 
 Work = Callable[[], bool]
@@ -19,6 +21,9 @@ Work = Callable[[], bool]
 _EVALUATING_THREADS: Final = 8
 _PREPARING_THREADS: Final = 8
 _REMEMBERED_KINDS: Final = 8192
+# What takes less than a hand-over runs at once, whatever waits; what takes longer only if nothing does.
+_SHORT_SECONDS: Final = 150e-6
+_SHORT_SECONDS_ALONE: Final = 1e-3
 
 
 class Dispatcher:
@@ -28,25 +33,34 @@ class Dispatcher:
         self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate")
         self._preparing = ThreadPoolExecutor(_PREPARING_THREADS, "prepare")
         self._lock = threading.Lock()
-        self._known: OrderedDict[Hashable, None] = OrderedDict()
+        self._seconds: OrderedDict[Hashable, float] = OrderedDict()
         self._parked: dict[Hashable, list[Work]] = {}
 
     def prepare(self, work: Work) -> None:
         """Runs what may take long and holds up no evaluation."""
         self._preparing.submit(work)
 
-    def evaluate(self, kind: Hashable, work: Work) -> None:
+    def evaluate(self, kind: Hashable, work: Work, *, ready: bool, alone: bool) -> None:
         """Runs an evaluation.
 
         Args:
             kind: Equal for evaluations of which the second needs no compilation after the first.
             work: The evaluation.
+            ready: Whether it needs no compilation.
+            alone: Whether nothing else is known to wait.
         """
+        if not ready:
+            self._park(kind, work)
+            return
+        seconds = self._seconds.get(kind)
+        if seconds is not None and seconds < (_SHORT_SECONDS_ALONE if alone else _SHORT_SECONDS):
+            self._timed(kind, work)
+        else:
+            self._evaluating.submit(self._timed, kind, work)
+
+    def _park(self, kind: Hashable, work: Work) -> None:
         with self._lock:
-            if kind in self._known:
-                self._known.move_to_end(kind)
-                self._evaluating.submit(work)
-            elif kind in self._parked:
+            if kind in self._parked:
                 self._parked[kind].append(work)
             else:
                 self._parked[kind] = []
@@ -56,13 +70,15 @@ class Dispatcher:
         succeeded = work()
         with self._lock:
             parked = self._parked.pop(kind)
-            if succeeded:
-                self._remember(kind)
-            threads = self._evaluating if succeeded else self._preparing
-            for waiting in parked:
-                threads.submit(waiting)
+        threads = self._evaluating if succeeded else self._preparing
+        for waiting in parked:
+            threads.submit(waiting)
 
-    def _remember(self, kind: Hashable) -> None:
-        self._known[kind] = None
-        if len(self._known) > _REMEMBERED_KINDS:
-            self._known.popitem(last=False)
+    def _timed(self, kind: Hashable, work: Work) -> None:
+        began = perf_counter()
+        if work():
+            seconds = perf_counter() - began
+            with self._lock:
+                self._seconds[kind] = seconds
+                if len(self._seconds) > _REMEMBERED_KINDS:
+                    self._seconds.popitem(last=False)

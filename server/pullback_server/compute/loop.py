@@ -1,4 +1,4 @@
-"""The worker's loop: reads requests, hands them to threads, writes their answers.
+"""The worker's loop: reads requests, runs them or hands them to threads, writes their answers.
 
 Knows frames, messages and the kernel.
 """
@@ -8,38 +8,79 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Final, assert_never
 
+import msgspec
+
+from pullback_server.compute.compiler.prepared import Prepared
 from pullback_server.compute.constants import ConstantsMissingError
+from pullback_server.compute.crossing import Mapped, Places, inputs_of
 from pullback_server.compute.dispatch import Dispatcher
 from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.programs import ProgramMissingError
+from pullback_server.compute.reading import Reading
 from pullback_server.errors import Reason, ServiceError
-from pullback_server.model.evaluation import Buffer, Compilation
-from pullback_server.model.frames import Frame, FrameError, decode, encode
+from pullback_server.model.evaluation import Buffer, Compilation, Kind
+from pullback_server.model.frames import Frame, FrameError, encode
 from pullback_server.model.functions import Findings
 from pullback_server.model.messages import (
+    AttachSegment,
     Compile,
     Compiled,
     ConstantLoaded,
     ConstantsMissing,
-    Evaluate,
+    DefineKind,
+    DetachSegment,
     Failed,
+    ForgetKind,
     GetGraph,
     GraphGiven,
     LoadConstant,
     LoadProgram,
+    Notice,
     ProgramMissing,
+    Ran,
     Ready,
     Request,
+    Run,
+    Warm,
 )
-from pullback_server.model.transfer import evaluated_frame, evaluation_of, findings_message
+from pullback_server.model.transfer import findings_message
 
 _log = logging.getLogger(__name__)
 
-_REQUESTS: Final = (LoadProgram, LoadConstant, Compile, GetGraph, Evaluate)
+_REMEMBERED_TYPES: Final = 256
+_PARTS_AT_ONCE: Final = 512
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A kind that has a number.
+
+    Attributes:
+        number: The number.
+        kind: The kind.
+        types: For numbers of points the types of the results, encoded.
+    """
+
+    number: int
+    kind: Kind
+    types: dict[int | None, msgspec.Raw] = field(default_factory=dict)
+
+    def encoded_types(self, made: Prepared, points: int | None) -> msgspec.Raw:
+        """The types of the results of so many points, for each want, encoded."""
+        found = self.types.get(points)
+        if found is None:
+            if len(self.types) >= _REMEMBERED_TYPES:
+                self.types.clear()
+            leaves = iter(made.leaves)
+            wants = [[next(leaves).type(points) for _ in range(count)] for count in made.counts]
+            found = self.types[points] = msgspec.Raw(_ENCODER.encode(wants))
+        return found
 
 
 class Loop:
@@ -53,6 +94,9 @@ class Loop:
     def __init__(self, connection: socket.socket, kernel: Kernel) -> None:
         self._connection = connection
         self._kernel = kernel
+        self._reading = Reading(connection)
+        self._mapped = Mapped()
+        self._kinds: dict[int, _Known] = {}
         self._dispatcher = Dispatcher()
         self._writing = threading.Lock()
 
@@ -61,38 +105,78 @@ class Loop:
 
         Raises:
             FrameError: If the other end sends what is no request.
+            OSError: If a segment cannot be mapped.
         """
         self._send(encode(Frame(Ready(self._kernel.describe()))))
-        while (frame := receive(self._connection)) is not None:
-            if not isinstance(frame.message, _REQUESTS):
-                raise FrameError(f"a worker takes no {type(frame.message).__name__}")
-            self._dispatch(frame.message, frame)
+        for frames in self._reading.frames():
+            for frame in frames:
+                self._take(frame, alone=frame is frames[-1])
 
-    def _dispatch(self, request: Request, frame: Frame) -> None:
+    def _take(self, frame: Frame, *, alone: bool) -> None:
+        message = frame.message
+        if isinstance(message, Run):
+            self._dispatch_run(message, frame.buffers, alone=alone)
+        elif isinstance(message, Notice):
+            self._note(message)
+        elif isinstance(message, Request):
+            work = self._work(message, frame.buffers)
+            self._dispatcher.prepare(lambda: self._answer(message.id, work))
+        else:
+            raise FrameError(f"a worker takes no {type(message).__name__}")
+
+    def _note(self, notice: Notice) -> None:
+        match notice:
+            case DefineKind(number=number, kind=kind):
+                self._kinds[number] = _Known(number, kind)
+            case ForgetKind(number=number):
+                self._kinds.pop(number, None)
+            case AttachSegment():
+                self._mapped.attach(notice, self._reading.descriptor())
+            case DetachSegment(number=number):
+                self._mapped.detach(number)
+            case _:
+                assert_never(notice)
+
+    def _dispatch_run(self, request: Run, buffers: Sequence[Buffer], *, alone: bool) -> None:
+        known = self._known(request.kind)
+        arrived = perf_counter()
+        self._dispatcher.evaluate(
+            (known.number, request.points),
+            lambda: self._answer(request.id, lambda: self._run(request, buffers, known, arrived)),
+            ready=self._kernel.ready(known.kind, request.points),
+            alone=alone,
+        )
+
+    def _work(self, request: Request, buffers: Sequence[Buffer]) -> Callable[[], Frame]:
         match request:
             case LoadProgram():
-                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._load(request)))
+                return lambda: self._load(request)
             case LoadConstant():
-                self._dispatcher.prepare(
-                    lambda: self._answer(request.id, lambda: self._bring(request, frame))
-                )
+                return lambda: self._bring(request, buffers)
             case Compile():
-                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._compile(request)))
+                return lambda: self._compile(request)
+            case Warm():
+                known = self._known(request.kind)
+                return lambda: Frame(Compiled(request.id, self._kernel.warm(known.kind, request.points)))
             case GetGraph():
-                self._dispatcher.prepare(lambda: self._answer(request.id, lambda: self._graph(request)))
-            case Evaluate():
-                self._dispatcher.evaluate(
-                    _kind(request),
-                    lambda: self._answer(request.id, lambda: self._evaluate(request, frame)),
-                )
+                return lambda: self._graph(request)
+            case Run():
+                known = self._known(request.kind)
+                return lambda: self._run(request, buffers, known, perf_counter())
             case _:
                 assert_never(request)
+
+    def _known(self, number: int) -> _Known:
+        known = self._kinds.get(number)
+        if known is None:
+            raise FrameError(f"no kind has the number {number}")
+        return known
 
     def _load(self, request: LoadProgram) -> Frame:
         return Frame(findings_message(request.id, self._findings(request)))
 
-    def _bring(self, request: LoadConstant, frame: Frame) -> Frame:
-        (data,) = frame.buffers
+    def _bring(self, request: LoadConstant, buffers: Sequence[Buffer]) -> Frame:
+        (data,) = buffers
         self._kernel.bring(request.digest, data)
         return Frame(ConstantLoaded(request.id))
 
@@ -111,9 +195,28 @@ class Loop:
     def _graph(self, request: GetGraph) -> Frame:
         return Frame(GraphGiven(request.id, self._kernel.graph(request.query)))
 
-    def _evaluate(self, request: Evaluate, frame: Frame) -> Frame:
-        evaluation = evaluation_of(request, frame.buffers)
-        return evaluated_frame(request.id, self._kernel.evaluate(evaluation))
+    def _run(self, request: Run, buffers: Sequence[Buffer], known: _Known, arrived: float) -> Frame:
+        began = perf_counter()
+        made, points = self._kernel.prepare(known.kind), request.points
+        prepared = perf_counter()
+        inputs = inputs_of(request, buffers, self._mapped)
+        places = None
+        if request.results is not None:
+            sizes = (leaf.nbytes(points) for leaf in made.leaves)
+            places = Places(request.results, sizes, self._mapped)
+        ran = self._kernel.run(made, inputs, points, places.views if places else None)
+        timing = ran.timing
+        message = Ran(
+            request.id,
+            known.encoded_types(made, points),
+            tuple(places.offsets) if places else (),
+            timing.compile and timing.compile + prepared - began,
+            timing.execute,
+            began - arrived,
+            timing.batch,
+            timing.padding,
+        )
+        return Frame(message, places.rest(ran.buffers) if places else ran.buffers)
 
     def _answer(self, id_: int, work: Callable[[], Frame]) -> bool:
         """Answers a request with what comes of the work; says whether it was done."""
@@ -124,16 +227,9 @@ class Loop:
     def _send(self, parts: list[Buffer]) -> None:
         try:
             with self._writing:
-                for part in parts:
-                    self._connection.sendall(part)
+                write(self._connection, parts)
         except OSError as error:  # the reader sees it as well, and ends the loop
             _log.info("the front has gone, and an answer with it: %s", error)
-
-
-def _kind(request: Evaluate) -> Hashable:
-    """Requests of one kind need the same executables."""
-    kind = request.kind
-    return (kind.digest, kind.wants, kind.inputs, kind.batched, request.points)
 
 
 def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:
@@ -157,34 +253,14 @@ def _unforeseen(id_: int, error: Exception) -> Failed:
     return Failed(id_, Reason.INTERNAL.value, f"{type(error).__name__}: {error}", {})
 
 
-def receive(connection: socket.socket) -> Frame | None:
-    """Reads one frame; None if the other end was closed.
-
-    Raises:
-        FrameError: If what comes is no frame.
-    """
-    reader = decode()
-    wanted = next(reader)
-    while True:
-        data = _receive_exactly(connection, wanted)
-        if data is None:
-            return None
-        try:
-            wanted = reader.send(data)
-        except StopIteration as finished:
-            frame: Frame = finished.value
-            return frame
-
-
-def _receive_exactly(connection: socket.socket, count: int) -> bytearray | None:
-    data = bytearray(count)
-    rest = memoryview(data)
-    while rest:
-        try:
-            received = connection.recv_into(rest)
-        except ConnectionResetError:  # the front was killed
-            received = 0
-        if received == 0:
-            return None
-        rest = rest[received:]
-    return data
+def write(connection: socket.socket, parts: Sequence[Buffer]) -> None:
+    """Writes all parts, those of a small frame with one call."""
+    if len(parts) == 1:
+        connection.sendall(parts[0])
+        return
+    sent = connection.sendmsg(parts[:_PARTS_AT_ONCE])
+    for part in parts:
+        nbytes = memoryview(part).nbytes
+        if sent < nbytes:
+            connection.sendall(memoryview(part).cast("B")[sent:])
+        sent = max(sent - nbytes, 0)

@@ -6,27 +6,48 @@ Knows asyncio and frames, not what the messages mean.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
+from pullback_server.engine.outgoing import Outgoing
 from pullback_server.model.devices import WorkerDescription
-from pullback_server.model.frames import Frame, FrameError, decode, encode
-from pullback_server.model.messages import Ready
+from pullback_server.model.evaluation import Buffer
+from pullback_server.model.frames import Frame, FrameError, FrameReader, encode
+from pullback_server.model.memory import Segment
+from pullback_server.model.messages import Answer, Notice, Ready, Request
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_SOCKET_BYTES: Final = 1 << 20
 
 
 class WorkerGoneError(Exception):
     """The worker process ended, or said what makes no sense, before it answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request in the worker's hands.
+
+    Attributes:
+        answer: Who waits for its answer; cancelled where nobody does any more.
+        held: What has to live until then, whoever waits: the worker may still read and write it.
+    """
+
+    answer: asyncio.Future[Frame]
+    held: object
+
+
 class Channel:
     """Sends requests and hands each answer to the one who waits for it.
 
-    One task writes and one reads, so that a caller that goes away in the middle tears no frame apart.
+    Requests are written at once, in the order in which they are asked; no task stands in between.
 
     Args:
         connection: The front's end of the socket, non-blocking.
@@ -34,11 +55,15 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
-        self._outgoing: asyncio.Queue[tuple[int, Frame]] = asyncio.Queue()
-        self._waiting: dict[int, asyncio.Future[Frame]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._outgoing = Outgoing(connection, self._lost)
+        self._incoming = FrameReader()
+        self._ready: asyncio.Future[WorkerDescription] = self._loop.create_future()
+        self._asked: dict[int, _Asked] = {}
         self._closed = asyncio.Event()
+        self._watching = False
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
 
     @property
     def is_open(self) -> bool:
@@ -47,8 +72,8 @@ class Channel:
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their answers."""
-        return len(self._waiting)
+        """How many requests the worker has in hand, those included whose callers have gone."""
+        return len(self._asked)
 
     async def open(self) -> WorkerDescription:
         """Waits for the worker's first message, then begins to converse.
@@ -56,98 +81,115 @@ class Channel:
         Raises:
             WorkerGoneError: If the worker ends before, or begins with another message.
         """
-        try:
-            frame = await self._receive()
-        except (OSError, EOFError, FrameError) as error:
-            raise WorkerGoneError(f"the worker ended before it was ready: {error}") from error
-        if not isinstance(frame.message, Ready):
-            raise WorkerGoneError(f"the worker began with {type(frame.message).__name__}")
-        self._tasks = [asyncio.create_task(self._ended_by(part)) for part in (self._read, self._write)]
-        return frame.message.description
+        self._loop.add_reader(self._connection.fileno(), self._read)
+        self._watching = True
+        return await self._ready
 
-    async def ask(self, make: Callable[[int], Frame]) -> Frame:
-        """Sends a request and waits for its answer.
-
-        Args:
-            make: Makes the request's frame with the id that it gets.
+    async def room(self) -> None:
+        """Returns when requests can be sent without having to wait long in this process.
 
         Raises:
-            WorkerGoneError: If the worker goes before it answers.
+            WorkerGoneError: If the worker has gone.
         """
+        if self._outgoing.crowded:
+            await self._outgoing.room()
         if not self.is_open:
             raise WorkerGoneError("the worker has gone")
+
+    def ask(
+        self, make: Callable[[int], Request], buffers: Sequence[Buffer] = (), held: object = None
+    ) -> asyncio.Future[Frame]:
+        """Sends a request; gives its answer, which fails with WorkerGoneError if the worker goes before.
+
+        Args:
+            make: Makes the request with the id that it gets.
+            buffers: What follows it.
+            held: What has to live until the worker has answered, or its process has ended.
+        """
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        if not self.is_open:
+            answer.set_exception(WorkerGoneError("the worker has gone"))
+            return answer
         id_ = next(self._ids)
-        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self._waiting[id_] = answer
-        self._outgoing.put_nowait((id_, make(id_)))
-        try:
-            return await answer
-        finally:
-            del self._waiting[id_]
+        parts = encode(Frame(make(id_), buffers))
+        self._asked[id_] = _Asked(answer, held)
+        self._outgoing.send(parts, wanted=lambda: self._wanted(id_))
+        return answer
+
+    def tell(self, notice: Notice, segment: Segment | None = None) -> None:
+        """Sends what has no answer; with a segment, its open file as well."""
+        if self.is_open:
+            self._outgoing.send(encode(Frame(notice)), segment)
 
     async def closed(self) -> None:
         """Returns when the conversation has ended, from whichever side."""
         await self._closed.wait()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Ends the conversation; whoever still waits gets a WorkerGoneError."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.break_off(WorkerGoneError("the worker was stopped"))
 
     def break_off(self, error: WorkerGoneError) -> None:
-        """Ends the conversation with an error for everyone who still waits."""
+        """Ends the conversation with an error for everyone who still waits.
+
+        What requests hold stays held: the process may go on for a while. See `reaped`.
+        """
+        if not self.is_open:
+            return
         self._closed.set()
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(error)
+        if self._watching:
+            self._loop.remove_reader(self._connection.fileno())
+        self._outgoing.close()
+        _fail(self._ready, error)
+        for asked in self._asked.values():
+            _fail(asked.answer, error)
 
-    async def _ended_by(self, part: Callable[[], Awaitable[None]]) -> None:
+    def reaped(self) -> None:
+        """Lets go of what requests hold, since the process has ended."""
+        self._asked.clear()
+
+    def _wanted(self, id_: int) -> bool:
+        """Whether a request that is still to be written has a caller; without one it is forgotten."""
+        if not self._asked[id_].answer.cancelled():
+            return True
+        del self._asked[id_]
+        return False
+
+    def _lost(self, error: Exception) -> None:
+        self.break_off(WorkerGoneError(f"the worker has gone: {error}"))
+
+    def _read(self) -> None:
         try:
-            await part()
-        except (OSError, EOFError, FrameError) as error:
-            self.break_off(WorkerGoneError(f"the worker has gone: {error}"))
+            count = self._connection.recv_into(self._incoming.room)
+            for frame in self._incoming.received(count):
+                self._take(frame)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, FrameError) as error:
+            self._lost(error)
+            return
+        if count == 0:
+            self._lost(EOFError("its end of the socket is closed"))
 
-    async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            id_, frame = await self._outgoing.get()
-            if id_ not in self._waiting:
-                continue
-            for part in encode(frame):
-                await loop.sock_sendall(self._connection, part)
+    def _take(self, frame: Frame) -> None:
+        message = frame.message
+        if not self._ready.done():
+            if not isinstance(message, Ready):
+                raise FrameError(f"the worker began with {type(message).__name__}")
+            self._ready.set_result(message.description)
+            return
+        if not isinstance(message, Answer):
+            raise FrameError(f"the worker says {type(message).__name__}")
+        asked = self._asked.pop(message.id, None)
+        if asked is None:
+            raise FrameError(
+                f"the worker answers request {message.id}, which was not asked or has its answer"
+            )
+        if not asked.answer.done():
+            asked.answer.set_result(frame)
 
-    async def _read(self) -> None:
-        while True:
-            frame = await self._receive()
-            if isinstance(frame.message, Ready):
-                raise FrameError("the worker says a second time that it is ready")
-            answer = self._waiting.get(frame.message.id)
-            if answer is None:
-                _log.debug("the caller of request %d has gone; its answer is dropped", frame.message.id)
-            elif not answer.done():
-                answer.set_result(frame)
 
-    async def _receive(self) -> Frame:
-        reader = decode()
-        wanted = next(reader)
-        with contextlib.closing(reader):
-            while True:
-                data = await self._receive_exactly(wanted)
-                try:
-                    wanted = reader.send(data)
-                except StopIteration as finished:
-                    frame: Frame = finished.value
-                    return frame
-
-    async def _receive_exactly(self, count: int) -> bytearray:
-        loop = asyncio.get_running_loop()
-        data = bytearray(count)
-        rest = memoryview(data)
-        while rest:
-            received = await loop.sock_recv_into(self._connection, rest)
-            if received == 0:
-                raise EOFError("its end of the socket is closed")
-            rest = rest[received:]
-        return data
+def _fail(waiting: asyncio.Future[_T], error: WorkerGoneError) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+        waiting.exception()  # so that nobody has to be waiting

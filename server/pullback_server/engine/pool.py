@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from pullback.graphs.data import Graph
+from pullback_server.engine.arena import Arena
 from pullback_server.engine.channel import WorkerGoneError
+from pullback_server.engine.crossing import Shared
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Engine, Source, WorkerStatus
 from pullback_server.engine.process import Launch
@@ -36,13 +38,17 @@ class LocalPool(Engine):
         placements: Where the workers compute, one each.
         source: Where programs come from that a worker lacks.
         launch: How worker processes are started.
+        arena: Where large tensors cross; without one they are sent.
     """
 
-    def __init__(self, placements: Sequence[Placement], source: Source, launch: Launch) -> None:
-        self._workers = [Worker(placement, launch, source, self._wake) for placement in placements]
+    def __init__(
+        self, placements: Sequence[Placement], source: Source, launch: Launch, arena: Arena | None = None
+    ) -> None:
+        self._segments: dict[int, Segment] = {}
+        shared = Shared(arena, self._segments)
+        self._workers = [Worker(placement, launch, source, shared, self._wake) for placement in placements]
         self._lives: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()
-        self._segments: dict[int, Segment] = {}
 
     @property
     def workers(self) -> tuple[WorkerStatus, ...]:
@@ -104,10 +110,14 @@ class LocalPool(Engine):
     def attach(self, segment: Segment) -> None:
         """Gives all workers a segment, those of the future included."""
         self._segments[segment.number] = segment
+        for session in self._sessions():
+            session.attach(segment)
 
     def detach(self, segment: Segment) -> None:
         """Takes a segment away from all workers."""
         del self._segments[segment.number]
+        for session in self._sessions():
+            session.detach(segment)
 
     async def _replayed(self, call: Callable[[Session], Awaitable[_T]]) -> _T:
         for _ in range(_ATTEMPTS):

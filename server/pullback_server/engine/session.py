@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pullback.graphs.data import Graph
 from pullback_server.engine.channel import Channel, WorkerGoneError
+from pullback_server.engine.crossing import Crossing, Shared, cross, returned
 from pullback_server.engine.interface import Source
+from pullback_server.engine.kinds import DefinedKind, Kinds
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
+from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Kind, Outcome, Timing
 from pullback_server.model.frames import Frame, FrameError
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
+from pullback_server.model.memory import Segment
 from pullback_server.model.messages import (
+    AttachSegment,
     Compile,
     Compiled,
     ConstantLoaded,
     ConstantsMissing,
-    Evaluated,
+    DefineKind,
+    DetachSegment,
     Failed,
+    ForgetKind,
     GetGraph,
     GraphGiven,
     LoadConstant,
     LoadProgram,
     ProgramLoaded,
     ProgramMissing,
+    Ran,
+    Request,
+    Run,
+    Warm,
 )
-from pullback_server.model.transfer import evaluate_frame, findings_of, outcome_of
+from pullback_server.model.transfer import findings_of
 
 _PROVISIONS: Final = 3
 
@@ -42,13 +52,19 @@ class Session:
     Args:
         channel: The open conversation.
         source: Where programs come from.
+        shared: The memory that the worker gets to map.
     """
 
-    def __init__(self, channel: Channel, source: Source) -> None:
+    def __init__(self, channel: Channel, source: Source, shared: Shared) -> None:
         self._channel = channel
         self._source = source
+        self._shared = shared
+        self._kinds = Kinds()
         self._provisions: dict[str, asyncio.Task[object]] = {}
-        self._warm: set[tuple[Kind, int | None]] = set()
+        if shared.arena is not None:
+            self.attach(shared.arena.segment)
+        for segment in shared.segments.values():
+            self.attach(segment)
 
     @property
     def open(self) -> bool:
@@ -60,10 +76,18 @@ class Session:
         """How many requests wait for their answers."""
         return self._channel.in_flight
 
+    def attach(self, segment: Segment) -> None:
+        """Has the worker map a segment."""
+        self._channel.tell(AttachSegment(segment.number, segment.memory.nbytes), segment)
+
+    def detach(self, segment: Segment) -> None:
+        """Has the worker let go of a segment, once what names it has run."""
+        self._channel.tell(DetachSegment(segment.number))
+
     async def load(self, digest: str, program: bytes, *, survey: bool = False) -> Findings:
         """Has the worker read and trace a program; gives what it finds, its derivatives if `survey`."""
         for _ in range(_PROVISIONS):
-            answer = await self._ask(lambda id_: Frame(LoadProgram(id_, digest, program, survey)))
+            answer = await self._ask(lambda id_: LoadProgram(id_, digest, program, survey))
             match answer.message:
                 case ProgramLoaded() as message:
                     return self._findings(message)
@@ -71,7 +95,7 @@ class Session:
                     for constant in digests:
                         await self._bring(constant)
                 case _:
-                    raise self._break_off(f"it answers {type(answer.message).__name__}")
+                    raise self._unexpected(answer)
         raise self._too_little_memory(digest)
 
     def _findings(self, message: ProgramLoaded) -> Findings:
@@ -82,59 +106,92 @@ class Session:
 
     async def _bring(self, digest: str) -> None:
         data = await self._source.constant(digest)
-        answer = await self._ask(lambda id_: Frame(LoadConstant(id_, digest), (data,)))
+        answer = await self._ask(lambda id_: LoadConstant(id_, digest), (data,))
         if not isinstance(answer.message, ConstantLoaded):
-            raise self._break_off(f"it answers {type(answer.message).__name__}")
+            raise self._unexpected(answer)
 
     async def compile(self, compilation: Compilation) -> bool:
         """Compiles, and says whether the executable was there already."""
         fields = (compilation.wants, compilation.points, compilation.shared_leaves, compilation.sizes)
         answer = await self._ask_about(
-            compilation.digest, lambda id_: Frame(Compile(id_, compilation.digest, *fields))
+            compilation.digest, lambda id_: Compile(id_, compilation.digest, *fields)
         )
         match answer.message:
             case Compiled(cached=cached):
                 return cached
             case _:
-                raise self._break_off(f"it answers {type(answer.message).__name__}")
+                raise self._unexpected(answer)
 
     async def graph(self, query: GraphQuery) -> Graph:
         """Gives the graph of what an evaluation would run."""
         digest = query.compilation.digest
-        answer = await self._ask_about(digest, lambda id_: Frame(GetGraph(id_, query)))
+        answer = await self._ask_about(digest, lambda id_: GetGraph(id_, query))
         match answer.message:
             case GraphGiven(graph=graph):
                 return graph
             case _:
-                raise self._break_off(f"it answers {type(answer.message).__name__}")
+                raise self._unexpected(answer)
 
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates."""
-        answer = await self._ask_about(evaluation.kind.digest, lambda id_: evaluate_frame(id_, evaluation))
-        match answer.message:
-            case Evaluated() as message:
-                try:
-                    outcome = outcome_of(message, answer.buffers)
-                except FrameError as error:
-                    raise self._break_off(str(error)) from error
-                self._warm.add((evaluation.kind, _bucket(evaluation.points)))
-                return outcome
-            case _:
-                raise self._break_off(f"it answers {type(answer.message).__name__}")
+        for _ in range(_PROVISIONS):
+            await self._channel.room()
+            defined = self._defined(evaluation.kind)
+            crossing = cross(evaluation, self._shared, defined.result_bytes(evaluation.points))
+            answer = await self._run(evaluation, defined, crossing)
+            match answer.message:
+                case Ran() as message:
+                    return self._outcome(evaluation, message, answer, defined, crossing)
+                case ProgramMissing():
+                    await self._provide(evaluation.kind.digest)
+                case _:
+                    raise self._unexpected(answer)
+        raise self._too_little_memory(evaluation.kind.digest)
 
     async def warm(self, kind: Kind, points: int | None) -> None:
         """Compiles what so many points of a kind need."""
-        leaves = len(kind.arguments)
-        batched = (kind.batched or (True,) * leaves)[:leaves]
-        shared = tuple(number for number, leads in enumerate(batched) if not leads)
-        await self.compile(Compilation(kind.digest, kind.wants, points, shared))
-        self._warm.add((kind, _bucket(points)))
+        answer = await self._ask_about(kind.digest, lambda id_: Warm(id_, self._defined(kind).number, points))
+        if not isinstance(answer.message, Compiled):
+            raise self._unexpected(answer)
+        self._defined(kind).warmed(points)
 
     def is_warm(self, kind: Kind, points: int | None) -> bool:
         """Whether so many points of a kind ran here or were compiled."""
-        return (kind, _bucket(points)) in self._warm
+        defined = self._kinds.find(kind)
+        return defined is not None and defined.is_warm(points)
 
-    async def _ask_about(self, digest: str, make: Callable[[int], Frame]) -> Frame:
+    def _defined(self, kind: Kind) -> DefinedKind:
+        """What is known of a kind; the worker is told of a new one."""
+        defined = self._kinds.use(kind)
+        if defined is None:
+            defined, forgotten = self._kinds.add(kind)
+            if forgotten is not None:
+                self._channel.tell(ForgetKind(forgotten.number))
+            self._channel.tell(DefineKind(defined.number, kind))
+        return defined
+
+    async def _run(self, evaluation: Evaluation, defined: DefinedKind, crossing: Crossing) -> Frame:
+        return await self._ask(
+            lambda id_: Run(id_, defined.number, evaluation.points, crossing.inputs, crossing.results),
+            crossing.buffers,
+            (crossing.blocks, crossing.target),
+        )
+
+    def _outcome(
+        self, evaluation: Evaluation, message: Ran, answer: Frame, defined: DefinedKind, crossing: Crossing
+    ) -> Outcome:
+        try:
+            results = returned(message, defined.types(message.types), answer.buffers, crossing)
+        except FrameError as error:
+            raise self._break_off(str(error)) from error
+        defined.warmed(evaluation.points)
+        if answer.buffers:
+            defined.gave(sum(len(leaf.data) for group in results for leaf in group), evaluation.points)
+        return Outcome(
+            results, Timing(message.compile, message.execute, message.queue, message.batch, message.padding)
+        )
+
+    async def _ask_about(self, digest: str, make: Callable[[int], Request]) -> Frame:
         for _ in range(_PROVISIONS):
             answer = await self._ask(make)
             if not isinstance(answer.message, ProgramMissing):
@@ -150,8 +207,11 @@ class Session:
             digest=digest,
         )
 
-    async def _ask(self, make: Callable[[int], Frame]) -> Frame:
-        answer = await self._channel.ask(make)
+    async def _ask(
+        self, make: Callable[[int], Request], buffers: Sequence[Buffer] = (), held: object = None
+    ) -> Frame:
+        await self._channel.room()
+        answer = await self._channel.ask(make, buffers, held)
         match answer.message:
             case Failed(reason=reason, message=message, metadata=metadata):
                 raise self._failure(reason, message, metadata)
@@ -177,13 +237,11 @@ class Session:
         error.metadata.update(metadata)
         return error
 
+    def _unexpected(self, answer: Frame) -> WorkerGoneError:
+        return self._break_off(f"it answers {type(answer.message).__name__}")
+
     def _break_off(self, why: str) -> WorkerGoneError:
         """Gives up a worker that a program has damaged."""
         error = WorkerGoneError(f"the worker makes no sense: {why}")
         self._channel.break_off(error)
         return error
-
-
-def _bucket(points: int | None) -> int:
-    """The number of points that a batch is padded to, if it is one tile; 0 for a single point."""
-    return 0 if points is None else 1 << (points - 1).bit_length()

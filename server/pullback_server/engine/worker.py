@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from pullback_server.engine.channel import Channel, WorkerGoneError
+from pullback_server.engine.crossing import Shared
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Source, WorkerState, WorkerStatus
 from pullback_server.engine.process import Launch, WorkerProcess, start_process
@@ -33,15 +34,22 @@ class Worker:
         placement: Where it computes.
         launch: How its process is started.
         source: Where programs come from.
+        shared: The memory that its process gets to map.
         changed: Called whenever the worker's state changes.
     """
 
     def __init__(
-        self, placement: Placement, launch: Launch, source: Source, changed: Callable[[], None]
+        self,
+        placement: Placement,
+        launch: Launch,
+        source: Source,
+        shared: Shared,
+        changed: Callable[[], None],
     ) -> None:
         self._placement = placement
         self._launch = launch
         self._source = source
+        self._shared = shared
         self._changed = changed
         self._stopping = asyncio.Event()
         self._state = WorkerState.STOPPED
@@ -117,8 +125,9 @@ class Worker:
         self._deaths += 1
         self._young_deaths = 0 if settled else self._young_deaths + 1
         self._set(WorkerState.WAITING)
-        await channel.close()
+        channel.close()
         status = await process.end()
+        channel.reaped()
         self._process = None
         if not self._stopping.is_set():
             name = self._placement.name
@@ -135,7 +144,7 @@ class Worker:
                 why = str(error) or f"it takes longer than {self._launch.start_seconds} s"
                 _log.error("worker %s did not become ready: %s", self._placement.name, why)
             return False
-        self._session = Session(channel, self._source)
+        self._session = Session(channel, self._source, self._shared)
         self._set(WorkerState.READY)
         ready = asyncio.get_running_loop().time()
         _log.info("worker %s is ready after %.2f s", self._placement.name, ready - began)

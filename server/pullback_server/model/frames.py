@@ -3,30 +3,37 @@
     magic (4 bytes) | header length (u32) | number of buffers (u32) | length of each buffer (u64) |
     header (the message as MessagePack) | buffers, one after the other
 
-All numbers are little-endian. Without I/O: `encode` gives what to write, and `decode` asks for what to
-read, so that a blocking worker, an asyncio front and a test share it. Lengths are checked before
-anything is allocated for them, since a worker that a client's program has damaged may write anything.
+All numbers are little-endian. Without I/O: `encode` gives what to write, and a `FrameReader` says where to
+put what is read, so that a blocking worker, an asyncio front and a test share it. Lengths are checked
+before anything is allocated for them, since a worker that a client's program has damaged may write
+anything.
 """
 
 from __future__ import annotations
 
-import itertools
 import struct
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from pullback_server.model.evaluation import Buffer
 from pullback_server.model.messages import Message
 
-MAGIC: Final = b"PBW1"
+MAGIC: Final = b"PBW2"
 MAX_HEADER_BYTES: Final = (1 << 31) - 1
 MAX_BUFFERS: Final = 1 << 16
 MAX_BODY_BYTES: Final = 1 << 32
+READ_BYTES: Final = 1 << 20
+"""The size of the buffer into which frames are read; a larger one gets a buffer of its own."""
+
 _PREFIX: Final = struct.Struct("<4sII")
 _LENGTH_BYTES: Final = 8
+_LARGEST_HEAD: Final = _PREFIX.size + MAX_BUFFERS * _LENGTH_BYTES
+# From here on the parts of a frame are cheaper written one by one than joined.
+_JOINED_BYTES: Final = 1 << 16
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Message)
 
@@ -49,43 +56,130 @@ class Frame:
 
 
 def encode(frame: Frame) -> list[Buffer]:
-    """The parts to write, one after the other; the buffers are not copied.
+    """The parts to write, one after the other: one if the frame is small; large buffers are not copied.
 
     Raises:
         FrameError: If the frame is larger than a reader accepts.
     """
     header = _ENCODER.encode(frame.message)
-    lengths = [memoryview(buffer).nbytes for buffer in frame.buffers]
-    _check(len(header), lengths)
+    buffers = frame.buffers
+    if not buffers:
+        _check(len(header), 0, 0)
+        return [_PREFIX.pack(MAGIC, len(header), 0) + header]
+    lengths = [memoryview(buffer).nbytes for buffer in buffers]
+    body = sum(lengths)
+    _check(len(header), len(lengths), body)
     prefix = _PREFIX.pack(MAGIC, len(header), len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
-    return [
-        prefix + header,
-        *(buffer for buffer, length in zip(frame.buffers, lengths, strict=True) if length),
-    ]
+    if body < _JOINED_BYTES:
+        return [b"".join((prefix, header, *buffers))]
+    return [prefix + header, *(buffer for buffer, length in zip(buffers, lengths, strict=True) if length)]
 
 
-def decode() -> Generator[int, Buffer, Frame]:
-    """Reads one frame: yields how many bytes it needs next, is sent them, returns the frame.
+class _Shape(NamedTuple):
+    """How a frame is laid out.
 
-    The buffers of the frame are views of the bytes that were sent.
-
-    Raises:
-        FrameError: If what was sent is no frame, or is larger than the limits.
+    Attributes:
+        begin: Where its header begins.
+        header: The bytes of the header.
+        lengths: The bytes of each buffer.
+        nbytes: The bytes of the whole.
     """
-    magic, header_bytes, count = _PREFIX.unpack((yield _PREFIX.size))
-    if magic != MAGIC:
-        raise FrameError(f"a frame begins with {MAGIC!r}, not with {magic!r}")
-    _check(header_bytes, [0] * min(count, MAX_BUFFERS + 1))
-    head = memoryview((yield count * _LENGTH_BYTES + header_bytes))
-    lengths = struct.unpack_from(f"<{count}Q", head)
-    _check(header_bytes, lengths)
-    message = _message(head[count * _LENGTH_BYTES :])
-    body = memoryview((yield sum(lengths)) if any(lengths) else b"")
-    ends = list(itertools.accumulate(lengths, initial=0))
-    return Frame(message, tuple(body[start:end] for start, end in itertools.pairwise(ends)))
+
+    begin: int
+    header: int
+    lengths: Sequence[int]
+    nbytes: int
 
 
-def _message(header: memoryview) -> Message:
+class FrameReader:
+    """Cuts a stream into frames: read into `room`, then tell how much came.
+
+    The buffers of a small frame are copies, so that the room is used again; those of a frame that is larger
+    than the room are views of a buffer of its own.
+    """
+
+    def __init__(self) -> None:
+        self._shared = memoryview(bytearray(READ_BYTES))
+        self._buffer = self._shared
+        self._begin = 0
+        self._end = 0
+
+    @property
+    def room(self) -> memoryview:
+        """Where to put the bytes that come next; never empty."""
+        return self._buffer[self._end :]
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of a frame is here."""
+        return self._end > self._begin
+
+    def received(self, count: int) -> list[Frame]:
+        """Takes note of bytes that were put into `room`.
+
+        Args:
+            count: How many.
+
+        Returns:
+            The frames that are complete now.
+
+        Raises:
+            FrameError: If the stream goes on with what is no frame, or with one over the limits.
+        """
+        self._end += count
+        frames: list[Frame] = []
+        while (shape := self._shape()) is not None and self._begin + shape.nbytes <= self._end:
+            frames.append(self._cut(shape))
+        self._make_room(_PREFIX.size if shape is None else shape.nbytes)
+        return frames
+
+    def _shape(self) -> _Shape | None:
+        """The shape of the next frame; None until its lengths are here."""
+        available = self._end - self._begin
+        if available < _PREFIX.size:
+            return None
+        magic, header, count = _PREFIX.unpack_from(self._buffer, self._begin)
+        if magic != MAGIC:
+            raise FrameError(f"a frame begins with {MAGIC!r}, not with {magic!r}")
+        _check(header, count, 0)
+        begin = _PREFIX.size + count * _LENGTH_BYTES
+        if available < begin:
+            return None
+        lengths = struct.unpack_from(f"<{count}Q", self._buffer, self._begin + _PREFIX.size) if count else ()
+        body = sum(lengths)
+        _check(header, count, body)
+        return _Shape(begin, header, lengths, begin + header + body)
+
+    def _cut(self, shape: _Shape) -> Frame:
+        place = self._begin + shape.begin
+        message = _message(bytes(self._buffer[place : place + shape.header]))
+        place += shape.header
+        buffers: list[Buffer] = []
+        own = self._buffer is not self._shared
+        for length in shape.lengths:
+            view = self._buffer[place : place + length]
+            buffers.append(view if own else bytes(view))
+            place += length
+        self._begin = place
+        return Frame(message, buffers)
+
+    def _make_room(self, wanted: int) -> None:
+        """Makes room for so many bytes from the beginning of the next frame on."""
+        rest = self._buffer[self._begin : self._end]
+        if len(rest) == 0:
+            self._buffer = self._shared
+        elif wanted > len(self._buffer):
+            # Takes no memory until it is written, however much was announced.
+            self._buffer = np.empty(wanted, np.uint8).data
+            self._buffer[: len(rest)] = rest
+        elif self._begin + max(wanted, _LARGEST_HEAD) > len(self._buffer):
+            self._buffer[: len(rest)] = rest
+        else:
+            return
+        self._begin, self._end = 0, len(rest)
+
+
+def _message(header: bytes) -> Message:
     try:
         message: Message = _DECODER.decode(header)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -93,11 +187,10 @@ def _message(header: memoryview) -> Message:
     return message
 
 
-def _check(header_bytes: int, lengths: Sequence[int]) -> None:
-    for what, value, limit in (
-        ("header bytes", header_bytes, MAX_HEADER_BYTES),
-        ("buffers", len(lengths), MAX_BUFFERS),
-        ("bytes of buffers", sum(lengths), MAX_BODY_BYTES),
-    ):
-        if value > limit:
-            raise FrameError(f"a frame has {value} {what}; the limit is {limit}")
+def _check(header_bytes: int, buffers: int, body_bytes: int) -> None:
+    if header_bytes > MAX_HEADER_BYTES:
+        raise FrameError(f"a frame has {header_bytes} header bytes; the limit is {MAX_HEADER_BYTES}")
+    if buffers > MAX_BUFFERS:
+        raise FrameError(f"a frame has {buffers} buffers; the limit is {MAX_BUFFERS}")
+    if body_bytes > MAX_BODY_BYTES:
+        raise FrameError(f"a frame has {body_bytes} bytes of buffers; the limit is {MAX_BODY_BYTES}")

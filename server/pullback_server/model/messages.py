@@ -1,23 +1,32 @@
-"""What front and worker say to each other, one request and one answer at a time, matched by id.
+"""What front and worker say to each other: requests and answers, matched by id, and notices.
 
-The bytes of tensors do not stand in these messages; they follow in the same frame (`frames`), in the
-order of the tensor types.
+The bytes of tensors do not stand in these messages: the small ones follow in the same frame (`frames`),
+the large ones lie in memory that both have mapped. What evaluations have in common is said once, as a
+kind with a number.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import msgspec
 
 from pullback.graphs.data import Graph
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
-from pullback_server.model.evaluation import Kind, Timing
+from pullback_server.model.evaluation import Kind
 from pullback_server.model.functions import DerivativeSupport
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 
+INLINE_BYTES: Final = 1 << 15
+"""Tensors of fewer bytes follow their message, since memory that is shared costs more than it saves them."""
 
-class LoadProgram(msgspec.Struct, frozen=True, tag=True):
+Span = tuple[int, int, int]
+"""A part of a segment: the segment's number, where the part begins, and how many bytes it has."""
+
+
+class LoadProgram(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front: keep this program; answered with ProgramLoaded or Failed.
 
     Attributes:
@@ -33,14 +42,14 @@ class LoadProgram(msgspec.Struct, frozen=True, tag=True):
     survey: bool = False
 
 
-class LoadConstant(msgspec.Struct, frozen=True, tag=True):
+class LoadConstant(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front: here is a constant that a program needs; its bytes follow. Answered with ConstantLoaded."""
 
     id: int
     digest: str
 
 
-class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
+class ProgramLoaded(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the program is readable and traceable.
 
     Attributes:
@@ -56,20 +65,20 @@ class ProgramLoaded(msgspec.Struct, frozen=True, tag=True):
     derivatives: tuple[DerivativeSupport, ...] = ()
 
 
-class ConstantsMissing(msgspec.Struct, frozen=True, tag=True):
+class ConstantsMissing(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the program needs these constants first; then it can be loaded."""
 
     id: int
     digests: tuple[str, ...]
 
 
-class ConstantLoaded(msgspec.Struct, frozen=True, tag=True):
+class ConstantLoaded(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the constant is here, for a program that is loaded next."""
 
     id: int
 
 
-class Compile(msgspec.Struct, frozen=True, tag=True):
+class Compile(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front: compile ahead; answered with Compiled, ProgramMissing or Failed."""
 
     id: int
@@ -80,53 +89,116 @@ class Compile(msgspec.Struct, frozen=True, tag=True):
     sizes: tuple[tuple[str, int], ...] = ()
 
 
-class Compiled(msgspec.Struct, frozen=True, tag=True):
+class Compiled(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the executable is ready; `cached` if it was before."""
 
     id: int
     cached: bool
 
 
-class GetGraph(msgspec.Struct, frozen=True, tag=True):
+class GetGraph(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front: give a graph; answered with GraphGiven, ProgramMissing or Failed."""
 
     id: int
     query: GraphQuery
 
 
-class GraphGiven(msgspec.Struct, frozen=True, tag=True):
+class GraphGiven(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the graph that was asked for."""
 
     id: int
     graph: Graph
 
 
-class Evaluate(msgspec.Struct, frozen=True, tag=True):
-    """Front: evaluate; answered with Evaluated, ProgramMissing or Failed.
+class DefineKind(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer: from now on the number means the kind."""
 
-    The elements of the inputs follow.
+    number: int
+    kind: Kind
+
+
+class ForgetKind(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer: the number is not used again until it is defined anew."""
+
+    number: int
+
+
+class AttachSegment(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer: here is a segment; its descriptor comes with the frame.
+
+    Attributes:
+        number: What it is called from now on.
+        nbytes: How many bytes it has.
     """
 
+    number: int
+    nbytes: int
+
+
+class DetachSegment(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer: the segment is not named again."""
+
+    number: int
+
+
+class Warm(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front: compile what a run would need; answered with Compiled, ProgramMissing or Failed."""
+
     id: int
-    kind: Kind
+    kind: int
     points: int | None
 
 
-class Evaluated(msgspec.Struct, frozen=True, tag=True):
-    """Worker: the results; their tensors follow."""
+class Run(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front: evaluate; answered with Ran, ProgramMissing or Failed.
+
+    Attributes:
+        id: The number of the request.
+        kind: The number of its kind.
+        points: The size of the batch; None where nothing is batched.
+        inputs: Where the elements of each input lie; None where they follow. Empty where all follow.
+        results: Where results may be written.
+    """
 
     id: int
-    results: tuple[tuple[TensorType, ...], ...]
-    timing: Timing
+    kind: int
+    points: int | None
+    inputs: tuple[Span | None, ...] = ()
+    results: Span | None = None
 
 
-class ProgramMissing(msgspec.Struct, frozen=True, tag=True):
+class Ran(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Worker: the results.
+
+    Attributes:
+        id: The number of the request.
+        types: For each want the types of its leaves, encoded by themselves: a reader knows most already.
+        offsets: For each leaf its offset in the segment of the request's results; None where it follows.
+            Empty where all follow.
+        compile: Seconds of compiling.
+        execute: Seconds of running on the device.
+        queue: Seconds of waiting in the worker.
+        batch: How many points ran together.
+        padding: How many of these were padding.
+    """
+
+    id: int
+    types: msgspec.Raw
+    offsets: tuple[int | None, ...] = ()
+    compile: float = 0.0
+    execute: float = 0.0
+    queue: float = 0.0
+    batch: int = 0
+    padding: int = 0
+
+
+class ProgramMissing(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the program was never loaded, or was dropped for want of memory."""
 
     id: int
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class Failed(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the request failed. The fields are those of ServiceError."""
 
     id: int
@@ -135,21 +207,15 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     metadata: dict[str, str]
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
+class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Worker: the first message, once JAX has its device."""
 
     description: WorkerDescription
 
 
-Request = LoadProgram | LoadConstant | Compile | GetGraph | Evaluate
+Notice = DefineKind | ForgetKind | AttachSegment | DetachSegment
+Request = LoadProgram | LoadConstant | Compile | GetGraph | Warm | Run
 Answer = (
-    ProgramLoaded
-    | ConstantsMissing
-    | ConstantLoaded
-    | Compiled
-    | GraphGiven
-    | Evaluated
-    | ProgramMissing
-    | Failed
+    ProgramLoaded | ConstantsMissing | ConstantLoaded | Compiled | GraphGiven | Ran | ProgramMissing | Failed
 )
-Message = Request | Answer | Ready
+Message = Notice | Request | Answer | Ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from pullback_server.compute.dispatch import Dispatcher
@@ -37,41 +38,64 @@ class Steps:
         return self.done
 
 
-def test_first_of_a_kind_prepares() -> None:
-    """The first evaluation of a kind may compile; the next ones have the evaluating threads."""
+def evaluate(
+    dispatcher: Dispatcher, kind: str, work: Callable[[], bool], *, ready: bool, alone: bool = False
+) -> None:
+    """Hands over an evaluation."""
+    dispatcher.evaluate(kind, work, ready=ready, alone=alone)
+
+
+def test_what_may_compile_prepares() -> None:
+    """An evaluation that may have to compile has the preparing threads, another the evaluating ones."""
     dispatcher, steps = Dispatcher(), Steps()
-    dispatcher.evaluate("kind", steps.step("first"))
-    steps.wait(1)
-    dispatcher.evaluate("kind", steps.step("second"))
-    dispatcher.evaluate("other", steps.step("third"))
-    assert sorted(steps.wait(3)) == [("first", "prepare"), ("second", "evaluate"), ("third", "prepare")]
+    evaluate(dispatcher, "kind", steps.step("first"), ready=False)
+    evaluate(dispatcher, "other", steps.step("second"), ready=True)
+    assert sorted(steps.wait(2)) == [("first", "prepare"), ("second", "evaluate")]
 
 
 def test_a_flood_behind_a_compilation_holds_up_nothing() -> None:
     """Any number of requests may wait for a compilation while a known kind is evaluated."""
     dispatcher, steps, compiled = Dispatcher(), Steps(), threading.Event()
-    dispatcher.evaluate("known", steps.step("known"))
-    steps.wait(1)
-    dispatcher.evaluate("new", steps.step("new", after=compiled))
+    evaluate(dispatcher, "new", steps.step("new", after=compiled), ready=False)
     for number in range(100):
-        dispatcher.evaluate("new", steps.step(f"waiting {number}"))
-    dispatcher.evaluate("known", steps.step("again"))
-    assert steps.wait(2)[1] == ("again", "evaluate")
+        evaluate(dispatcher, "new", steps.step(f"waiting {number}"), ready=False)
+    evaluate(dispatcher, "known", steps.step("again"), ready=True)
+    assert steps.wait(1) == [("again", "evaluate")]
     compiled.set()
-    rest = steps.wait(103)[2:]
+    rest = steps.wait(102)[1:]
     assert rest[0] == ("new", "prepare")
     assert {thread for _, thread in rest[1:]} == {"evaluate"}
 
 
-def test_failures_are_not_known() -> None:
-    """After a failure those that waited run where they may compile, and so does the next one."""
+def test_behind_a_failure() -> None:
+    """After a failure those that waited run where they may compile."""
     dispatcher, steps, failed = Dispatcher(), Steps(), threading.Event()
-    dispatcher.evaluate("kind", steps.step("first", succeeds=False, after=failed))
-    dispatcher.evaluate("kind", steps.step("waiting", succeeds=False))
+    evaluate(dispatcher, "kind", steps.step("first", succeeds=False, after=failed), ready=False)
+    evaluate(dispatcher, "kind", steps.step("waiting", succeeds=False), ready=False)
     failed.set()
-    steps.wait(2)
-    dispatcher.evaluate("kind", steps.step("next"))
-    assert {thread for _, thread in steps.wait(3)} == {"prepare"}
+    assert {thread for _, thread in steps.wait(2)} == {"prepare"}
+
+
+def test_what_is_short_runs_at_once() -> None:
+    """What took next to nothing the last time has the thread that it came in on."""
+    dispatcher, steps, here = Dispatcher(), Steps(), threading.current_thread().name
+    evaluate(dispatcher, "kind", steps.step("first"), ready=True, alone=True)
+    steps.wait(1)
+    _settle(dispatcher)
+    evaluate(dispatcher, "kind", steps.step("second"), ready=True, alone=True)
+    assert steps.done[1:] == [("second", here)]
+
+
+def test_what_is_long_has_a_thread() -> None:
+    """What took long the last time leaves the thread that it came in on alone."""
+    dispatcher, steps, slow = Dispatcher(), Steps(), threading.Event()
+    evaluate(dispatcher, "kind", steps.step("first", after=slow), ready=True, alone=True)
+    time.sleep(0.01)
+    slow.set()
+    steps.wait(1)
+    _settle(dispatcher)
+    evaluate(dispatcher, "kind", steps.step("second"), ready=True, alone=True)
+    assert steps.wait(2)[1] == ("second", "evaluate")
 
 
 def test_preparing() -> None:
@@ -79,3 +103,12 @@ def test_preparing() -> None:
     dispatcher, steps = Dispatcher(), Steps()
     dispatcher.prepare(steps.step("load"))
     assert steps.wait(1) == [("load", "prepare")]
+
+
+def _settle(dispatcher: Dispatcher) -> None:
+    """Returns when what ran on a thread has been taken note of."""
+    done = threading.Event()
+    for _ in range(20):
+        dispatcher.prepare(lambda: done.set() or True)
+        done.wait(10)
+        time.sleep(0.005)

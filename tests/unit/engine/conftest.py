@@ -14,6 +14,7 @@ from evaluations import evaluation as evaluation_of
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
+from pullback_server.engine.arena import Arena
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Source
 from pullback_server.engine.pool import LocalPool
@@ -51,10 +52,16 @@ def pool(programs: dict[str, bytes], fetched: list[str]) -> Callable[..., object
 
     @asynccontextmanager
     async def start(
-        count: int = 1, first: str = "ready", seconds: float = 20.0, *, wait: bool = True
+        count: int = 1,
+        first: str = "ready",
+        seconds: float = 20.0,
+        *,
+        wait: bool = True,
+        arena: Arena | None = None,
     ) -> AsyncIterator[LocalPool]:
         launch = Launch(TINY, (f"--first={first}",), seconds)
-        engine = LocalPool([Placement(f"cpu:{i}") for i in range(count)], Source(source, source), launch)
+        placements = [Placement(f"cpu:{i}") for i in range(count)]
+        engine = LocalPool(placements, Source(source, source), launch, arena)
         await engine.start()
         try:
             if wait:

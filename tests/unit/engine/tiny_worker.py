@@ -1,6 +1,7 @@
 """A worker without JAX that speaks the frames, and does what the program's name tells it.
 
 echo            answers with the arguments
+haunt           writes what is no frame, and then for seconds 255 to where the results were to go
 slow-SECONDS    the same, later
 stored-NAME     the same, but only once the program was loaded
 die             kills itself
@@ -13,32 +14,45 @@ invent          fails for a reason that does not exist
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
+from pullback_server.compute.crossing import Mapped, Places, inputs_of
+from pullback_server.compute.reading import Reading
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import Outcome, Tensor, Timing
-from pullback_server.model.frames import Frame, decode, encode
+from pullback_server.model.evaluation import Buffer, Kind
+from pullback_server.model.frames import Frame, encode
 from pullback_server.model.messages import (
+    AttachSegment,
     Compile,
     Compiled,
-    Evaluate,
+    DefineKind,
+    DetachSegment,
     Failed,
+    ForgetKind,
     LoadProgram,
     ProgramLoaded,
     ProgramMissing,
+    Ran,
     Ready,
-    Request,
+    Run,
+    Warm,
 )
-from pullback_server.model.transfer import evaluated_frame, evaluation_of
 
 LOADED: set[str] = set()
+KINDS: dict[int, Kind] = {}
+MAPPED = Mapped()
+HAUNTING: list[bool] = []
 
 
 def main() -> None:
@@ -58,15 +72,35 @@ def main() -> None:
         case "answer":
             write(connection, lock, Frame(Compiled(1, cached=True)))
     write(connection, lock, Frame(Ready(WorkerDescription(Device("cpu", "tiny", 0), {"tiny": "1"}))))
-    while (frame := receive(connection)) is not None:
-        threading.Thread(target=answer, args=(connection, lock, frame), daemon=True).start()
+    reading = Reading(connection)
+    for frames in reading.frames():
+        for frame in frames:
+            take(frame, reading, connection, lock)
+    while HAUNTING:
+        time.sleep(0.01)
     os._exit(0)
+
+
+def take(frame: Frame, reading: Reading, connection: socket.socket, lock: threading.Lock) -> None:
+    """Takes note of a notice, or answers a request on a thread of its own."""
+    match frame.message:
+        case DefineKind(number=number, kind=kind):
+            KINDS[number] = kind
+        case ForgetKind(number=number):
+            del KINDS[number]
+        case AttachSegment() as message:
+            MAPPED.attach(message, reading.descriptor())
+        case DetachSegment(number=number):
+            MAPPED.detach(number)
+        case _:
+            threading.Thread(target=answer, args=(connection, lock, frame), daemon=True).start()
 
 
 def answer(connection: socket.socket, lock: threading.Lock, frame: Frame) -> None:
     """Answers one request."""
-    assert isinstance(frame.message, Request)
-    write(connection, lock, respond(frame, connection))
+    response = respond(frame, connection)
+    with contextlib.suppress(OSError):
+        write(connection, lock, response)
 
 
 def respond(frame: Frame, connection: socket.socket) -> Frame:
@@ -80,14 +114,24 @@ def respond(frame: Frame, connection: socket.socket) -> Frame:
             return Frame(ProgramLoaded(message.id, (TensorType(ElementType.F64, (len(message.program),)),)))
         case Compile():
             return Frame(Compiled(message.id, cached=False))
-        case Evaluate():
-            return evaluate(frame, message, connection)
+        case Warm():
+            return warm(message, KINDS[message.kind])
+        case Run():
+            return run(frame, message, connection)
     raise AssertionError(message)
 
 
-def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Frame:
+def warm(message: Warm, kind: Kind) -> Frame:
+    """Compiles, unless the program is not to be had."""
+    if kind.digest == "refuse":
+        return Frame(Failed(message.id, "COMPILATION_FAILED", "no", {}))
+    return Frame(Compiled(message.id, cached=False))
+
+
+def run(frame: Frame, message: Run, connection: socket.socket) -> Frame:
     """Answers an evaluation."""
-    name, _, detail = message.kind.digest.partition("-")
+    kind = KINDS[message.kind]
+    name, _, detail = kind.digest.partition("-")
     match name:
         case "slow":
             time.sleep(float(detail))
@@ -95,7 +139,7 @@ def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Fram
             if not detail or not Path(detail.removeprefix("once-")).exists():
                 Path(detail.removeprefix("once-") or os.devnull).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        case "stored" if message.kind.digest not in LOADED:
+        case "stored" if kind.digest not in LOADED:
             return Frame(ProgramMissing(message.id))
         case "babble":
             connection.sendall(b"what is this?" * 100)
@@ -103,36 +147,42 @@ def evaluate(frame: Frame, message: Evaluate, connection: socket.socket) -> Fram
             return Frame(Failed(message.id, "SHAPE_MISMATCH", "no", {"argument": "x", "reason": "r"}))
         case "invent":
             return Frame(Failed(message.id, "NO_SUCH_REASON", "no", {}))
-    asked = evaluation_of(message, frame.buffers)
-    results = tuple(map(Tensor, asked.kind.types(asked.points), asked.inputs))
-    return evaluated_frame(message.id, Outcome((results,), Timing(0.0, float(os.getpid()))))
+        case "haunt":
+            haunt(connection, message)
+    return echo(message, kind, inputs_of(message, frame.buffers, MAPPED))
+
+
+def echo(message: Run, kind: Kind, inputs: Sequence[Buffer]) -> Frame:
+    """Answers with the inputs, the large ones where results were to go; 255 is what lies between them."""
+    types = kind.types(message.points)
+    encoded = msgspec.Raw(msgspec.msgpack.encode([types]))
+    if message.results is None:
+        return Frame(Ran(message.id, encoded, (), 0.0, float(os.getpid())), inputs)
+    MAPPED.view(message.results)[:] = b"\xff" * message.results[2]
+    places = Places(message.results, [type_.nbytes for type_ in types], MAPPED)
+    for data, view in zip(inputs, places.views, strict=True):
+        if view is not None:
+            memoryview(view)[:] = data
+    return Frame(
+        Ran(message.id, encoded, tuple(places.offsets), 0.0, float(os.getpid())), places.rest(inputs)
+    )
+
+
+def haunt(connection: socket.socket, message: Run) -> None:
+    """Is broken off, but does not end, and writes where it was told to write."""
+    assert message.results is not None
+    HAUNTING.append(True)
+    view = MAPPED.view(message.results)
+    connection.sendall(b"what is this?" * 100)
+    while True:
+        view[:] = b"\xff" * len(view)
+        time.sleep(0.001)
 
 
 def write(connection: socket.socket, lock: threading.Lock, frame: Frame) -> None:
     """Writes a frame."""
     with lock:
         connection.sendall(b"".join(encode(frame)))
-
-
-def receive(connection: socket.socket) -> Frame | None:
-    """Reads a frame; None at the end."""
-    reader = decode()
-    wanted = next(reader)
-    while True:
-        data = bytearray()
-        while len(data) < wanted:
-            try:
-                part = connection.recv(wanted - len(data))
-            except ConnectionResetError:
-                return None
-            if not part:
-                return None
-            data += part
-        try:
-            wanted = reader.send(data)
-        except StopIteration as finished:
-            frame: Frame = finished.value
-            return frame
 
 
 if __name__ == "__main__":

@@ -1,51 +1,29 @@
-"""Evaluations and outcomes as frames, and back."""
+"""What is found in programs as messages, and back."""
 
 from __future__ import annotations
 
 import pytest
-from evaluations import evaluation
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
-from pullback_server.model.evaluation import Evaluation, Outcome, Tensor, Timing
 from pullback_server.model.frames import FrameError
-from pullback_server.model.messages import Evaluate, Evaluated
-from pullback_server.model.quantities import Quantity, Want
-from pullback_server.model.transfer import evaluate_frame, evaluated_frame, evaluation_of, outcome_of
+from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Findings
+from pullback_server.model.messages import ProgramLoaded
+from pullback_server.model.transfer import findings_message, findings_of
 
-X = Tensor(TensorType(ElementType.F32, (3,)), b"abcdefghijkl")
-EMPTY = Tensor(TensorType(ElementType.F64, (0, 2)), b"")
-FLAG = Tensor(TensorType(ElementType.I1, ()), b"\x01")
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        evaluation("d", (Want(Quantity.VALUE),), (X, EMPTY), (X,), (FLAG, X), points=3),
-        evaluation("d", (Want(Quantity.VALUE),), ()),
-    ],
-)
-def test_evaluations_come_back(asked: Evaluation) -> None:
-    """The three groups of tensors are told apart again."""
-    frame = evaluate_frame(7, asked)
-    assert isinstance(frame.message, Evaluate)
-    assert frame.message.id == 7
-    found = evaluation_of(frame.message, frame.buffers)
-    assert (found.kind, found.inputs, found.points) == (asked.kind, asked.inputs, asked.points)
+X = TensorType(ElementType.F32, (3, 0))
+SUPPORT = DerivativeSupport(DerivativeKind.REVERSE, supported=False, reason="it has none")
 
 
-@pytest.mark.parametrize("results", [((X, EMPTY), (), (FLAG,)), ()])
-def test_outcomes_come_back(results: tuple[tuple[Tensor, ...], ...]) -> None:
-    """Each want keeps its own leaves, also where it has none."""
-    outcome = Outcome(results, Timing(1.5, 0.5))
-    frame = evaluated_frame(7, outcome)
-    assert isinstance(frame.message, Evaluated)
-    assert outcome_of(frame.message, frame.buffers) == outcome
+@pytest.mark.parametrize("findings", [Findings((X, X)), Findings((), derivatives=(SUPPORT,))])
+def test_findings_come_back(findings: Findings) -> None:
+    """What a worker found arrives as it was."""
+    message = findings_message(7, findings)
+    assert message.id == 7
+    assert findings_of(message) == findings
 
 
-@pytest.mark.parametrize("buffers", [[], [b"abcdefghijkl", b"x"], [b"abc"], [b""]])
-def test_buffers_that_do_not_fit(buffers: list[bytes]) -> None:
-    """Too few, too many, too short: a damaged worker's answer is refused."""
-    message = Evaluated(1, ((X.type,),), Timing())
-    with pytest.raises(FrameError):
-        outcome_of(message, buffers)
+def test_a_signature_that_is_none() -> None:
+    """A damaged worker's signature is refused."""
+    with pytest.raises(FrameError, match="cannot be read"):
+        findings_of(ProgramLoaded(1, (X,), b"\xff\xff"))
