@@ -65,6 +65,8 @@ class Served:
         self.uploads: dict[str, bytes] = {}
         self.registered: list[functions_pb2.RegisterFunctionRequest] = []
         self.deleted: list[str] = []
+        self.breaks: list[int] = []
+        self.points: list[int] = []
         self.hold = threading.Event()
         self.hold.set()
 
@@ -137,12 +139,19 @@ class Served:
     def evaluate_stream(
         self, requests: Iterator[evaluation_pb2.EvaluateStreamRequest]
     ) -> Iterator[evaluation_pb2.EvaluateStreamResponse]:
-        """Answers two by two, the second first; a point that begins with -1 is refused."""
+        """Answers two by two, the second first; a point that begins with -1 is refused.
+
+        A test may have the next streams break, each after so many answers.
+        """
         waiting: list[evaluation_pb2.EvaluateStreamRequest] = []
+        answers = self.breaks.pop(0) if self.breaks else None
         for request in requests:
             self.hold.wait(10)
             waiting.append(request)
+            if answers is not None and answers <= 0:
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "NOT_READY")
             if len(waiting) == 2:
+                answers = answers and answers - 2
                 yield self.stream_answer(waiting.pop())
                 yield self.stream_answer(waiting.pop())
         yield from map(self.stream_answer, waiting)
@@ -155,6 +164,7 @@ class Served:
             refusal = Refusal(grpc.StatusCode.INTERNAL, "EXECUTION_FAILED")
             return evaluation_pb2.EvaluateStreamResponse(id=request.id, error=refusal.status)
         response = self.evaluate(request.request)
+        self.points += request.request.arguments[0].shape[:-1]
         return evaluation_pb2.EvaluateStreamResponse(id=request.id, response=response)
 
     def compile(self, request: evaluation_pb2.CompileRequest) -> Iterator[evaluation_pb2.CompileResponse]:
@@ -243,7 +253,10 @@ def _single(served: Served, name: str, act: Callable[..., Any]) -> Callable[...,
 def _streaming(served: Served, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
     def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         served.admit(name, context)
-        yield from act(request)
+        try:
+            yield from act(request)
+        except Refusal as refusal:
+            served.abort(refusal, context)
 
     return answer
 
