@@ -27,10 +27,6 @@ from pullback_server.scheduling.serving import Gathering, Piece, gather, serve, 
 from pullback_server.scheduling.splitting import cut, put_together, spread
 from pullback_server.scheduling.warming import Warming
 
-# Of a kind whose evaluations travel together: one runs, and one waits in the worker's socket.
-_PLACES: Final = 2
-# Of what cannot be joined, as many as a worker runs at a time.
-_WIDE_PLACES: Final = 8
 # From here on it is worth a thought how a batch is served, though its own bucket is warm.
 _HEAVY_SECONDS: Final = 2e-3
 # Batches that take longer are spread over workers, in pieces that take half as long at least.
@@ -74,13 +70,13 @@ class Batcher:
 
     async def _whole(self, lane: Lane, evaluation: Evaluation, bucket: int, warmth: int) -> Outcome:
         """Runs an evaluation whose own bucket is warm: at once if there is a place, else with others."""
-        if lane.waiting or lane.alone or lane.running >= _PLACES * warmth:
+        if lane.crowded or lane.waiting or lane.alone or lane.running >= lane.places(warmth):
             return await self._wait(lane, evaluation)
         lane.running += 1
         self.figures.runs += 1
         try:
             outcome = await self._engine.evaluate(evaluation)
-            lane.learn(bucket, outcome.timing)
+            lane.learn(bucket, outcome.timing, 1)
             return outcome
         finally:
             lane.running -= 1
@@ -91,7 +87,11 @@ class Batcher:
         loop = asyncio.get_running_loop()
         member = lane.member(evaluation, loop.create_future(), loop.time())
         lane.waiting.append(member)
-        self._advance(lane)
+        if lane.crowded:
+            # Those who have arrived at the same time as this one come along.
+            self._advance_soon(lane)
+        else:
+            self._advance(lane)
         return await member.outcome
 
     async def _planned(self, lane: Lane, evaluation: Evaluation, bucket: int, warmth: int) -> Outcome:
@@ -115,7 +115,7 @@ class Batcher:
         """Runs what has to be compiled first. It takes no place, so that nothing warm waits for it."""
         self.figures.runs += 1
         outcome = await self._engine.evaluate(evaluation)
-        lane.learn(bucket, outcome.timing)
+        lane.learn(bucket, outcome.timing, 1)
         self._advance(lane)
         return outcome
 
@@ -155,8 +155,14 @@ class Batcher:
         buckets = lane.buckets_for(own)
         return [bucket for bucket in buckets if warmth(lane.kind_of(bucket), bucket or None)]
 
+    def _advance_soon(self, lane: Lane) -> None:
+        if not lane.called:
+            lane.called = True
+            asyncio.get_running_loop().call_soon(self._advance, lane)
+
     def _advance(self, lane: Lane) -> None:
         """Starts what can start of those that wait."""
+        lane.called = False
         while lane.waiting and not lane.alone:
             first = lane.waiting[0]
             if first.outcome.done():  # its caller has gone
@@ -171,8 +177,8 @@ class Batcher:
         if first.suspect:
             return 1
         bucket = bucket_of(first.evaluation.points)
-        each = _PLACES if first.joinable and lane.pays else _WIDE_PLACES
-        return each * max(1, self._engine.warmth(lane.kind_of(bucket), first.evaluation.points))
+        warmth = self._engine.warmth(lane.kind_of(bucket), first.evaluation.points)
+        return lane.places(max(1, warmth), joined=first.joinable)
 
     def _start(self, lane: Lane) -> None:
         """Starts the first of those that wait, and those that travel with it."""
@@ -203,7 +209,7 @@ class Batcher:
         began = asyncio.get_running_loop().time()
         try:
             outcome = await self._engine.evaluate(group.evaluation)
-            lane.learn(group.bucket, outcome.timing)
+            lane.learn(group.bucket, outcome.timing, len(group.members))
             for member, own in zip(group.members, group.outcomes(outcome, began), strict=True):
                 if not member.outcome.done():
                     member.outcome.set_result(own)

@@ -18,6 +18,15 @@ from pullback_server.scheduling.buckets import POINT, Costs
 from pullback_server.scheduling.joining import shared_bytes
 from pullback_server.scheduling.serving import run_seconds
 
+# For each worker: one runs, and one waits in the worker's socket.
+_PLACES: Final = 2
+# Of what cannot be joined, as many as a worker runs at a time.
+_WIDE_PLACES: Final = 8
+# Runs that are shorter are over before the front has read what comes meanwhile, so that one place is enough.
+_SHORT_SECONDS: Final = 5e-4
+# So many evaluations travel in a run where there is a crowd.
+_CROWD: Final = 1.5
+_WEIGHT: Final = 0.2
 # What is joined must take so much less time for a point than alone, or nobody waits for company.
 _PAYS: Final = 0.8
 # Larger batches are not made of padding.
@@ -79,6 +88,9 @@ class Lane:
         wanted: How often a cold bucket would have been of use.
         pays: Whether points in a batch take clearly less time than alone; hoped for until it is known.
         runs: How many runs were learnt from.
+        seconds: What a run takes of late.
+        company_size: How many evaluations travel in a run of late.
+        called: Whether those who wait are about to be looked at.
         refused: Buckets that cannot be compiled.
     """
 
@@ -95,6 +107,9 @@ class Lane:
     wanted: dict[int, int] = field(default_factory=dict)
     pays: bool = True
     runs: int = 0
+    seconds: float = 0.0
+    company_size: float = 1.0
+    called: bool = False
     refused: set[int] = field(default_factory=set)
 
     @property
@@ -102,13 +117,31 @@ class Lane:
         """Whether nothing waits or runs."""
         return not self.waiting and not self.running
 
-    def learn(self, bucket: int, timing: Timing) -> None:
-        """Remembers what came of a run."""
+    @property
+    def crowded(self) -> bool:
+        """Whether evaluations come faster than they would run alone."""
+        return self.company_size > _CROWD
+
+    def places(self, workers: int, *, joined: bool = True) -> int:
+        """How many runs may be in hand when another starts.
+
+        Args:
+            workers: How many workers are warm for it.
+            joined: Whether those that wait for a place could travel together.
+        """
+        if not joined or not self.pays:
+            return _WIDE_PLACES * workers
+        return 1 if self.crowded and self.seconds < _SHORT_SECONDS else _PLACES * workers
+
+    def learn(self, bucket: int, timing: Timing, members: int) -> None:
+        """Remembers what came of a run of so many evaluations."""
         self.know(bucket)
+        self.company_size += _WEIGHT * (members - self.company_size)
         if timing.compile:
             self.compiling = timing.compile
             return
         self.costs.learn(bucket, timing.execute)
+        self.seconds += _WEIGHT * (timing.execute - self.seconds)
         self.runs += 1
         if self.runs % _SECOND_THOUGHTS == 0:
             self.pays = self._joining_pays()

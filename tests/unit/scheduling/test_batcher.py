@@ -261,8 +261,42 @@ async def test_what_is_wanted_often_is_compiled(engine: SquaringEngine, batcher:
     assert max(engine.warmed) == 32
     engine.ran.clear()
     await asyncio.gather(*outcomes_of(batcher, [point(1.0)] * 30))
-    assert engine.ran == [None, None, 32]
+    assert engine.ran == [32]
     assert batcher.figures.warmed == len(engine.warmed)
+
+
+async def test_a_crowd_of_short_runs_has_one_place(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Where runs are short and many come, the next run starts when one has ended, with all who came."""
+    heat(engine, batcher, POINT, 0, 16)
+    for _ in range(3):
+        await asyncio.gather(*outcomes_of(batcher, [point(1.0)] * 8))
+    engine.ran.clear()
+    engine.gate.clear()
+    tasks = outcomes_of(batcher, [point(1.0)] * 3)
+    await settled()
+    tasks += outcomes_of(batcher, [point(1.0)] * 9)
+    await settled()
+    assert engine.ran == [16]
+    engine.gate.set()
+    await asyncio.gather(*tasks)
+    assert engine.ran == [16, 16]
+
+
+async def test_a_crowd_of_long_runs_keeps_the_worker_busy(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Where runs take longer, the next one waits in the worker's socket."""
+    engine.seconds = lambda _: 1e-3
+    heat(engine, batcher, POINT, 0, 16)
+    for _ in range(3):
+        await asyncio.gather(*outcomes_of(batcher, [point(1.0)] * 8))
+    engine.ran.clear()
+    engine.gate.clear()
+    tasks = outcomes_of(batcher, [point(1.0)] * 3)
+    await settled()
+    tasks += outcomes_of(batcher, [point(1.0)] * 9)
+    await settled()
+    assert engine.ran == [16, 16]
+    engine.gate.set()
+    await asyncio.gather(*tasks)
 
 
 async def test_what_cannot_be_compiled_is_left(engine: SquaringEngine, batcher: Batcher) -> None:
