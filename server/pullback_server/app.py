@@ -14,6 +14,7 @@ import grpc
 from pullback.memory.handover import socket_path
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 from pullback_server.configuration.settings import Settings
+from pullback_server.engine.arena import open_arena
 from pullback_server.engine.devices import placements
 from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
@@ -50,6 +51,8 @@ _NAMES: Final = tuple(service.full_name for service in _SERVICES)
 # A request has a little around its tensors, and a program around its modules.
 _ENVELOPE_BYTES: Final = 1 << 20
 _LARGEST_MESSAGE: Final = (1 << 31) - 1
+# Of the memory in which tensors cross, what stays taken while it is free: a share of one in four.
+_KEPT_SHARE: Final = 4
 _KEEPALIVE_MILLISECONDS: Final = 60_000
 _CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
 
@@ -161,7 +164,9 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
         f"--log-format={settings.log_format}",
     )
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
-    return LocalPool(placements(settings.devices), Source(program, constant), launch)
+    size = int(settings.worker_memory_bytes)
+    arena = open_arena(size, kept=size // _KEPT_SHARE)
+    return LocalPool(placements(settings.devices), Source(program, constant), launch, arena)
 
 
 def _grpc_server(

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     """The memory that those directions of a Jacobian or Hessian may need that are taken at a time, in bytes
     or such as "4GiB"; an estimate. More is faster on a device that has it, less lets larger ones run."""
 
+    worker_memory_bytes: ByteSize = Field(default=ByteSize(1024 * _MIB), ge=0)
+    """The most memory in which large tensors cross between the server's processes, in bytes or such as
+    "1GiB"; taken only as it is needed, and all but a quarter given back. What finds no room in it crosses as
+    well, but slower."""
+
     max_in_flight: PositiveInt = 512
     """The most requests in flight in the whole server; more are refused with OVERLOADED."""
 
