@@ -46,9 +46,11 @@ def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc
     Args:
         service: The descriptor, from a generated module.
         servicer: Has a method for each of the service's, named in snake case, that takes a request or an
-            asynchronous iterator of them, and gives a response or an asynchronous iterator of them. Its
-            `codecs`, where it has them, tell by method how messages are read and written; the generated
-            classes do that for the others.
+            asynchronous iterator of them, and gives a response or an asynchronous iterator of them. Where
+            both sides stream, it takes what reads the next request, None after the last, and what writes a
+            response: iterators between would cost as much as the message does. Its `codecs`, where it has
+            them, tell by method how messages are read and written; the generated classes do that for the
+            others.
         calls: Where the calls are counted while they are open.
     """
     codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
@@ -72,6 +74,8 @@ def _generated(method: MethodDescriptor) -> Codec:
 def _handler(
     method: MethodDescriptor, codec: Codec, behaviour: Callable[[Any], Any], calls: OpenCalls
 ) -> grpc.RpcMethodHandler[Any, Any]:
+    if method.client_streaming and method.server_streaming:
+        return grpc.stream_stream_rpc_method_handler(_both(behaviour, codec, calls))
     read = _read_stream if method.client_streaming else _read
     make, answer = _MAKERS[method.client_streaming, method.server_streaming]
     return make(answer(lambda raw: behaviour(read(codec, raw)), codec, calls))
@@ -114,6 +118,24 @@ def _many(call: Callable[[Any], Any], codec: Codec, calls: OpenCalls) -> Callabl
     return answer
 
 
+def _both(call: Callable[..., Any], codec: Codec, calls: OpenCalls) -> Callable[[Any, Context], Any]:
+    async def answer(_: Any, context: Context) -> None:
+        async def read() -> Any:
+            raw = await context.read()
+            return None if raw is grpc.aio.EOF else _read(codec, raw)
+
+        async def write(response: Any) -> None:
+            await context.write(codec.encode(response))
+
+        _begin(context, calls)
+        try:
+            await call(read, write)
+        except Exception as error:  # noqa: BLE001 -- this is where all of them become status
+            await abort(context, service_error_of(error))
+
+    return answer
+
+
 def _begin(context: Context, calls: OpenCalls) -> None:
     """Counts a call and gives it its request id.
 
@@ -139,5 +161,4 @@ _MAKERS: Final = {
     (False, False): (grpc.unary_unary_rpc_method_handler, _one),
     (True, False): (grpc.stream_unary_rpc_method_handler, _one),
     (False, True): (grpc.unary_stream_rpc_method_handler, _many),
-    (True, True): (grpc.stream_stream_rpc_method_handler, _many),
 }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -81,10 +80,20 @@ class Evaluation:
         check_outcome(outcome, self._limits)
         return response_of(revision, outcome, time.monotonic() - began)
 
-    async def evaluate_stream(self, requests: AsyncIterator[StreamRequest]) -> AsyncIterator[StreamResponse]:
+    async def evaluate_stream(
+        self,
+        read: Callable[[], Awaitable[StreamRequest | None]],
+        write: Callable[[StreamResponse], Awaitable[None]],
+    ) -> None:
         """Evaluates many requests at once; a failed one is answered with its error."""
         in_flight: set[int] = set()
         hold = StreamHold(self._budgets)
+
+        async def take() -> StreamRequest | None:
+            numbered = await read()
+            if numbered is not None:
+                await hold.admit(numbered)
+            return numbered
 
         async def answer(numbered: StreamRequest) -> StreamResponse:
             id_, request = numbered
@@ -98,14 +107,14 @@ class Evaluation:
             finally:
                 in_flight.discard(id_)
 
-        at_once = self._limits.in_flight_per_stream
-        async with aclosing(answer_each(hold.admitted(requests), answer, at_once)) as responses:
-            try:
-                async for response in responses:
-                    yield response
-                    hold.sent(response[0])
-            finally:
-                hold.close()
+        async def send(response: StreamResponse) -> None:
+            await write(response)
+            hold.sent(response[0])
+
+        try:
+            await answer_each(take, answer, send, self._limits.in_flight_per_stream)
+        finally:
+            hold.close()
 
     async def compile(self, request: pb.CompileRequest) -> AsyncIterator[pb.CompileResponse]:
         """Compiles ahead; says when it begins and when it is ready."""

@@ -7,7 +7,7 @@ everything back when it has ended, a stream what belongs to an answer when that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Final
 
@@ -51,19 +51,15 @@ class StreamHold:
         self._requests = _Share(budgets.requests)
         self._results = _Share(budgets.results)
 
-    async def admitted(
-        self, requests: AsyncIterator[tuple[int, Request]]
-    ) -> AsyncIterator[tuple[int, Request]]:
-        """The requests of the stream; the next is read when there is room for the last.
+    async def admit(self, numbered: tuple[int, Request]) -> None:
+        """Takes room for a request of the stream that was read; the next is read when there is.
 
         Raises:
             ServiceError: LIMIT_EXCEEDED if there never can be.
         """
-        async for numbered in requests:
-            nbytes = request_bytes(numbered[1])
-            if nbytes > SMALL:
-                await self._requests.take(numbered[0], nbytes)
-            yield numbered
+        nbytes = request_bytes(numbered[1])
+        if nbytes > SMALL:
+            await self._requests.take(numbered[0], nbytes)
 
     async def room(self, number: int, nbytes: int) -> None:
         """Takes room for the results of a request, waiting until there is.

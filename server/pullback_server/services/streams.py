@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 
 
 async def answer_each(
-    requests: AsyncIterator[_Request], answer: Callable[[_Request], Awaitable[_Answer]], at_once: int
-) -> AsyncGenerator[_Answer, None]:
+    read: Callable[[], Awaitable[_Request | None]],
+    answer: Callable[[_Request], Coroutine[Any, Any, _Answer]],
+    write: Callable[[_Answer], Awaitable[None]],
+    at_once: int,
+) -> None:
     """Answers requests in the order in which they finish.
 
-    Reads on only while fewer than `at_once` requests are worked on or wait to be taken, so that a
+    Reads on only while fewer than `at_once` requests are worked on or wait to be written, so that a
     client that does not read its answers fills no memory here.
 
     Args:
-        requests: The requests.
+        read: Gives the next request; None when there are no more.
         answer: Answers one; must not raise.
+        write: Takes the next answer.
         at_once: The most requests in hand.
 
     Raises:
-        Exception: What reading the requests raises, after the answers to those that were read.
+        Exception: What reading the requests raises, after the answers to those that were read; what writing
+            raises, at once.
     """
-    places = asyncio.Semaphore(at_once)
-    answers: asyncio.Queue[_Answer | None] = asyncio.Queue()
-    working: set[asyncio.Task[None]] = set()
+    finished: deque[asyncio.Task[_Answer]] = deque()
+    working: set[asyncio.Task[_Answer]] = set()
+    in_hand = 0
+    news, place = asyncio.Event(), asyncio.Event()
 
-    async def work(request: _Request) -> None:
-        answers.put_nowait(await answer(request))
+    def finish(task: asyncio.Task[_Answer]) -> None:
+        working.discard(task)
+        finished.append(task)
+        news.set()
 
-    async def read() -> None:
-        try:
-            async for request in requests:
-                await places.acquire()
-                task = asyncio.create_task(work(request))
-                working.add(task)
-                task.add_done_callback(working.discard)
-        finally:
-            await asyncio.gather(*working)
-            answers.put_nowait(None)
+    async def read_all() -> None:
+        nonlocal in_hand
+        while (request := await read()) is not None:
+            while in_hand >= at_once:
+                place.clear()
+                await place.wait()
+            in_hand += 1
+            task = asyncio.create_task(answer(request))
+            working.add(task)
+            task.add_done_callback(finish)
 
-    reading = asyncio.create_task(read())
+    reading = asyncio.create_task(read_all())
+    reading.add_done_callback(lambda _: news.set())
     try:
-        while (finished := await answers.get()) is not None:
-            yield finished
-            places.release()
+        while in_hand or not reading.done():
+            while finished:
+                await write(finished.popleft().result())
+                in_hand -= 1
+                place.set()
+            news.clear()
+            if in_hand or not reading.done():
+                await news.wait()
         await reading
     finally:
         tasks = [reading, *working]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 
 import pytest
 
@@ -22,10 +21,9 @@ def request(nbytes: int) -> Request:
     return Request(b"", (Tensor(7, (nbytes,), bytes(nbytes)),), (), (), None)
 
 
-async def numbered(sizes: list[int]) -> AsyncIterator[tuple[int, Request]]:
+def numbered(sizes: list[int]) -> list[tuple[int, Request]]:
     """Requests of these sizes, numbered from 1."""
-    for number, nbytes in enumerate(sizes, 1):
-        yield number, request(nbytes)
+    return [(number, request(nbytes)) for number, nbytes in enumerate(sizes, 1)]
 
 
 def test_size() -> None:
@@ -38,13 +36,14 @@ async def test_requests_are_read_while_there_is_room() -> None:
     """A stream may have a quarter of the budget; answers that were written make room for more."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
-    async with aclosing(hold.admitted(numbered([2 * SMALL] * 4))) as requests:
-        assert [(await anext(requests))[0] for _ in range(2)] == [1, 2]
-        third = asyncio.create_task(anext(requests))
-        await asyncio.sleep(0.01)
-        assert (third.done(), both.requests.used) == (False, 4 * SMALL)
-        hold.sent(1)
-        assert (await third)[0] == 3
+    first, second, third = numbered([2 * SMALL] * 3)
+    await hold.admit(first)
+    await hold.admit(second)
+    waiting = asyncio.create_task(hold.admit(third))
+    await asyncio.sleep(0.01)
+    assert (waiting.done(), both.requests.used) == (False, 4 * SMALL)
+    hold.sent(1)
+    await asyncio.wait_for(waiting, 5)
     hold.close()
     assert both.requests.used == 0
 
@@ -53,8 +52,8 @@ async def test_one_is_read_however_large() -> None:
     """What is larger than a stream's share but not than the budget is read alone."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
-    async with aclosing(hold.admitted(numbered([LIMIT]))) as requests:
-        assert (await anext(requests))[0] == 1
+    await asyncio.wait_for(hold.admit(numbered([LIMIT])[0]), 5)
+    assert both.requests.used == LIMIT
     hold.close()
 
 
@@ -73,7 +72,8 @@ async def test_small_ones_do_not_count() -> None:
     """They are bounded by their number."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
-    assert [number async for number, _ in hold.admitted(numbered([SMALL, 0]))] == [1, 2]
+    for each in numbered([SMALL, 0]):
+        await hold.admit(each)
     await hold.room(1, SMALL)
     assert (both.requests.used, both.results.used) == (0, 0)
 

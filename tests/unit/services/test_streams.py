@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 
 import pytest
 
 from pullback_server.services.streams import answer_each
 
 
-async def count(upto: int, read: list[int] | None = None) -> AsyncIterator[int]:
-    """Numbers, each noted when it is read."""
-    for number in range(upto):
-        if read is not None:
-            read.append(number)
-        yield number
+class Wire:
+    """Numbers that are read one by one, and what is written.
+
+    Args:
+        upto: How many numbers there are.
+        failure: What reading raises after them, if anything.
+    """
+
+    def __init__(self, upto: int, failure: Exception | None = None) -> None:
+        self.read_so_far = 0
+        self.written: list[int] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self._upto = upto
+        self._failure = failure
+
+    async def read(self) -> int | None:
+        """The next number."""
         await asyncio.sleep(0)
+        if self.read_so_far == self._upto:
+            if self._failure is not None:
+                raise self._failure
+            return None
+        self.read_so_far += 1
+        return self.read_so_far - 1
+
+    async def write(self, number: int) -> None:
+        """Takes an answer while the wire is open."""
+        await self.open.wait()
+        self.written.append(number)
 
 
 async def test_answers_as_they_finish() -> None:
@@ -27,22 +48,26 @@ async def test_answers_as_they_finish() -> None:
         await asyncio.sleep(0.05 if number == 0 else 0.001 * number)
         return number
 
-    answers = [each async for each in answer_each(count(6), answer, 10)]
-    assert answers == [1, 2, 3, 4, 5, 0]
+    wire = Wire(6)
+    await answer_each(wire.read, answer, wire.write, 10)
+    assert wire.written == [1, 2, 3, 4, 5, 0]
+
+
+async def echo(number: int) -> int:
+    """Answers at once."""
+    return number
 
 
 async def test_no_requests() -> None:
     """An empty stream has no answers."""
-
-    async def answer(number: int) -> int:
-        return number
-
-    assert [each async for each in answer_each(count(0), answer, 3)] == []
+    wire = Wire(0)
+    await answer_each(wire.read, echo, wire.write, 3)
+    assert wire.written == []
 
 
 async def test_bounded() -> None:
     """No more than the bound are worked on, and no more are read while answers are not taken."""
-    working, most, read = 0, 0, list[int]()
+    working, most = 0, 0
 
     async def answer(number: int) -> int:
         nonlocal working, most
@@ -52,42 +77,47 @@ async def test_bounded() -> None:
         working -= 1
         return number
 
-    async with aclosing(answer_each(count(50, read), answer, 3)) as answers:
-        assert await anext(answers) in (0, 1, 2)
-        await asyncio.sleep(0.05)
-        assert len(read) <= 5
-        rest = [each async for each in answers]
-    assert (most, len(rest)) == (3, 49)
+    wire = Wire(50)
+    wire.open.clear()
+    answering = asyncio.create_task(answer_each(wire.read, answer, wire.write, 3))
+    await asyncio.sleep(0.05)
+    assert (wire.read_so_far, wire.written) == (4, [])
+    wire.open.set()
+    await answering
+    assert (most, sorted(wire.written)) == (3, list(range(50)))
 
 
 async def test_broken_input() -> None:
     """Where reading fails, what was read is answered before the failure is told."""
 
-    async def broken() -> AsyncIterator[int]:
-        yield 1
-        yield 2
-        raise ValueError("torn")
-
     async def answer(number: int) -> int:
         await asyncio.sleep(0.01)
         return number
 
-    answers: list[int] = []
+    wire = Wire(2, ValueError("torn"))
+    with pytest.raises(ValueError, match="torn"):
+        await answer_each(wire.read, answer, wire.write, 5)
+    assert wire.written == [0, 1]
 
-    async def take() -> None:
-        answers.extend([each async for each in answer_each(broken(), collect, 5)])
 
-    async def collect(number: int) -> int:
-        answers.append(await answer(number))
+@pytest.mark.parametrize("upto", [1, 4])
+async def test_broken_output(upto: int) -> None:
+    """Where writing fails, the rest is cancelled and the failure told."""
+
+    async def write(_: int) -> None:
+        raise ValueError("gone")
+
+    async def answer(number: int) -> int:
+        await asyncio.sleep(0 if number == 0 else 60)
         return number
 
-    with pytest.raises(ValueError, match="torn"):
-        await take()
-    assert answers == [1, 2]
+    with pytest.raises(ValueError, match="gone"):
+        await answer_each(Wire(upto).read, answer, write, 5)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_left_in_the_middle() -> None:
-    """A reader that goes away has all work cancelled before the generator is closed."""
+    """A client that goes away has all work cancelled before the call ends."""
     cancelled = 0
 
     async def answer(number: int) -> int:
@@ -99,8 +129,11 @@ async def test_left_in_the_middle() -> None:
             raise
         return number
 
-    async with aclosing(answer_each(count(4), answer, 10)) as answers:
-        assert await anext(answers) == 0
-        await asyncio.sleep(0.01)
-    assert cancelled == 3
+    wire = Wire(4)
+    answering = asyncio.create_task(answer_each(wire.read, answer, wire.write, 10))
+    await asyncio.sleep(0.01)
+    answering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+    assert (wire.written, cancelled) == ([0], 3)
     assert asyncio.all_tasks() == {asyncio.current_task()}
