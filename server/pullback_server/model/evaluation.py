@@ -44,6 +44,7 @@ class Kind:
         batched: For each input, arguments first, whether it has a leading axis of points, or is shared by
             them; None where nothing is batched.
         result_bytes: The bytes of the results at one point, as far as they are known before; 0 where not.
+        result_leaves: How many leaves the results have, as far as that is known before; 0 where not.
     """
 
     digest: str
@@ -53,6 +54,7 @@ class Kind:
     cotangents: tuple[TensorType, ...] = ()
     batched: tuple[bool, ...] | None = None
     result_bytes: int = 0
+    result_leaves: int = 0
 
     @property
     def inputs(self) -> tuple[TensorType, ...]:

@@ -129,7 +129,7 @@ class Batcher:
         lane.waiting += members
         self._advance(lane)
         outcomes = await asyncio.gather(*(member.outcome for member in members))
-        return put_together(outcomes, lane.batch, [part.points for part in parts])
+        return put_together(outcomes, lane.batch, [part.points for part in parts], evaluation.results)
 
     def _spread(self, lane: Lane, points: int) -> tuple[Piece, ...]:
         """The pieces of a batch that takes long, if several workers are warm for them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+from pullback.memory.blocks import ALIGNMENT
 from pullback.program.tensors import TensorType
-from pullback_server.model.evaluation import Evaluation, Kind, Outcome, Tensor, Timing
+from pullback_server.model.evaluation import Data, Evaluation, Kind, Outcome, Tensor, Timing
+from pullback_server.model.memory import Place
 from pullback_server.scheduling.buckets import POINT
-from pullback_server.scheduling.joining import buffer_of
 from pullback_server.scheduling.serving import Piece
 
 
@@ -34,32 +35,37 @@ def cut(evaluation: Evaluation, pieces: Sequence[Piece], point: Kind | None) -> 
         point: The kind of its single points, for pieces of the bucket `POINT`.
     """
     kind = evaluation.kind
-    columns = list(zip(kind.inputs, kind.batched or (), map(buffer_of, evaluation.inputs), strict=True))
+    columns = list(zip(kind.inputs, kind.batched or (), evaluation.inputs, strict=True))
     start = 0
     for piece in pieces:
         stop = start + piece.points
         inputs = tuple(
-            memoryview(data)[start * type_.nbytes : stop * type_.nbytes] if leads else data
+            _part(data, start * type_.nbytes, stop * type_.nbytes) if leads else data
             for type_, leads, data in columns
         )
         alone = piece.bucket == POINT and point is not None
-        yield Evaluation(point, inputs) if alone and point else Evaluation(kind, inputs, piece.points)
+        place = _place_of(evaluation, start, stop)
+        yield Evaluation(point, inputs) if alone and point else Evaluation(kind, inputs, piece.points, place)
         start = stop
 
 
-def put_together(outcomes: Sequence[Outcome], kind: Kind, counts: Sequence[int | None]) -> Outcome:
+def put_together(
+    outcomes: Sequence[Outcome], kind: Kind, counts: Sequence[int | None], target: Place | None = None
+) -> Outcome:
     """The outcome of a batch from those of its pieces.
 
     Args:
         outcomes: The outcomes in the order of the points.
         kind: The kind of the batch.
         counts: The points of each piece; None for a single point, whose results have no axis of points.
+        target: Where the results may be written, as far as they fit.
     """
+    room = None if target is None else _Room(target)
     points = sum(1 if count is None else count for count in counts)
     wants = zip(kind.wants, *(outcome.results for outcome in outcomes), strict=True)
     results = tuple(
         tuple(
-            leaves[0] if want.sparse and number % 3 else _concatenated(leaves, counts[0], points)
+            leaves[0] if want.sparse and number % 3 else _concatenated(leaves, counts[0], points, room)
             for number, leaves in enumerate(zip(*parts, strict=True))
         )
         for want, *parts in wants
@@ -67,10 +73,56 @@ def put_together(outcomes: Sequence[Outcome], kind: Kind, counts: Sequence[int |
     return Outcome(results, _timing([outcome.timing for outcome in outcomes]))
 
 
-def _concatenated(leaves: Sequence[Tensor], first: int | None, points: int) -> Tensor:
+class _Room:
+    """The memory for the results of a batch, given out leaf after leaf."""
+
+    def __init__(self, target: Place) -> None:
+        self._target = target
+        self._used = 0
+
+    def take(self, nbytes: int) -> Place | None:
+        """Where a leaf goes; None if it does not fit."""
+        begin, self._used = self._used, self._used + -(-nbytes // ALIGNMENT) * ALIGNMENT
+        if begin + nbytes > self._target.nbytes:
+            return None
+        return Place(self._target.segment, self._target.offset + begin, nbytes)
+
+
+def _part(data: Data, start: int, stop: int) -> Data:
+    if isinstance(data, Place):
+        return Place(data.segment, data.offset + start, stop - start)
+    return memoryview(data)[start:stop]
+
+
+def _place_of(evaluation: Evaluation, start: int, stop: int) -> Place | None:
+    """Where a piece writes its results, so that they lie as those of the whole batch: one leaf only does."""
+    target, kind = evaluation.results, evaluation.kind
+    if target is None or kind.result_leaves != 1 or stop * kind.result_bytes > target.nbytes:
+        return None
+    return Place(
+        target.segment, target.offset + start * kind.result_bytes, (stop - start) * kind.result_bytes
+    )
+
+
+def _concatenated(leaves: Sequence[Tensor], first: int | None, points: int, room: _Room | None) -> Tensor:
     type_ = leaves[0].type
     at_one_point = type_ if first is None else TensorType(type_.element, type_.shape[1:])
-    return Tensor(at_one_point.batched(points), b"".join(leaf.data for leaf in leaves))
+    whole = at_one_point.batched(points)
+    place = None if room is None else room.take(whole.nbytes)
+    if place is None:
+        return Tensor(whole, b"".join(leaf.data for leaf in leaves))
+    _gather(leaves, place)
+    return Tensor(whole, place.view, place)
+
+
+def _gather(leaves: Sequence[Tensor], place: Place) -> None:
+    """Copies to a place what does not lie there yet; what lies in it lies where it goes, or behind."""
+    memory, at = place.view, 0
+    for leaf in leaves:
+        end = at + len(leaf.data)
+        if leaf.place is None or leaf.place.offset != place.offset + at:
+            memory[at:end] = leaf.data
+        at = end
 
 
 def _timing(timings: Sequence[Timing]) -> Timing:

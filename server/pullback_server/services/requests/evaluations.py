@@ -20,7 +20,7 @@ from pullback_server.model.evaluation import Compilation, Data, Kind, Outcome
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
 from pullback_server.services.requests.limits import Limits, exceeded
-from pullback_server.services.requests.sizes import result_bytes
+from pullback_server.services.requests.sizes import result_bytes, result_leaves
 from pullback_server.services.requests.symbols import signature_at_sizes, signature_of_arguments
 from pullback_server.services.requests.tensors import CheckedTensor, Expected, check_tensors, common_points
 from pullback_server.services.requests.wants import check_wants
@@ -82,6 +82,7 @@ def check_evaluation(
         _types(cotangents),
         batched=None if points is None else tuple(part.points is not None for part in checked),
         result_bytes=result_bytes(wanted, signature, None),
+        result_leaves=result_leaves(wanted, signature),
     )
     return Checked(kind, points, tuple(part.path for part in checked))
 
