@@ -14,6 +14,7 @@ from sys import executable
 import grpc
 import numpy as np
 from google.protobuf.wrappers_pb2 import BytesValue
+
 from workload import Floats
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

@@ -12,20 +12,22 @@ import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jax.stages import Compiled
+
+from harness.machine import machine
 from lifted_functions import Floats, Subject, subjects
 from measure import Measurement, fastest
-from run import RESULTS, machine
-
 from pullback.export import export
 from pullback.precautions import take_precautions
 from pullback.program.container import Program, StableHlo
 from pullback_server.compute.formats.stablehlo.lift import lift
 
+RESULTS = Path(__file__).with_name("RESULTS.md")
 _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.-]+ = ", re.MULTILINE)
 
 

@@ -1,99 +1,128 @@
-"""Pullback against a bare gRPC echo of the same bytes and against local JAX: `./dev bench [--record]`."""
+"""Everything side by side: `./dev bench [--quick] [--record]`; README.md tells what and how."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Container
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-import jax
-import numpy as np
-from echo import echo
-from measure import Measurement, compare
-from workload import BATCH, DIMENSIONS, FORMULA, Floats, gradient, points
+from harness.contestants import CONTESTANTS
+from harness.machine import load, machine
+from harness.plots import plot
+from harness.rounds import Field, Report, measure
+from harness.rows import ROWS
+from harness.scaling import BATCHES, CALLERS, CROWDS, SIZES, measure_lines
+from harness.table import tables
 
-import pullback
-
-RESULTS = Path(__file__).with_name("RESULTS.md")
-BASELINE = "bare grpc.aio echo of the same bytes"
+BENCH: Final = Path(__file__).parent
+RESULTS: Final = BENCH / "RESULTS.md"
+_OWN: Final = tuple(name for name, contestant in CONTESTANTS.items() if not contestant.peer)
+_PEERS: Final = tuple(name for name, contestant in CONTESTANTS.items() if contestant.peer)
+# Measurements that need servers of their own; each is a program that prints a table.
+_OTHERS: Final = {"isolation": ("isolation.py",), "memory": ("front_memory.py", "--minutes", "1")}
+_OTHERS_SECONDS: Final = 300
 
 
 def main() -> None:
-    """Measures, prints a table, and appends it to RESULTS.md with --record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=2.0, help="seconds of each turn")
-    parser.add_argument("--record", action="store_true", help="append the table to bench/RESULTS.md")
-    arguments = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    report = _report(arguments.rounds, arguments.budget)
-    print(report)
+    """Measures, prints the tables, and with --record appends them to RESULTS.md."""
+    arguments = _arguments()
+    began = time.monotonic()
+
+    def report(what: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {what}", flush=True)
+
+    parts = [_compared(arguments, report)]
+    parts += [_other(name, report) for name in arguments.others]
+    text = "\n\n".join(parts)
+    print(f"\n{text}")
     if arguments.record:
         with RESULTS.open("a") as file:
-            file.write(f"\n{report}\n")
+            file.write(f"\n{text}\n")
+    report(load())
 
 
-def _report(rounds: int, budget: float) -> str:
-    formula = pullback.Formula(FORMULA, x=f"f64[{DIMENSIONS}]")
-    with echo() as echoed, pullback.local() as client:
-        served = client.register(formula, name="rosenbrock").grad
-        one, many = points(1)[0], points(BATCH)
-        local = _local()
-        for answer in (served(many), local(many)):
-            np.testing.assert_allclose(answer, gradient(many), rtol=1e-12, atol=1e-10)
-        rows = {
-            f"one point, {one.nbytes} B each way": _compare(one, echoed, served, local, rounds, budget),
-            f"{BATCH:,} points, {many.nbytes / 1e3:.0f} kB each way": _compare(
-                many, echoed, served, local, rounds, budget
-            ),
-        }
-    return _table(rows, rounds, budget)
+def _compared(arguments: argparse.Namespace, report: Report) -> str:
+    rows = [ROWS[key] for key in arguments.rows]
+    head = _head(arguments.rounds)
+    with ExitStack() as until:
+        field = Field((*_OWN, *arguments.peers), until, report)
+        results = measure(field, rows, arguments.rounds, arguments.shorten, report)
+        if arguments.plots:
+            _plot(field, arguments.shorten, arguments.plots, report)
+    return "\n\n".join([head, tables(rows, results, field.absent)])
 
 
-def _local() -> Callable[[Floats], Floats]:
-    def rosenbrock(x: jax.Array) -> jax.Array:
-        return jax.numpy.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
-
-    one, many = jax.jit(jax.grad(rosenbrock)), jax.jit(jax.vmap(jax.grad(rosenbrock)))
-    return lambda x: np.asarray((one if x.ndim == 1 else many)(x))
-
-
-def _compare(
-    x: Floats,
-    echoed: Callable[[Floats], Floats],
-    served: Callable[[Floats], Floats],
-    local: Callable[[Floats], Floats],
-    rounds: int,
-    budget: float,
-) -> dict[str, Measurement]:
-    calls = {BASELINE: lambda: echoed(x), "Pullback": lambda: served(x), "local JAX": lambda: local(x)}
-    return compare(calls, BASELINE, rounds=rounds, budget=budget)
+def _head(rounds: int) -> str:
+    return (
+        f"## {datetime.now(UTC):%Y-%m-%d}: everything side by side\n\n"
+        f"{machine()}, {load()}; `./dev bench`, medians of {rounds} interleaved rounds, ratios within a "
+        "round; CPU seconds of all processes of a side, for each call."
+    )
 
 
-def _table(rows: dict[str, dict[str, Measurement]], rounds: int, budget: float) -> str:
-    lines = [
-        f"## {datetime.now(UTC):%Y-%m-%d}: gradient of Rosenbrock-{DIMENSIONS}, float64",
-        "",
-        f"{machine()}; `bench/run.py`, medians of {rounds} interleaved rounds of {budget:g} s.",
-        "",
-        "| row | what | time | over the echo |",
-        "| --- | --- | ---: | ---: |",
-    ]
-    for row, measurements in rows.items():
-        lines += [
-            f"| {row} | {what} | {1e3 * measured.seconds:.3f} ms | {measured.ratio:.2f} |"
-            for what, measured in measurements.items()
-        ]
-    return "\n".join(lines)
+def _plot(field: Field, shorten: float, folder: Path, report: Report) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = measure_lines(field, BATCHES, SIZES, 0.5 * shorten, report)
+    plot(batches, "Gradients in batches", "points in a batch", folder / "batches.svg")
+    crowds = measure_lines(field, CROWDS, CALLERS, shorten, report)
+    plot(crowds, "Gradients of single points, by callers", "callers at the same time", folder / "callers.svg")
 
 
-def machine() -> str:
-    """The machine and the versions, for the head of a table."""
-    versions = f"Python {platform.python_version()}, JAX {jax.__version__}"
-    return f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores, {versions}"
+def _other(name: str, report: Report) -> str:
+    """What another measurement prints, or why it failed: the rest is recorded all the same."""
+    report(name)
+    command = [sys.executable, *_OTHERS[name]]
+    try:
+        result = subprocess.run(
+            command, cwd=BENCH, check=True, capture_output=True, text=True, timeout=_OTHERS_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"## {name}\n\nIt took longer than {_OTHERS_SECONDS} s."
+    except subprocess.CalledProcessError as error:
+        return f"## {name}\n\nIt failed: {' '.join(error.stderr.split())[-500:]}"
+    return result.stdout.strip()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("--rows", type=_names(ROWS), default=tuple(ROWS), help=f"of {','.join(ROWS)}")
+    parser.add_argument("--peers", type=_names(_PEERS), help=f"of {','.join(_PEERS)}, or none")
+    parser.add_argument("--others", type=_names(_OTHERS), help=f"of {','.join(_OTHERS)}, or none")
+    parser.add_argument("--rounds", type=int, help="how often each has its turn; 5, or 2 with --quick")
+    parser.add_argument("--quick", action="store_true", help="short turns, without peers, others and plots")
+    parser.add_argument("--plots", type=Path, help="draw how throughput scales into this folder")
+    parser.add_argument(
+        "--record", action="store_true", help="append to bench/RESULTS.md, and draw into plots/"
+    )
+    arguments = parser.parse_args()
+    arguments.shorten = 0.3 if arguments.quick else 1.0
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
+    if arguments.peers is None:
+        arguments.peers = () if arguments.quick else _PEERS
+    if arguments.others is None:
+        arguments.others = () if arguments.quick else tuple(_OTHERS)
+    if arguments.plots is None and arguments.record:
+        arguments.plots = BENCH / "plots"
+    return arguments
+
+
+def _names(known: Container[str]) -> Callable[[str], tuple[str, ...]]:
+    """Reads names with commas between; `none` is none."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = () if text == "none" else tuple(text.split(","))
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"there is no {name}")
+        return names
+
+    return read
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Who is measured beside the peers: the bare echo, JAX in the same process, and Pullback."""

@@ -1,0 +1,1 @@
+"""What starts the contestants, has them measured in turn, and tells the results."""

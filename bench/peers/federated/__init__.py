@@ -1,0 +1,1 @@
+"""pytensor-federated: arrays to arrays over grpclib, on one stream for each client."""

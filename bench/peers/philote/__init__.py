@@ -1,0 +1,1 @@
+"""Philote-MDO: disciplines with inputs of fixed shapes, over streams of gRPC."""

@@ -1,0 +1,1 @@
+"""UM-Bridge: models over HTTP, with JSON or shared memory."""
