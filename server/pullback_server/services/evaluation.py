@@ -101,6 +101,7 @@ class Evaluation:
                 return id_, _failed(_duplicate(id_))
             in_flight.add(id_)
             try:
+                hold.require(id_)
                 return id_, await self._evaluate(request, partial(hold.room, id_))
             except Exception as error:  # noqa: BLE001 -- one failure never ends the stream
                 return id_, _failed(service_error_of(error))

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from pullback.codec.evaluation import Request
+from pullback_server.errors import ServiceError
 from pullback_server.services.budget import SMALL, Budget, Budgets
 
 Room = Callable[[int], Awaitable[None]]
@@ -50,16 +51,28 @@ class StreamHold:
     def __init__(self, budgets: Budgets) -> None:
         self._requests = _Share(budgets.requests)
         self._results = _Share(budgets.results)
+        self._refused: dict[int, ServiceError] = {}
 
     async def admit(self, numbered: tuple[int, Request]) -> None:
         """Takes room for a request of the stream that was read; the next is read when there is.
 
-        Raises:
-            ServiceError: LIMIT_EXCEEDED if there never can be.
+        One for which there never can be is refused when it is answered, and the stream goes on.
         """
         nbytes = request_bytes(numbered[1])
         if nbytes > SMALL:
-            await self._requests.take(numbered[0], nbytes)
+            try:
+                await self._requests.take(numbered[0], nbytes)
+            except ServiceError as error:
+                self._refused[numbered[0]] = error
+
+    def require(self, number: int) -> None:
+        """Makes sure that a request was admitted.
+
+        Raises:
+            ServiceError: LIMIT_EXCEEDED if there never can be room for it.
+        """
+        if self._refused and (error := self._refused.pop(number, None)):
+            raise error
 
     async def room(self, number: int, nbytes: int) -> None:
         """Takes room for the results of a request, waiting until there is.

@@ -57,6 +57,18 @@ async def test_one_is_read_however_large() -> None:
     hold.close()
 
 
+async def test_a_request_that_never_fits() -> None:
+    """It is refused by itself: the stream goes on."""
+    hold = StreamHold(budgets(2 * LIMIT))
+    await hold.admit((1, request(LIMIT + 1)))
+    await hold.admit((2, request(2 * SMALL)))
+    hold.require(2)
+    with pytest.raises(PressureError, match=f"{LIMIT + 1} bytes"):
+        hold.require(1)
+    hold.require(1)
+    hold.close()
+
+
 async def test_what_never_fits() -> None:
     """It is refused with both numbers, and holds nothing."""
     both = budgets(2 * LIMIT)
