@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 
 from pullback._aio_function import AsyncFunction
+from pullback._aio_joined import AsyncJoined
 from pullback._aio_stream import AsyncStream, call_error
 from pullback._channel import (
     DEFAULT_TIMEOUT,
@@ -31,6 +32,7 @@ from pullback._descriptions import Capabilities, Health, capabilities_from_wire,
 from pullback._embedded import EmbeddedServer
 from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import NOT_STARTED, Progress, progress_from_wire
+from pullback._evaluation.joining import joinable
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
@@ -70,15 +72,24 @@ class AsyncClient:
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
         lender: What shares memory with the server; None where everything goes in messages.
+        join: Whether evaluations that are made at the same time travel together.
     """
 
     def __init__(
-        self, channel: grpc.aio.Channel, address: str, timeout: float | None, lender: Lender | None = None
+        self,
+        channel: grpc.aio.Channel,
+        address: str,
+        timeout: float | None,
+        lender: Lender | None = None,
+        *,
+        join: bool = True,
     ) -> None:
         self.address = address
         self.timeout = timeout
         self._channel = channel
         self._lender = lender
+        self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
+        self._joined = AsyncJoined(self._method(EVALUATE), address) if join else None
 
     async def register(
         self,
@@ -222,6 +233,8 @@ class AsyncClient:
         async def send(request: evaluation.Request) -> evaluation.Response:
             return await self.call(EVALUATE, evaluation.encode_request(request), timeout)
 
+        if self._joined is not None and joinable(call):
+            return await self._try(partial(self._joined.carry, call), timeout)
         if self._lender is None:
             return await send(call.request)
         return await self._lender.carry_async(call.request, call.result_bytes, send)
@@ -234,9 +247,18 @@ class AsyncClient:
         Raises:
             PullbackError: If the call fails.
         """
-        call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+        call = self._method(method)
         metadata = announcement(request)
         return await self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
+
+    def _method(
+        self, method: Method[Request, Response]
+    ) -> grpc.aio.UnaryUnaryMultiCallable[Request, Response]:
+        made = self._methods.get(method.path)
+        if made is None:
+            made = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+            self._methods[method.path] = made
+        return made
 
     async def _try(
         self, attempt: Callable[[float | None], Awaitable[Response]], timeout: float | None
@@ -275,6 +297,7 @@ def connect(
     timeout: float | None = DEFAULT_TIMEOUT,
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
+    join: bool = True,
 ) -> AsyncClient:
     """Connects to a server; to be called where an event loop runs.
 
@@ -286,11 +309,14 @@ def connect(
             without end.
         credentials: For TLS, as a proxy before the server has it; None is plain text.
         shared_memory: As in `pullback.connect`.
+        join: Whether small evaluations that tasks make at the same time travel together.
     """
     lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        return AsyncClient(grpc.aio.insecure_channel(address, OPTIONS), address, timeout, lender)
-    return AsyncClient(grpc.aio.secure_channel(address, credentials, OPTIONS), address, timeout, lender)
+        channel = grpc.aio.insecure_channel(address, OPTIONS)
+    else:
+        channel = grpc.aio.secure_channel(address, credentials, OPTIONS)
+    return AsyncClient(channel, address, timeout, lender, join=join)
 
 
 @asynccontextmanager
@@ -300,6 +326,7 @@ async def local(
     data_dir: str | Path | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     startup_timeout: float = STARTUP_TIMEOUT,
+    join: bool = True,
 ) -> AsyncIterator[AsyncClient]:
     """An embedded server with a client, as `pullback.local`.
 
@@ -310,7 +337,7 @@ async def local(
     deadline = Deadline(startup_timeout)
     try:
         address = await asyncio.to_thread(server.start)
-        async with connect(address, timeout=timeout) as client:
+        async with connect(address, timeout=timeout, join=join) as client:
             await _wait_until_serving(client, server, deadline)
             yield client
     finally:

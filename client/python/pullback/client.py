@@ -26,7 +26,9 @@ from pullback._descriptions import Capabilities, Health, capabilities_from_wire,
 from pullback._embedded import EmbeddedServer
 from pullback._evaluation.calls import Call
 from pullback._evaluation.compilation import NOT_STARTED, Progress, progress_from_wire
+from pullback._evaluation.joining import joinable
 from pullback._function import Function
+from pullback._joined import Joined
 from pullback._methods import (
     COMPILE,
     DELETE_FUNCTION,
@@ -66,15 +68,24 @@ class Client:
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
         lender: What shares memory with the server; None where everything goes in messages.
+        join: Whether evaluations that are made at the same time travel together.
     """
 
     def __init__(
-        self, channel: grpc.Channel, address: str, timeout: float | None, lender: Lender | None = None
+        self,
+        channel: grpc.Channel,
+        address: str,
+        timeout: float | None,
+        lender: Lender | None = None,
+        *,
+        join: bool = True,
     ) -> None:
         self.address = address
         self.timeout = timeout
         self._channel = channel
         self._lender = lender
+        self._methods: dict[str, grpc.UnaryUnaryMultiCallable[Any, Any]] = {}
+        self._joined = Joined(self._method(EVALUATE), address) if join else None
 
     def register(
         self,
@@ -237,6 +248,8 @@ class Client:
         def send(request: evaluation.Request) -> evaluation.Response:
             return self.call(EVALUATE, evaluation.encode_request(request), timeout)
 
+        if self._joined is not None and joinable(call):
+            return self._try(partial(self._joined.carry, call), timeout)
         if self._lender is None:
             return send(call.request)
         return self._lender.carry(call.request, call.result_bytes, send)
@@ -247,9 +260,16 @@ class Client:
         Raises:
             PullbackError: If the call fails.
         """
-        call = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+        call = self._method(method)
         metadata = announcement(request)
         return self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
+
+    def _method(self, method: Method[Request, Response]) -> grpc.UnaryUnaryMultiCallable[Request, Response]:
+        made = self._methods.get(method.path)
+        if made is None:
+            made = self._channel.unary_unary(method.path, method.serialize, method.deserialize)
+            self._methods[method.path] = made
+        return made
 
     def _try(self, attempt: Callable[[float | None], Response], timeout: float | None) -> Response:
         deadline = Deadline(self.timeout if timeout is None else timeout)
@@ -279,6 +299,7 @@ def connect(
     timeout: float | None = DEFAULT_TIMEOUT,
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
+    join: bool = True,
 ) -> Client:
     """Connects to a server; the connection itself is made with the first call.
 
@@ -289,11 +310,14 @@ def connect(
         credentials: For TLS, as a proxy before the server has it; None is plain text.
         shared_memory: Whether large arrays go through memory that is shared with a server at `unix:/path`,
             where that can be; else, and everywhere else, they go in messages.
+        join: Whether small evaluations that threads make at the same time travel together.
     """
     lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        return Client(grpc.insecure_channel(address, OPTIONS), address, timeout, lender)
-    return Client(grpc.secure_channel(address, credentials, OPTIONS), address, timeout, lender)
+        channel = grpc.insecure_channel(address, OPTIONS)
+    else:
+        channel = grpc.secure_channel(address, credentials, OPTIONS)
+    return Client(channel, address, timeout, lender, join=join)
 
 
 @contextmanager
@@ -303,6 +327,7 @@ def local(
     data_dir: str | Path | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     startup_timeout: float = STARTUP_TIMEOUT,
+    join: bool = True,
 ) -> Iterator[Client]:
     """An embedded server with a client: nothing to start, and nothing left at the end.
 
@@ -313,6 +338,7 @@ def local(
         data_dir: Where functions are kept; None is a folder that is removed at the end.
         timeout: As in `connect`.
         startup_timeout: How many seconds the server may take to start.
+        join: As in `connect`.
 
     Raises:
         ServerStartError: If the server is not installed or does not start.
@@ -320,7 +346,7 @@ def local(
     server = EmbeddedServer(devices, data_dir, startup_timeout)
     deadline = Deadline(startup_timeout)
     try:
-        with connect(server.start(), timeout=timeout) as client:
+        with connect(server.start(), timeout=timeout, join=join) as client:
             _wait_until_serving(client, server, deadline)
             yield client
     finally:

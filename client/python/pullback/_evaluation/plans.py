@@ -19,6 +19,16 @@ _MOST: Final = 256
 class Plan:
     """How one derivative of a function is asked for, and how its answers are read.
 
+    Attributes:
+        head: The fields `function` and `wants` of its requests.
+        layout: What goes in, and where.
+        assemblies: How the results of each want become what the user gets.
+        room: How many bytes the results take.
+        ranks: The number of axes, at one point, of each argument, tangent and cotangent.
+        kind: What its requests have in common with those that can be joined with them.
+        joinable: Whether its requests can be joined at all.
+        point_bytes: The bytes of its tensors at one point, there or back, whichever are more.
+
     Args:
         revision: The resource name of the function's revision.
         signature: Its signature, without symbols.
@@ -28,7 +38,7 @@ class Plan:
         InvalidArgumentError: If the wants do not go together.
     """
 
-    __slots__ = ("assemblies", "head", "layout", "room")
+    __slots__ = ("assemblies", "head", "joinable", "kind", "layout", "point_bytes", "ranks", "room")
 
     def __init__(self, revision: str, signature: Signature, wants: tuple[ResolvedWant, ...]) -> None:
         self.head = evaluation_pb2.EvaluateRequest(
@@ -37,6 +47,14 @@ class Plan:
         self.layout = Layout(signature, wants)
         self.assemblies = tuple(Assembly(want, signature) for want in wants)
         self.room = Room(wants, signature)
+        groups = (self.layout.arguments, self.layout.tangents, self.layout.cotangents)
+        places = [place for group in groups for place in group]
+        self.ranks = tuple(tuple(len(place.shape) for place in group) for group in groups)
+        self.kind = b"\0".join([self.head, *(str(place.type).encode() for place in places)])
+        # The coordinates of sparse results are shared by all points, and without an input nothing says how
+        # many points there are.
+        self.joinable = bool(places) and not any(want.sparse for want in wants)
+        self.point_bytes = max(sum(place.type.nbytes for place in places), self.room.nbytes(1))
 
 
 class Plans:

@@ -1,0 +1,122 @@
+"""Joins the evaluations of a client's tasks: the twin of `_joined`, over `grpc.aio`."""
+
+# ruff: noqa: ASYNC109 -- as in `aio`
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import grpc.aio
+
+from pullback._aio_stream import call_error
+from pullback._channel import Deadline
+from pullback._evaluation.calls import Call
+from pullback._evaluation.joining import OVERDUE, join, longest, may_be_one_s_fault, message_bytes, part
+from pullback._evaluation.lanes import Lanes
+from pullback._status import error_from_call
+from pullback.codec.evaluation import Response, encode_request
+from pullback.errors import PullbackError
+
+Outcome = Response | grpc.aio.AioRpcError | None
+
+
+class _Member:
+    """A call, and what the task that made it waits for if it has to.
+
+    Attributes:
+        outcome: The future of its response, or of why the message failed; None if it is to travel alone.
+    """
+
+    __slots__ = ("call", "deadline", "kind", "nbytes", "outcome", "points")
+
+    def __init__(self, call: Call, timeout: float | None) -> None:
+        self.call = call
+        self.kind = call.plan.kind
+        self.points = 1 if call.points is None else call.points
+        self.nbytes = message_bytes(call)
+        self.deadline = Deadline(timeout)
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def answer(self, outcome: Outcome) -> None:
+        """Sets the outcome, unless nobody waits for it any more."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+
+class AsyncJoined:
+    """Carries evaluations of many tasks in few messages.
+
+    Args:
+        evaluate: The method of the channel.
+        address: The server's address, for messages.
+    """
+
+    def __init__(self, evaluate: grpc.aio.UnaryUnaryMultiCallable[bytes, Response], address: str) -> None:
+        self._evaluate = evaluate
+        self._address = address
+        self._lanes: Lanes[_Member] = Lanes()
+        # The loop itself keeps no task alive.
+        self._messages: set[asyncio.Task[None]] = set()
+
+    async def carry(self, call: Call, timeout: float | None) -> Response:
+        """Carries one evaluation, alone or with others; it waits for a place, and for its answer.
+
+        Raises:
+            grpc.aio.AioRpcError: If the call fails, or the message in which it travelled.
+            DeadlineExceededError: If its time is over before the message's.
+        """
+        member = _Member(call, timeout)
+        if not self._lanes.enter(member):
+            return await self._wait(member)
+        try:
+            return await self._alone(member)
+        finally:
+            self._leave(member.kind)
+
+    async def _alone(self, member: _Member) -> Response:
+        return await self._evaluate(encode_request(member.call.request), timeout=member.deadline.remaining())
+
+    async def _wait(self, member: _Member) -> Response:
+        try:
+            async with asyncio.timeout(member.deadline.remaining()):
+                outcome = await member.outcome
+        except TimeoutError:
+            self._lanes.withdraw(member)
+            raise error_from_call("DEADLINE_EXCEEDED", OVERDUE, (), self._address) from None
+        except asyncio.CancelledError:
+            self._lanes.withdraw(member)
+            raise
+        match outcome:
+            case None:
+                return await self._alone(member)
+            case grpc.aio.AioRpcError() as error:
+                raise error
+            case response:
+                return response
+
+    def _leave(self, kind: bytes) -> None:
+        """Has those who wait travel in the place that has become free."""
+        group = self._lanes.leave(kind)
+        if group:
+            task = asyncio.get_running_loop().create_task(self._send(group), name="pullback-joined")
+            self._messages.add(task)
+            task.add_done_callback(self._messages.discard)
+
+    async def _send(self, group: list[_Member]) -> None:
+        request = encode_request(join([member.call for member in group]))
+        timeout = longest([member.deadline.remaining() for member in group])
+        outcomes: list[Outcome] = [None] * len(group)
+        try:
+            response = await self._evaluate(request, timeout=timeout)
+            outcomes = list(part(response, [member.call for member in group]))
+        except grpc.aio.AioRpcError as error:
+            if len(group) == 1 or not may_be_one_s_fault(call_error(error, self._address)):
+                outcomes = [error] * len(group)
+        except (PullbackError, grpc.aio.UsageError):
+            # A closed channel, or a response that makes no sense: alone each gets to know that.
+            pass
+        finally:
+            self._leave(group[0].kind)
+            for member, outcome in zip(group, outcomes, strict=True):
+                member.answer(outcome)
