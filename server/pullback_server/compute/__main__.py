@@ -47,10 +47,10 @@ def _serve(connection: socket.socket, cache: Path | None, sweep_bytes: int) -> N
     take_precautions()
     if cache is not None:
         importlib.import_module("pullback_server.compute.compiler.persistence").keep_executables(cache)
-    importlib.import_module("pullback_server.compute.compiler.courtesy").switch_often()
-    kernel = importlib.import_module("pullback_server.compute.kernel")
     loop = importlib.import_module("pullback_server.compute.loop")
-    loop.Loop(connection, kernel.Kernel(sweep_bytes=sweep_bytes)).serve()
+    kernel = importlib.import_module("pullback_server.compute.kernel").Kernel(sweep_bytes=sweep_bytes)
+    importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
+    loop.Loop(connection, kernel).serve()
 
 
 def _options() -> argparse.Namespace:

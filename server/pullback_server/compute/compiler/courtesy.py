@@ -1,12 +1,16 @@
 """Compiling politely: so that requests whose executables are there do not notice it.
 
-Tracing and lowering are Python and hold its lock, so few threads do them at a time: more would not be faster,
-and each of them would be one more to wait behind. XLA does not hold the lock, but takes processors; it
-compiles on few threads of its own, which the system runs when others leave room.
+Tracing and lowering are Python and hold its lock, so one thread does them at a time: more would not be
+faster, and each of them would be one more to wait behind. XLA does not hold the lock, but takes processors;
+it compiles on few threads of its own, which the system runs when others leave room.
+
+What cannot be interrupted is short, or rare: the collection of garbage among what JAX keeps, and writing a
+large executable to disk or reading it (0.1 s for 1.7 MB), during which XLA keeps Python's lock.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -17,7 +21,7 @@ from typing import Final
 
 from jax.stages import Compiled, Lowered
 
-_TRACING: Final = 2
+_PATIENCE_SECONDS: Final = 2.0
 _NICENESS: Final = 5
 SWITCH_SECONDS: Final = 0.0005
 
@@ -31,16 +35,20 @@ class Courtesy:
     """
 
     def __init__(self, compiling: int | None = None) -> None:
-        self._tracing = threading.BoundedSemaphore(_TRACING)
+        self._tracing = threading.Lock()
         self._count = compiling or max(2, (os.cpu_count() or 2) // 2)
         self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
-        """Waits for its turn to trace or to lower; not to be entered again inside."""
-        with self._tracing:
+        """Waits for its turn to trace or to lower, two seconds at most; not to be entered again inside."""
+        ours = self._tracing.acquire(timeout=_PATIENCE_SECONDS)
+        try:
             yield
+        finally:
+            if ours:
+                self._tracing.release()
 
     def compile(self, lowered: Lowered) -> Compiled:
         """Has XLA compile, on one of the polite threads.
@@ -53,9 +61,15 @@ class Courtesy:
         return self._threads.submit(lowered.compile).result()
 
 
-def switch_often() -> None:
-    """Has a thread that waits for Python's lock ask for it sooner than after the usual 5 ms."""
+def settle_down() -> None:
+    """Prepares a process that has imported what it needs for threads that must not wait for others.
+
+    A thread that waits for Python's lock asks for it sooner than after the usual 5 ms, and what was imported
+    is never looked at again in search of garbage, which took 50 to 130 ms each time.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
 
 
 def _step_back() -> None:

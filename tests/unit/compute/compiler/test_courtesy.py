@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pullback_server.compute.compiler import courtesy as courtesy_module
 from pullback_server.compute.compiler.courtesy import Courtesy
 
 
@@ -58,8 +59,8 @@ def test_a_failure_reaches_the_one_who_asked() -> None:
         Courtesy(1).compile(lowered)
 
 
-def test_few_trace_at_a_time() -> None:
-    """Of six threads no more than two are inside."""
+def test_one_traces_at_a_time() -> None:
+    """Of six threads no more than one is inside."""
     courtesy, inside, most = Courtesy(1), [], []
 
     def trace(_: int) -> None:
@@ -71,4 +72,20 @@ def test_few_trace_at_a_time() -> None:
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(trace, range(12)))
-    assert max(most) <= 2
+    assert max(most) == 1
+
+
+def test_what_takes_for_ever_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited for long goes ahead, and leaves the turn to whom it belongs."""
+    monkeypatch.setattr(courtesy_module, "_PATIENCE_SECONDS", 0.05)
+    courtesy = Courtesy(1)
+    with courtesy.tracing():
+        with ThreadPoolExecutor(1) as threads:
+            assert threads.submit(lambda: _inside(courtesy)).result(10)
+        assert courtesy._tracing.locked()
+    assert not courtesy._tracing.locked()
+
+
+def _inside(courtesy: Courtesy) -> bool:
+    with courtesy.tracing():
+        return True
