@@ -62,6 +62,7 @@ class Served:
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
         self.calls: list[str] = []
+        self.points: list[int | None] = []
         self.uploads: dict[str, bytes] = {}
         self.registered: list[functions_pb2.RegisterFunctionRequest] = []
         self.deleted: list[str] = []
@@ -126,8 +127,12 @@ class Served:
         return functions_pb2.DeleteFunctionResponse()
 
     def evaluate(self, request: evaluation_pb2.EvaluateRequest) -> evaluation_pb2.EvaluateResponse:
-        """The value and the gradient of the sum of squares."""
+        """The value and the gradient of the sum of squares; a point that begins with -1 is refused."""
+        self.hold.wait(10)
         (x,) = (np.frombuffer(each.data).reshape(each.shape) for each in request.arguments)
+        self.points.append(len(x) if x.ndim > 1 else None)
+        if -1.0 in x[..., 0]:
+            raise Refusal(grpc.StatusCode.INTERNAL, "EXECUTION_FAILED")
         answers = {
             evaluation_pb2.QUANTITY_VALUE: np.sum(x**2, axis=-1),
             evaluation_pb2.QUANTITY_GRADIENT: 2 * x,

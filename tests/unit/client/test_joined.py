@@ -1,0 +1,208 @@
+"""Calls that are made at the same time travel together, by threads and by tasks, in one matrix."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback
+from pullback._evaluation.lanes import PLACES
+
+X = np.array([1.0, 2.0, 3.0])
+Served = Any
+Calls = Sequence[Callable[[], Any]]
+
+
+class Together:
+    """Makes calls at the same time, by threads or by tasks, as the client wants it."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self._pool = ThreadPoolExecutor(64)
+
+    def start(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Starts a call."""
+        if isinstance(self.function, pullback.Function):
+            return asyncio.get_running_loop().run_in_executor(self._pool, call)
+        return asyncio.ensure_future(call())
+
+    async def start_all(self, calls: Calls) -> list[asyncio.Future[Any]]:
+        """Starts calls one after the other, so that the first are under way and the others wait."""
+        futures = []
+        for call in calls:
+            futures.append(self.start(call))
+            await asyncio.sleep(0.02)
+        return futures
+
+
+@pytest.fixture(params=["sync", "async"])
+async def together(request: pytest.FixtureRequest, served: tuple[str, Served]) -> AsyncIterator[Together]:
+    """Who calls the sum of squares, through a client of either kind."""
+    if request.param == "sync":
+        with pullback.connect(served[0], timeout=10) as client:
+            yield Together(client.function("squares"))
+    else:
+        async with pullback.aio.connect(served[0], timeout=10) as asynchronous:
+            yield Together(await asynchronous.function("squares"))
+
+
+@pytest.fixture
+def state(served: tuple[str, Served]) -> Served:
+    """The server's state; it holds everything until it is told to go on."""
+    served[1].hold.clear()
+    return served[1]
+
+
+async def answers(futures: Sequence[asyncio.Future[Any]]) -> list[Any]:
+    """What came of all, errors as they are."""
+    return await asyncio.gather(*futures, return_exceptions=True)
+
+
+def grads(function: Any, count: int) -> list[Callable[[], Any]]:
+    """Calls at so many points."""
+    return [lambda number=number: function.grad(X * number) for number in range(count)]  # type: ignore[misc]
+
+
+async def test_what_waits_travels_together(together: Together, state: Served) -> None:
+    """The first go at once; the others are one batch, and each gets its own gradient."""
+    futures = await together.start_all(grads(together.function, 9))
+    state.hold.set()
+    for number, gradient in enumerate(await answers(futures)):
+        np.testing.assert_array_equal(gradient, 2 * X * number)
+        assert gradient.flags.writeable
+    assert sorted(state.points, key=str) == [9 - PLACES, *[None] * PLACES]
+
+
+async def test_other_derivatives_do_not_wait(together: Together, state: Served) -> None:
+    """Each kind has its own messages, and small batches travel with points."""
+    f = together.function
+    calls = [*grads(f, 3), *[lambda: f(X)] * 3, lambda: f.grad(np.stack([X, 2 * X]))]
+    futures = await together.start_all(calls)
+    state.hold.set()
+    *_, three, value, _, _, both = await answers(futures)
+    np.testing.assert_array_equal(three, 4 * X)
+    np.testing.assert_array_equal(both, [2 * X, 4 * X])
+    assert (value.shape, value) == ((), 14.0)
+    assert sorted(state.points, key=str) == [3, *[None] * 5]
+
+
+async def test_the_innocent_are_answered(together: Together, state: Served) -> None:
+    """Where a joined message fails for what one may have done, each is sent alone."""
+    f = together.function
+    calls = [*grads(f, 4), lambda: f.grad(-np.ones(3))]
+    futures = await together.start_all(calls)
+    state.hold.set()
+    *innocent, guilty = await answers(futures)
+    for number, gradient in enumerate(innocent):
+        np.testing.assert_array_equal(gradient, 2 * X * number)
+    assert isinstance(guilty, pullback.ServerError)
+    assert guilty.reason == "EXECUTION_FAILED"
+    assert sorted(state.points, key=str) == [3, *[None] * 5]
+
+
+async def test_what_is_nobody_s_fault_is_everybody_s_failure(together: Together, state: Served) -> None:
+    """And is waited for as ever: nobody storms a server that has no room."""
+    futures = await together.start_all(grads(together.function, 6))
+    state.refuse("RESOURCE_EXHAUSTED", "OVERLOADED", delay=0.1)
+    state.hold.set()
+    for number, gradient in enumerate(await answers(futures)):
+        np.testing.assert_array_equal(gradient, 2 * X * number)
+
+
+async def test_a_timeout_is_its_caller_s_own(together: Together, state: Served) -> None:
+    """The others of its message are answered, and it does not wait for them."""
+    f = together.function
+    start = time.monotonic()
+    futures = await together.start_all([*grads(f, 4), lambda: f.grad(X, timeout=0.3)])
+    with pytest.raises(pullback.DeadlineExceededError):
+        await futures[-1]
+    assert time.monotonic() - start < 5.0
+    state.hold.set()
+    for number, gradient in enumerate(await answers(futures[:4])):
+        np.testing.assert_array_equal(gradient, 2 * X * number)
+    assert sorted(state.points, key=str) == [2, None, None]
+
+
+async def test_a_short_timeout_does_not_shorten_others(together: Together, state: Served) -> None:
+    """Who travels with one that has little time has all of its own."""
+    f = together.function
+    alone = await together.start_all([lambda: f.grad(X, timeout=0.5)] * PLACES)
+    short, long = await together.start_all([lambda: f.grad(X, timeout=1.0), lambda: f.grad(2 * X)])
+    ended = [*await answers(alone), *await answers([short])]
+    assert [type(error) for error in ended] == [pullback.DeadlineExceededError] * (PLACES + 1)
+    state.hold.set()
+    np.testing.assert_array_equal(await long, 4 * X)
+    assert state.points.count(2) == 1
+
+
+@pytest.mark.parametrize("which", [0, 2, 3])
+async def test_a_cancelled_task_disturbs_nobody(
+    served: tuple[str, Served], state: Served, which: int
+) -> None:
+    """Whether it was alone under way, or waited to travel with others."""
+    async with pullback.aio.connect(served[0], timeout=10) as client:
+        together = Together(await client.function("squares"))
+        futures = await together.start_all(grads(together.function, 5))
+        futures[which].cancel()
+        await asyncio.sleep(0.05)
+        state.hold.set()
+        ended = await answers(futures)
+    assert isinstance(ended.pop(which), asyncio.CancelledError)
+    numbers = [number for number in range(5) if number != which]
+    for number, gradient in zip(numbers, ended, strict=True):
+        np.testing.assert_array_equal(gradient, 2 * X * number)
+
+
+async def test_a_task_that_is_cancelled_in_a_joined_message(
+    served: tuple[str, Served], state: Served
+) -> None:
+    """Its answer is dropped, those of the others come."""
+    async with pullback.aio.connect(served[0], timeout=10) as client:
+        f = await client.function("squares")
+        together = Together(f)
+        alone = await together.start_all([lambda: f.grad(X, timeout=0.4)] * PLACES)
+        joined = await together.start_all(grads(f, 3))
+        await answers(alone)
+        await asyncio.sleep(0.1)
+        joined[1].cancel()
+        state.hold.set()
+        first, second, third = await answers(joined)
+    assert isinstance(second, asyncio.CancelledError)
+    np.testing.assert_array_equal(first, 0 * X)
+    np.testing.assert_array_equal(third, 4 * X)
+
+
+@pytest.mark.parametrize("connect", [pullback.connect, pullback.aio.connect])
+async def test_joining_can_be_switched_off(connect: Any, served: tuple[str, Served], state: Served) -> None:
+    """Then each call is a message."""
+    client = connect(served[0], timeout=10, join=False)
+    found = client.function("squares")
+    together = Together(await found if inspect.isawaitable(found) else found)
+    futures = await together.start_all(grads(together.function, 6))
+    state.hold.set()
+    await answers(futures)
+    assert state.points == [None] * 6
+    closed = client.close()
+    if inspect.isawaitable(closed):
+        await closed
+
+
+async def test_closing_a_client(together: Together, state: Served, served: tuple[str, Served]) -> None:
+    """Nobody waits for ever."""
+    del served
+    client = together.function._client
+    futures = await together.start_all(grads(together.function, 5))
+    closed = client.close()
+    if inspect.isawaitable(closed):
+        await closed
+    _, pending = await asyncio.wait(futures, timeout=8)
+    assert not pending
+    assert all(future.cancelled() or future.exception() is not None for future in futures)
+    state.hold.set()
