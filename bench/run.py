@@ -14,7 +14,6 @@ from typing import Final
 
 from harness.contestants import CONTESTANTS
 from harness.machine import load, machine
-from harness.plots import plot
 from harness.rounds import Field, Report, measure
 from harness.rows import ROWS
 from harness.scaling import BATCHES, CALLERS, CROWDS, SIZES, measure_lines
@@ -67,6 +66,8 @@ def _head(rounds: int) -> str:
 
 
 def _plot(field: Field, shorten: float, folder: Path, report: Report) -> None:
+    from harness.plots import plot  # noqa: PLC0415 -- the library that draws is needed for nothing else
+
     folder.mkdir(parents=True, exist_ok=True)
     batches = measure_lines(field, BATCHES, SIZES, 0.5 * shorten, report)
     plot(batches, "Gradients in batches", "points in a batch", folder / "batches.svg")

@@ -35,5 +35,4 @@ def plot(lines: Sequence[Line], title: str, axis: str, path: Path) -> None:
     axes.set(title=title, xlabel=axis, ylabel="points per second")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(fontsize="small")
-    path.parent.mkdir(exist_ok=True)
     figure.savefig(path, metadata={"Date": None})

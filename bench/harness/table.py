@@ -25,12 +25,7 @@ def bars_table(rows: Sequence[Row], results: Results) -> str:
     lines = ["| row | bar | measured | |", "| --- | --- | ---: | --- |"]
     for row in rows:
         measured = results[row.key]
-        bars = [
-            bar
-            for bar in row.bars
-            if CANNOT not in {measured[bar.who].failure, measured[bar.against].failure}
-        ]
-        lines += [_bar_line(row, bar, measured) for bar in bars]
+        lines += [_bar_line(row, bar, measured) for bar in row.bars if _asked(bar, measured)]
     return "\n".join(lines)
 
 

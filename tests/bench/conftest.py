@@ -1,0 +1,8 @@
+"""The bench is a program beside the packages: its modules are imported from its own folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
