@@ -62,7 +62,8 @@ class Form:
                 return np.empty(shape, self.dtype)
         array = np.frombuffer(data, self.wire).reshape(shape)
         if self.bounds is not None:
-            return self._checked(array, self.bounds).astype(self.dtype)
+            # A client may change memory that it shares at any time: what is checked must be what is used.
+            return self._checked(array.copy(), self.bounds).astype(self.dtype)
         return array if array.flags.aligned else array.copy()
 
     def place(self, memory: Buffer, points: int | None = None) -> Array:

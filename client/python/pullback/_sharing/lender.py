@@ -20,7 +20,7 @@ from pullback.memory.handover import HandoverError, memory_path, socket_path
 
 _log = logging.getLogger(__name__)
 
-LARGE: Final = 256 << 10
+LARGE: Final = 128 << 10
 """From how many bytes on a tensor goes into shared memory; below, a message is as fast."""
 _PAUSE_SECONDS: Final = 30.0
 
@@ -32,11 +32,12 @@ class Lender:
 
     Args:
         path: The path of the side channel.
+        pool: Where the memory is from; None makes it, and hands it over there.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, pool: Pool | None = None) -> None:
         self._path = path
-        self.pool = Pool(lambda size: hand_over(path, size))
+        self.pool = pool or Pool(lambda size: hand_over(path, size))
         self._pause_ends = 0.0
         self._logged = False
 
@@ -59,6 +60,8 @@ class Lender:
         except PullbackError as error:
             if not loan.is_unknown(error):
                 raise
+        finally:
+            loan.give_up()
         return send(request)
 
     async def carry_async(
@@ -79,6 +82,8 @@ class Lender:
         except PullbackError as error:
             if not loan.is_unknown(error):
                 raise
+        finally:
+            loan.give_up()
         return await send(request)
 
     def lend(self, request: Request, result_bytes: int) -> Loan | None:

@@ -53,8 +53,12 @@ class Loan:
         self._give_back(lost=unknown or not error.reason)
         return unknown
 
-    def __del__(self) -> None:
+    def give_up(self) -> None:
+        """Gives up what was not given back after an answer: the server may still write there."""
         self._give_back(lost=True)
+
+    def __del__(self) -> None:
+        self.give_up()
 
     def _give_back(self, *, lost: bool) -> None:
         blocks, self._inputs = self._inputs, []
