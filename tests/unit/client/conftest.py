@@ -67,7 +67,7 @@ class Served:
         self.registered: list[functions_pb2.RegisterFunctionRequest] = []
         self.deleted: list[str] = []
         self.breaks: list[int] = []
-        self.points: list[int] = []
+        self.streamed: list[int] = []
         self.hold = threading.Event()
         self.hold.set()
 
@@ -169,7 +169,7 @@ class Served:
             refusal = Refusal(grpc.StatusCode.INTERNAL, "EXECUTION_FAILED")
             return evaluation_pb2.EvaluateStreamResponse(id=request.id, error=refusal.status)
         response = self.evaluate(request.request)
-        self.points += request.request.arguments[0].shape[:-1]
+        self.streamed += request.request.arguments[0].shape[:-1]
         return evaluation_pb2.EvaluateStreamResponse(id=request.id, response=response)
 
     def compile(self, request: evaluation_pb2.CompileRequest) -> Iterator[evaluation_pb2.CompileResponse]:

@@ -89,7 +89,7 @@ async def test_a_stream_that_breaks(squares: Any, state: Served) -> None:
     results = await got(squares.map(XS, want=["grad"], chunk=5, in_flight=4))
     np.testing.assert_array_equal(results.grad, 2 * XS)
     assert state.calls.count("EvaluateStream") == 4
-    assert sum(state.points) == len(XS)
+    assert sum(state.streamed) == len(XS)
 
 
 async def test_a_server_that_is_gone(squares: Any, state: Served) -> None:
