@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     as "4GiB". Large requests wait in the clients until there is room; a request or its results alone may
     have half of it at most."""
 
-    max_in_flight_per_stream: PositiveInt = 32
+    max_in_flight_per_stream: PositiveInt = 64
     """The most requests of one stream that are worked on at a time; more wait in the client."""
 
     join_points: NonNegativeInt = 256
