@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,12 +15,29 @@ from pullback_server.model.frames import FrameError
 from pullback_server.model.memory import Place, Segment
 from pullback_server.model.messages import INLINE_BYTES, Ran, Span
 
-Types = tuple[tuple[TensorType, ...], ...]
-"""For each want the types of its leaves."""
-
-
 Results = tuple[tuple[Tensor, ...], ...]
 """For each want its leaves."""
+
+
+class Layout(NamedTuple):
+    """How results are made up.
+
+    Attributes:
+        types: The types of all leaves.
+        sizes: The bytes of each.
+        wants: Where the leaves of each want begin and end.
+    """
+
+    types: tuple[TensorType, ...]
+    sizes: tuple[int, ...]
+    wants: tuple[slice, ...]
+
+
+def layout_of(types: Sequence[Sequence[TensorType]]) -> Layout:
+    """The layout of results of which each want has these types."""
+    leaves = tuple(type_ for want in types for type_ in want)
+    ends = list(itertools.accumulate(map(len, types), initial=0))
+    return Layout(leaves, tuple(leaf.nbytes for leaf in leaves), tuple(map(slice, ends, ends[1:])))
 
 
 class Crossing(NamedTuple):
@@ -82,32 +100,35 @@ def cross(evaluation: Evaluation, shared: Shared, result_bytes: int) -> Crossing
     return Crossing(inputs, buffers, _target(evaluation.results, shared, result_bytes), blocks)
 
 
-def returned(message: Ran, types: Types, buffers: Sequence[Buffer], crossing: Crossing) -> Results:
+def returned(message: Ran, layout: Layout, buffers: Sequence[Buffer], crossing: Crossing) -> Results:
     """The results that a worker gave.
 
     Each is checked, since a worker that a program has damaged may say anything.
 
     Args:
         message: The answer.
-        types: The types that it names.
+        layout: The layout that it names.
         buffers: What follows it.
         crossing: Where they were to be written.
 
     Raises:
         FrameError: If the results are not of their types, or lie elsewhere.
     """
-    leaves = [type_ for group in types for type_ in group]
-    offsets = message.offsets or (None,) * len(leaves)
-    if len(offsets) != len(leaves) or offsets.count(None) != len(buffers):
-        raise FrameError(f"{len(leaves)} results have {len(offsets)} places and {len(buffers)} buffers")
-    rest = iter(buffers)
-    found = iter(
-        [
-            _inline(type_, next(rest)) if offset is None else _placed(type_, offset, crossing.target)
-            for type_, offset in zip(leaves, offsets, strict=True)
-        ]
-    )
-    return tuple([tuple([next(found) for _ in group]) for group in types])
+    types, sizes, wants = layout
+    offsets = message.offsets
+    if not offsets and len(buffers) == len(types):
+        leaves = tuple(map(_inline, types, sizes, buffers))
+    elif len(offsets) == len(types) and offsets.count(None) == len(buffers):
+        rest = iter(buffers)
+        leaves = tuple(
+            _inline(type_, size, next(rest))
+            if offset is None
+            else _placed(type_, size, offset, crossing.target)
+            for type_, size, offset in zip(types, sizes, offsets, strict=True)
+        )
+    else:
+        raise FrameError(f"{len(types)} results have {len(offsets)} places and {len(buffers)} buffers")
+    return tuple([leaves[want] for want in wants])
 
 
 def _span(place: Place) -> Span:
@@ -134,17 +155,17 @@ def _target(wanted: Place | None, shared: Shared, result_bytes: int) -> Block | 
     return shared.arena.take(result_bytes)
 
 
-def _inline(type_: TensorType, buffer: Buffer) -> Tensor:
-    if len(buffer) != type_.nbytes:
-        raise FrameError(f"a tensor {type_} has {type_.nbytes} bytes, and its buffer has {len(buffer)}")
+def _inline(type_: TensorType, size: int, buffer: Buffer) -> Tensor:
+    if len(buffer) != size:
+        raise FrameError(f"a tensor {type_} has {size} bytes, and its buffer has {len(buffer)}")
     return Tensor(type_, buffer)
 
 
-def _placed(type_: TensorType, offset: int, target: Block | Place | None) -> Tensor:
+def _placed(type_: TensorType, nbytes: int, offset: int, target: Block | Place | None) -> Tensor:
     if target is None:
         raise FrameError("a result lies in shared memory, where it was not to be written")
     place = _place(target)
-    begin, nbytes = offset - place.offset, type_.nbytes
+    begin = offset - place.offset
     if begin < 0 or begin + nbytes > place.nbytes:
         raise FrameError(f"a tensor {type_} does not lie at {begin} of the {place.nbytes} bytes for results")
     if isinstance(target, Block):

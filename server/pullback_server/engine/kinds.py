@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from pullback.program.tensors import TensorType
-from pullback_server.engine.crossing import Types
+from pullback_server.engine.crossing import Layout, layout_of
 from pullback_server.model.evaluation import Buffer, Kind
 from pullback_server.model.frames import FrameError
 
-_REMEMBERED_TYPES: Final = 256
+_REMEMBERED_LAYOUTS: Final = 256
 # For each leaf of the results its place begins at a multiple of 64.
 _ALIGNMENT_BYTES: Final = 4096
 _DECODER: Final = msgspec.msgpack.Decoder(tuple[tuple[TensorType, ...], ...])
@@ -30,7 +30,7 @@ class DefinedKind:
     def __init__(self, kind: Kind, number: int) -> None:
         self.number = number
         self._bytes_per_point = kind.result_bytes
-        self._types: dict[bytes, Types] = {}
+        self._layouts: dict[bytes, Layout] = {}
         self._warm: set[int] = set()
 
     def is_warm(self, points: int | None) -> bool:
@@ -50,18 +50,18 @@ class DefinedKind:
         """Takes note of the bytes of results, where more came than was expected."""
         self._bytes_per_point = max(self._bytes_per_point, -(-nbytes // max(points or 1, 1)))
 
-    def types(self, encoded: Buffer) -> Types:
-        """The types of results: the same object for the same bytes, as long as it is remembered.
+    def layout(self, encoded: Buffer) -> Layout:
+        """The layout of results of these types: the same for the same bytes, as long as it is remembered.
 
         Raises:
             FrameError: If the bytes are no types.
         """
         key = bytes(encoded)
-        found = self._types.get(key)
+        found = self._layouts.get(key)
         if found is None:
-            if len(self._types) == _REMEMBERED_TYPES:
-                self._types.clear()
-            found = self._types[key] = _decoded(key)
+            if len(self._layouts) == _REMEMBERED_LAYOUTS:
+                self._layouts.clear()
+            found = self._layouts[key] = layout_of(_decoded(key))
         return found
 
 
@@ -96,9 +96,9 @@ class Kinds:
         return defined, self._defined.popitem(last=False)[1]
 
 
-def _decoded(encoded: bytes) -> Types:
+def _decoded(encoded: bytes) -> tuple[tuple[TensorType, ...], ...]:
     try:
-        types: Types = _DECODER.decode(encoded)
+        types: tuple[tuple[TensorType, ...], ...] = _DECODER.decode(encoded)
     except (msgspec.MsgspecError, ValueError) as error:
         raise FrameError(f"results have types that are none: {error}") from error
     return types

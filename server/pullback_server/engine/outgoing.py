@@ -71,7 +71,7 @@ class Outgoing:
         self,
         parts: Sequence[Buffer],
         segment: Segment | None = None,
-        wanted: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] | None = None,
     ) -> None:
         """Writes, or has it written in turn.
 
@@ -80,8 +80,10 @@ class Outgoing:
             segment: A segment whose open file is passed along.
             wanted: Says whether it is still to be written; not asked once a part of it is.
         """
+        if len(parts) == 1 and segment is None and not self._queue and self._sent_at_once(parts[0]):
+            return
         views = deque(memoryview(part).cast("B") for part in parts)
-        waiting = _Waiting(views, segment, wanted, sum(map(len, views)))
+        waiting = _Waiting(views, segment, wanted or _always, sum(map(len, views)))
         if self._queue:
             self._enqueue(waiting)
             return
@@ -93,6 +95,20 @@ class Outgoing:
         if waiting.parts:
             self._enqueue(waiting)
             self._loop.add_writer(self._connection.fileno(), self._flush)
+
+    def _sent_at_once(self, data: Buffer) -> bool:
+        """Writes a small frame with one call; says whether it went, or never will."""
+        try:
+            written = self._connection.send(data)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._failed(error)
+            return True
+        if written < len(data):
+            self._enqueue(_Waiting(deque([memoryview(data)[written:]]), None, _always, len(data) - written))
+            self._loop.add_writer(self._connection.fileno(), self._flush)
+        return True
 
     def close(self) -> None:
         """Writes no more, and lets those go on who wait for room."""
@@ -136,8 +152,12 @@ class Outgoing:
             except BlockingIOError:
                 return
             waiting.segment = None
-            waiting.wanted = lambda: True
+            waiting.wanted = _always
             _drop(waiting.parts, written)
+
+
+def _always() -> bool:
+    return True
 
 
 def _ancillary(segment: Segment | None) -> list[tuple[int, int, bytes]]:

@@ -89,7 +89,8 @@ class LocalPool(Engine):
             try:
                 return await session.evaluate(evaluation)
             except WorkerGoneError as error:
-                _log.warning("an evaluation lost its worker: %s", error)
+                # As text: the error holds the call's frames, and these what it took of the arena.
+                _log.warning("an evaluation lost its worker: %s", str(error))
         raise _died()
 
     async def warm(self, kind: Kind, points: int | None) -> None:
@@ -125,7 +126,7 @@ class LocalPool(Engine):
             try:
                 return await call(session)
             except WorkerGoneError as error:
-                _log.warning("a call lost its worker: %s", error)
+                _log.warning("a call lost its worker: %s", str(error))
         raise _died()
 
     def _sessions(self) -> list[Session]:

@@ -181,7 +181,7 @@ class Session:
         self, evaluation: Evaluation, message: Ran, answer: Frame, defined: DefinedKind, crossing: Crossing
     ) -> Outcome:
         try:
-            results = returned(message, defined.types(message.types), answer.buffers, crossing)
+            results = returned(message, defined.layout(message.types), answer.buffers, crossing)
         except FrameError as error:
             raise self._break_off(str(error)) from error
         defined.warmed(evaluation.points)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -42,8 +42,7 @@ class FrameError(Exception):
     """What was read is no frame, or what should be written does not fit into one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A message with the buffers that belong to it.
 
     Attributes:
@@ -69,7 +68,7 @@ def encode(frame: Frame) -> list[Buffer]:
     lengths = [memoryview(buffer).nbytes for buffer in buffers]
     body = sum(lengths)
     _check(len(header), len(lengths), body)
-    prefix = _PREFIX.pack(MAGIC, len(header), len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
+    prefix = _PREFIX.pack(MAGIC, len(header), len(lengths)) + _lengths(len(lengths)).pack(*lengths)
     if body < _JOINED_BYTES:
         return [b"".join((prefix, header, *buffers))]
     return [prefix + header, *(buffer for buffer, length in zip(buffers, lengths, strict=True) if length)]
@@ -128,9 +127,14 @@ class FrameReader:
         """
         self._end += count
         frames: list[Frame] = []
-        while (shape := self._shape()) is not None and self._begin + shape.nbytes <= self._end:
+        while self._begin < self._end:
+            shape = self._shape()
+            if shape is None or self._begin + shape.nbytes > self._end:
+                self._make_room(_PREFIX.size if shape is None else shape.nbytes)
+                return frames
             frames.append(self._cut(shape))
-        self._make_room(_PREFIX.size if shape is None else shape.nbytes)
+        self._buffer = self._shared
+        self._begin = self._end = 0
         return frames
 
     def _shape(self) -> _Shape | None:
@@ -142,10 +146,12 @@ class FrameReader:
         if magic != MAGIC:
             raise FrameError(f"a frame begins with {MAGIC!r}, not with {magic!r}")
         _check(header, count, 0)
+        if count == 0:
+            return _Shape(_PREFIX.size, header, (), _PREFIX.size + header)
         begin = _PREFIX.size + count * _LENGTH_BYTES
         if available < begin:
             return None
-        lengths = struct.unpack_from(f"<{count}Q", self._buffer, self._begin + _PREFIX.size) if count else ()
+        lengths = _lengths(count).unpack_from(self._buffer, self._begin + _PREFIX.size)
         body = sum(lengths)
         _check(header, count, body)
         return _Shape(begin, header, lengths, begin + header + body)
@@ -166,9 +172,7 @@ class FrameReader:
     def _make_room(self, wanted: int) -> None:
         """Makes room for so many bytes from the beginning of the next frame on."""
         rest = self._buffer[self._begin : self._end]
-        if len(rest) == 0:
-            self._buffer = self._shared
-        elif wanted > len(self._buffer):
+        if wanted > len(self._buffer):
             # Takes no memory until it is written, however much was announced.
             self._buffer = np.empty(wanted, np.uint8).data
             self._buffer[: len(rest)] = rest
@@ -177,6 +181,11 @@ class FrameReader:
         else:
             return
         self._begin, self._end = 0, len(rest)
+
+
+@lru_cache(64)
+def _lengths(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}Q")
 
 
 def _message(header: bytes) -> Message:
@@ -188,9 +197,10 @@ def _message(header: bytes) -> Message:
 
 
 def _check(header_bytes: int, buffers: int, body_bytes: int) -> None:
+    if header_bytes <= MAX_HEADER_BYTES and buffers <= MAX_BUFFERS and body_bytes <= MAX_BODY_BYTES:
+        return
     if header_bytes > MAX_HEADER_BYTES:
         raise FrameError(f"a frame has {header_bytes} header bytes; the limit is {MAX_HEADER_BYTES}")
     if buffers > MAX_BUFFERS:
         raise FrameError(f"a frame has {buffers} buffers; the limit is {MAX_BUFFERS}")
-    if body_bytes > MAX_BODY_BYTES:
-        raise FrameError(f"a frame has {body_bytes} bytes of buffers; the limit is {MAX_BODY_BYTES}")
+    raise FrameError(f"a frame has {body_bytes} bytes of buffers; the limit is {MAX_BODY_BYTES}")

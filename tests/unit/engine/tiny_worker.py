@@ -1,7 +1,8 @@
 """A worker without JAX that speaks the frames, and does what the program's name tells it.
 
 echo            answers with the arguments
-haunt           writes what is no frame, and then for seconds 255 to where the results were to go
+haunt-PATH      echo if the file is there; else makes it, writes what is no frame, and from then on and until
+                it is killed 255 to where the results were to go
 slow-SECONDS    the same, later
 stored-NAME     the same, but only once the program was loaded
 die             kills itself
@@ -147,7 +148,8 @@ def run(frame: Frame, message: Run, connection: socket.socket) -> Frame:
             return Frame(Failed(message.id, "SHAPE_MISMATCH", "no", {"argument": "x", "reason": "r"}))
         case "invent":
             return Frame(Failed(message.id, "NO_SUCH_REASON", "no", {}))
-        case "haunt":
+        case "haunt" if not Path(detail).exists():
+            Path(detail).touch()
             haunt(connection, message)
     return echo(message, kind, inputs_of(message, frame.buffers, MAPPED))
 
