@@ -24,9 +24,9 @@ Raises ServiceError: LIMIT_EXCEEDED if there never can be.
 at_the_end: ContextVar[Callable[[Callable[[object], None]], object]] = ContextVar("at_the_end")
 """Has something called when the unary call that is being served has ended."""
 
-# So much of each budget one stream may have in hand, so that a client that does not read its answers holds up
-# others only where it opens several.
-_SHARE: Final = 4
+# Such a part of each budget one stream may have in hand, so that a client that does not read its answers
+# holds up others only where it opens many of them.
+_SHARE: Final = 16
 
 
 def room_until_the_end(budgets: Budgets) -> Room:

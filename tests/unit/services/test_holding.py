@@ -13,7 +13,7 @@ from pullback_server.errors import PressureError
 from pullback_server.services.budget import SMALL, budgets
 from pullback_server.services.holding import StreamHold, at_the_end, request_bytes, room_until_the_end
 
-LIMIT = 16 * SMALL
+LIMIT = 64 * SMALL
 
 
 def request(nbytes: int) -> Request:
@@ -33,7 +33,7 @@ def test_size() -> None:
 
 
 async def test_requests_are_read_while_there_is_room() -> None:
-    """A stream may have a quarter of the budget; answers that were written make room for more."""
+    """A stream may have a sixteenth of the budget; answers that were written make room for more."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
     first, second, third = numbered([2 * SMALL] * 3)
