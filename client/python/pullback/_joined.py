@@ -71,13 +71,15 @@ class Joined:
         """
         member = _Member(call, timeout)
         with self._lock:
-            at_once = self._lanes.enter(member)
-        if not at_once:
-            return self._wait(member)
-        try:
-            return self._alone(member)
-        finally:
-            self._leave(member.kind)
+            group = self._lanes.enter(member)
+        if group == [member]:
+            try:
+                return self._alone(member)
+            finally:
+                self._leave(group)
+        if group:
+            self._send(group)
+        return self._wait(member)
 
     def _alone(self, member: _Member) -> Response:
         return self._evaluate(encode_request(member.call.request), timeout=member.deadline.remaining())
@@ -103,12 +105,12 @@ class Joined:
         with self._lock:
             self._lanes.withdraw(member)
 
-    def _leave(self, kind: bytes) -> None:
-        """Has those who wait travel in the place that has become free."""
+    def _leave(self, group: list[_Member]) -> None:
+        """Has those who wait travel in the place of a group that has been answered."""
         with self._lock:
-            group = self._lanes.leave(kind)
-        if group:
-            self._send(group)
+            following = self._lanes.leave(group)
+        if following:
+            self._send(following)
 
     def _send(self, group: list[_Member]) -> None:
         request = encode_request(join([member.call for member in group]))
@@ -119,12 +121,12 @@ class Joined:
         except ValueError:
             # The channel is closed, and alone each gets to know that.
             self._settle_all(group, None)
-            self._leave(group[0].kind)
+            self._leave(group)
             return
         future.add_done_callback(partial(self._arrived, group))
 
     def _arrived(self, group: list[_Member], future: grpc.Future[Response]) -> None:
-        self._leave(group[0].kind)
+        self._leave(group)
         if isinstance(future, grpc.RpcError) and future.cancelled():
             # What is cancelled gives no result that could be raised, but is an error itself.
             self._settle_all(group, future)

@@ -15,7 +15,7 @@ from pullback._evaluation.inputs import Collected, Input, Inputs
 from pullback._evaluation.plans import Plan, Plans
 from pullback._evaluation.results import Results
 from pullback._evaluation.tensors import decode, encode
-from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want
+from pullback._evaluation.wants import Argnums, Quantity, Want
 from pullback._status import error_from_status
 from pullback.codec.evaluation import Request, Response
 from pullback.codec.tensors import Tensor
@@ -116,24 +116,17 @@ def build(
         InvalidArgumentError: If a count, a structure, a shape, a dtype or an argument number does not fit.
     """
     plan = plans.plan(wants, argnums, inputs)
-    return _call(plan, plan.layout.collect(inputs), pick)
+    return call_of(plan, plan.layout.collect(inputs), pick)
 
 
-def call_of(
-    revision: str, wants: tuple[ResolvedWant, ...], collected: Collected, pick: Pick = everything
-) -> Call:
+def call_of(plan: Plan, collected: Collected, pick: Pick = everything) -> Call:
     """The evaluation of what was collected and checked before.
 
     Args:
-        revision: The resource name of the function's revision.
-        wants: What is wanted.
+        plan: What it has in common with others of its kind.
         collected: What goes in.
         pick: What the user gets of the results.
     """
-    return _call(Plan(revision, collected.signature, wants), collected, pick)
-
-
-def _call(plan: Plan, collected: Collected, pick: Pick) -> Call:
     arguments, tangents, cotangents = collected.arguments, collected.tangents, collected.cotangents
     request = Request(plan.head, _tensors(arguments), _tensors(tangents), _tensors(cotangents), None)
     return Call(request, plan, collected.points, pick)

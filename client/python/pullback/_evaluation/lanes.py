@@ -1,7 +1,9 @@
 """Which calls go at once, which wait, and which travel together: the rule of joining, without I/O.
 
-Calls of one kind share a lane. A few messages of a lane may be under way; a call that comes meanwhile waits,
-and all that wait travel in the next message. So nobody waits for company: only for a place.
+Calls of one kind share a lane. A call goes at once while no message of its lane is under way. One more
+message may follow as soon as it carries as many calls as the first: so two callers do not wait for each
+other, and many are not carried one by one beside a message that has most of them. All else waits, and travels
+with the next message. So nobody waits for company, only for a place.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections import deque
 from typing import Final, Generic, Protocol, TypeVar
 
 PLACES: Final = 2
-"""How many messages of a lane may be under way: while one is computed, the next is being gathered or read."""
+"""How many messages of a lane may be under way: while one is computed, another is being written or read."""
 MOST_POINTS: Final = 256
 """Of a joined message; a power of two, as servers pad to."""
 MOST_BYTES: Final = 512 << 10
@@ -40,44 +42,50 @@ Member = TypeVar("Member", bound=Waiting)
 
 
 class _Lane(Generic[Member]):
-    __slots__ = ("under_way", "waiting")
+    __slots__ = ("calls", "messages", "waiting")
 
     def __init__(self) -> None:
-        self.under_way = 0
+        self.messages = 0
+        self.calls = 0
         self.waiting: deque[Member] = deque()
+
+    def next(self) -> list[Member]:
+        """Who travels now, and takes a place; empty while there is none."""
+        if not self.waiting or (self.messages and not self._another()):
+            return []
+        group = _together(self.waiting)
+        self.messages += 1
+        self.calls += len(group)
+        return group
+
+    def _another(self) -> bool:
+        return self.messages < PLACES and len(self.waiting) >= self.calls
 
 
 class Lanes(Generic[Member]):
-    """The lanes of one client. Not safe for threads.
+    """The lanes of one client. Not safe for threads."""
 
-    Args:
-        places: How many messages of a lane may be under way.
-    """
-
-    def __init__(self, places: int = PLACES) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._lanes: dict[bytes, _Lane[Member]] = {}
 
-    def enter(self, member: Member) -> bool:
-        """Whether a call goes at once, and takes a place; else it waits."""
+    def enter(self, member: Member) -> list[Member]:
+        """Who travels now that a call has come: it alone, some that waited, or nobody."""
         lane = self._lanes.get(member.kind)
         if lane is None:
             lane = self._lanes[member.kind] = _Lane()
-        if lane.under_way < self._places:
-            lane.under_way += 1
-            return True
         lane.waiting.append(member)
-        return False
+        return lane.next()
 
-    def leave(self, kind: bytes) -> list[Member]:
-        """Who travels next in a place that has become free; the place stays free where nobody waits."""
+    def leave(self, group: list[Member]) -> list[Member]:
+        """Who travels next, now that a message has been answered; the place stays free where nobody does."""
+        kind = group[0].kind
         lane = self._lanes[kind]
-        group = _together(lane.waiting)
-        if not group:
-            lane.under_way -= 1
-            if not lane.under_way:
-                del self._lanes[kind]
-        return group
+        lane.messages -= 1
+        lane.calls -= len(group)
+        following = lane.next()
+        if not lane.messages:
+            del self._lanes[kind]
+        return following
 
     def withdraw(self, member: Member) -> bool:
         """Takes back a call that waits; False if it is under way, or gone."""
