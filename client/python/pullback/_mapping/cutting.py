@@ -9,6 +9,7 @@ from typing import Final
 from pullback._evaluation.arguments import is_batched
 from pullback._evaluation.calls import Call, call_of
 from pullback._evaluation.inputs import Collected, Input
+from pullback._evaluation.plans import Plan
 from pullback._evaluation.sizes import Room
 from pullback._evaluation.wants import ResolvedWant
 from pullback.errors import invalid_argument
@@ -89,12 +90,12 @@ def point_bytes(collected: Collected) -> int:
 
 
 def cut(
-    revision: str, wants: tuple[ResolvedWant, ...], collected: Collected, chosen: int | None
+    plan: Plan, wants: tuple[ResolvedWant, ...], collected: Collected, chosen: int | None
 ) -> Iterator[Chunk]:
     """The chunks of a batch, in order; each is made when it is asked for. No points are one chunk of none.
 
     Args:
-        revision: The resource name of the function's revision.
+        plan: What the evaluations of all chunks have in common.
         wants: What is wanted.
         collected: What goes in, batched.
         chosen: The number of points in a chunk; None is what fits.
@@ -112,7 +113,7 @@ def cut(
     points = collected.points
     for start in range(0, max(points, 1), each):
         stop = min(start + each, points)
-        call = call_of(revision, wants, points_of(collected, start, stop))
+        call = call_of(plan, points_of(collected, start, stop))
         yield Chunk(start, stop, call, collected.signature, (stop - start) * nbytes)
 
 

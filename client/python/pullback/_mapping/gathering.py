@@ -10,7 +10,8 @@ import numpy as np
 
 from pullback._evaluation.arguments import is_batched
 from pullback._evaluation.calls import call_of
-from pullback._evaluation.inputs import Collected, Input, Inputs, collect
+from pullback._evaluation.inputs import Collected, Input, Inputs, at_sizes_of
+from pullback._evaluation.plans import Plan
 from pullback._evaluation.tensors import Array
 from pullback._evaluation.wants import ResolvedWant
 from pullback._mapping.cutting import Chunk, Piece, chunk_points
@@ -44,6 +45,25 @@ class Mapped:
     chunk: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What items have in common that go into one chunk.
+
+    Attributes:
+        plan: That of their evaluations.
+        first: What goes into the evaluation of the first of them.
+        own: How many leaves of the arguments come from the iterators; the others are shared.
+        points: How many points a chunk has.
+        nbytes: The bytes of a point with its results.
+    """
+
+    plan: Plan
+    first: Collected
+    own: int
+    points: int
+    nbytes: int
+
+
 class Gathering:
     """Items on their way into chunks. Items of different sizes (symbols) go into different chunks.
 
@@ -53,13 +73,15 @@ class Gathering:
 
     def __init__(self, mapped: Mapped) -> None:
         self._mapped = mapped
+        self._symbolic = bool(mapped.signature.symbols)
         self._items = 0
         self._start = 0
         self._rows: list[Row] = []
         self._pieces: list[Piece] = []
         self._points = 0
-        self._first: Collected | None = None
-        self._size = (1, 0)
+        self._group: _Group | None = None
+        given = mapped.signature.arguments
+        self._own = [sum(len(each.leaves) for each in given[:count]) for count in range(len(given) + 1)]
 
     def add(self, item: tuple[Any, ...]) -> Iterator[Chunk]:
         """Takes an item, a value for each argument by position, and gives the chunks that are full.
@@ -67,78 +89,91 @@ class Gathering:
         Raises:
             InvalidArgumentError: If it does not fit the signature; the message says which it is.
         """
-        collected, row = self._read(item)
-        if self._first is None or collected.signature != self._first.signature:
+        plan, collected = self._read(item)
+        own = self._own[len(item)]
+        _require_shared((*collected.arguments[own:], *collected.tangents, *collected.cotangents))
+        if self._group is None or self._group.plan is not plan:
             yield from self.rest()
-            self._first = collected
-            self._size = chunk_points(self._mapped.wants, _batched(collected), self._mapped.chunk)
-        yield from self._cut(row, single=collected.points is None)
+            size = chunk_points(self._mapped.wants, _batched(collected, own), self._mapped.chunk)
+            self._group = _Group(plan, collected, own, *size)
+        row = tuple([_rows(each, collected.points) for each in collected.arguments[:own]])
+        yield from self._cut(self._group, row, single=collected.points is None)
 
     def rest(self) -> Iterator[Chunk]:
         """What is left, as a last chunk."""
-        if self._pieces:
-            yield self._chunk()
+        if self._pieces and self._group is not None:
+            yield self._chunk(self._group)
 
-    def _read(self, item: tuple[Any, ...]) -> tuple[Collected, Row]:
+    def _read(self, item: tuple[Any, ...]) -> tuple[Plan, Collected]:
         mapped = self._mapped
         inputs = Inputs(item, mapped.shared, mapped.tangents, mapped.cotangents)
         try:
-            collected = collect(mapped.signature, mapped.wants, inputs)
+            plan = self._plan_of(inputs)
+            collected = plan.layout.collect(inputs)
         except ValueError as error:
             error.add_note(f"this is item {self._items} of the map")
             raise
         self._items += 1
-        own = sum(len(argument.leaves) for argument in mapped.signature.arguments[: len(item)])
-        _require_shared((*collected.arguments[own:], *collected.tangents, *collected.cotangents))
-        return collected, tuple(_rows(each, collected.points) for each in collected.arguments[:own])
+        return plan, collected
 
-    def _cut(self, row: Row, *, single: bool) -> Iterator[Chunk]:
+    def _plan_of(self, inputs: Inputs) -> Plan:
+        """The plan of the last item, unless this one is of other sizes."""
+        mapped, group = self._mapped, self._group
+        if group is not None and not self._symbolic:
+            return group.plan
+        signature = at_sizes_of(mapped.signature, inputs)
+        if group is not None and group.plan.layout.signature == signature:
+            return group.plan
+        return Plan(mapped.revision, signature, mapped.wants)
+
+    def _cut(self, group: _Group, row: Row, *, single: bool) -> Iterator[Chunk]:
         points, start = len(row[0]), 0
         while True:
-            stop = min(points, start + self._size[0] - self._points)
-            self._rows.append(tuple(array[start:stop] for array in row))
+            stop = min(points, start + group.points - self._points)
+            self._rows.append(tuple([array[start:stop] for array in row]))
             end = self._points + stop - start
             self._pieces.append(Piece(self._points, end, single, last=stop == points))
             self._points, start = end, stop
-            if self._points >= self._size[0]:
-                yield self._chunk()
+            if self._points >= group.points:
+                yield self._chunk(group)
             if start == points:
                 # What is left waits for the next item, and an iterator may use its arrays again for that.
-                self._rows[-1:] = [tuple(array.copy() for array in last) for last in self._rows[-1:]]
+                self._rows[-1:] = [tuple([array.copy() for array in last]) for last in self._rows[-1:]]
                 return
 
-    def _chunk(self) -> Chunk:
+    def _chunk(self, group: _Group) -> Chunk:
         rows, self._rows = self._rows, []
         pieces, self._pieces = tuple(self._pieces), []
         points, self._points = self._points, 0
         start, self._start = self._start, self._start + points
-        collected = self._joined(rows, points)
-        call = call_of(self._mapped.revision, self._mapped.wants, collected)
-        return Chunk(start, start + points, call, collected.signature, points * self._size[1], pieces)
+        collected = _joined(group, rows, points)
+        call = call_of(group.plan, collected)
+        return Chunk(start, start + points, call, collected.signature, points * group.nbytes, pieces)
 
-    def _joined(self, rows: list[Row], points: int) -> Collected:
-        if self._first is None:
-            raise AssertionError  # a chunk has rows, and rows have been read
-        first = self._first
-        columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
-        own = tuple(replace(each, array=array) for each, array in zip(first.arguments, columns, strict=False))
-        return replace(first, arguments=(*own, *first.arguments[len(own) :]), points=points)
+
+def _joined(group: _Group, rows: list[Row], points: int) -> Collected:
+    first = group.first
+    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    own = tuple(replace(each, array=array) for each, array in zip(first.arguments, columns, strict=False))
+    return replace(first, arguments=(*own, *first.arguments[len(own) :]), points=points)
 
 
 def _rows(given: Input, points: int | None) -> Array:
     """The array with an axis of points, whether it came with one or not."""
     if is_batched(given.array, given.type):
         return given.array
-    return np.broadcast_to(given.array, (1 if points is None else points, *given.array.shape))
+    if points is None:
+        return given.array[np.newaxis]
+    return np.broadcast_to(given.array, (points, *given.array.shape))
 
 
-def _batched(collected: Collected) -> Collected:
+def _batched(collected: Collected, own: int) -> Collected:
     """The same with an axis of points for what comes from the iterators, for its size alone."""
-    own = tuple(
+    batched = tuple(
         each if is_batched(each.array, each.type) else replace(each, array=each.array[np.newaxis])
-        for each in collected.arguments
+        for each in collected.arguments[:own]
     )
-    return replace(collected, arguments=own)
+    return replace(collected, arguments=(*batched, *collected.arguments[own:]))
 
 
 def _require_shared(inputs: Sequence[Input]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullback._evaluation.inputs import Collected, Inputs, collect
+from pullback._evaluation.inputs import Collected, Inputs, at_sizes_of
+from pullback._evaluation.plans import Plan
 from pullback._evaluation.wants import Argnums, Quantity, ResolvedWant, Want, resolve
 from pullback._mapping.cutting import Chunk, cut
 from pullback._mapping.files import opened
@@ -52,14 +53,14 @@ class ArrayMap:
     """A map over arrays.
 
     Attributes:
-        revision: The resource name of the function's revision.
+        plan: What the evaluations of all chunks have in common.
         wants: What is wanted.
         collected: What goes in.
         out: Where results go.
         course: How it goes.
     """
 
-    revision: str
+    plan: Plan
     wants: tuple[ResolvedWant, ...]
     collected: Collected
     out: Any
@@ -72,7 +73,7 @@ class ArrayMap:
 
     def chunks(self) -> Iterator[Chunk]:
         """What is sent."""
-        return cut(self.revision, self.wants, self.collected, self.course.chunk)
+        return cut(self.plan, self.wants, self.collected, self.course.chunk)
 
     def joining(self) -> Joining:
         """Where results are put together."""
@@ -118,8 +119,9 @@ def over_arrays(
         OSError: If a file cannot be read.
     """
     resolved = resolve(wants, signature, argnums)
-    collected = collect(signature, resolved, _opened(inputs))
-    return ArrayMap(revision, resolved, collected, out, course)
+    given = _opened(inputs)
+    plan = Plan(revision, at_sizes_of(signature, given), resolved)
+    return ArrayMap(plan, resolved, plan.layout.collect(given), out, course)
 
 
 def over_iterators(
