@@ -22,11 +22,14 @@ from pullback_server.scheduling.serving import run_seconds
 _PLACES: Final = 2
 # Of what cannot be joined, as many as a worker runs at a time.
 _WIDE_PLACES: Final = 8
-# Runs that are shorter are over before the front has read what comes meanwhile, so that one place is enough.
+# Runs that are shorter are over before the front has read much more, so that one place is enough: two of them
+# would have a quarter of the evaluations travel together, and cost the front and the worker twice as much.
 _SHORT_SECONDS: Final = 5e-4
 # So many evaluations travel in a run where there is a crowd.
 _CROWD: Final = 1.5
 _WEIGHT: Final = 0.2
+# Without a crowd, one evaluation of so many looks for company.
+_LOOKS: Final = 16
 # What is joined must take so much less time for a point than alone, or nobody waits for company.
 _PAYS: Final = 0.8
 # Larger batches are not made of padding.
@@ -90,7 +93,9 @@ class Lane:
         runs: How many runs were learnt from.
         seconds: What a run takes of late.
         company_size: How many evaluations travel in a run of late.
-        called: Whether those who wait are about to be looked at.
+        gathering: While company is looked for: how many waited in the last round of the loop, and for how
+            many rounds; None while it is not.
+        asked: How many evaluations were asked for whose own bucket was warm.
         refused: Buckets that cannot be compiled.
     """
 
@@ -109,7 +114,8 @@ class Lane:
     runs: int = 0
     seconds: float = 0.0
     company_size: float = 1.0
-    called: bool = False
+    gathering: tuple[int, int] | None = None
+    asked: int = 0
     refused: set[int] = field(default_factory=set)
 
     @property
@@ -122,6 +128,15 @@ class Lane:
         """Whether evaluations come faster than they would run alone."""
         return self.company_size > _CROWD
 
+    def looks_for_company(self) -> bool:
+        """Whether an evaluation that could go at once should see first who comes at the same time.
+
+        In a crowd each does, and else one of many, which finds out whether there is a crowd: a front that has
+        more to read than it can sees one request at a time, while the others wait in sockets.
+        """
+        self.asked += 1
+        return self.most > 1 and (self.crowded or self.asked % _LOOKS == 0)
+
     def places(self, workers: int, *, joined: bool = True) -> int:
         """How many runs may be in hand when another starts.
 
@@ -131,7 +146,7 @@ class Lane:
         """
         if not joined or not self.pays:
             return _WIDE_PLACES * workers
-        return 1 if self.crowded and self.seconds < _SHORT_SECONDS else _PLACES * workers
+        return 1 if self.seconds < _SHORT_SECONDS else _PLACES * workers
 
     def learn(self, bucket: int, timing: Timing, members: int) -> None:
         """Remembers what came of a run of so many evaluations."""

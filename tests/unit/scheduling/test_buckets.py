@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullback_server.scheduling.buckets import POINT, Costs, bucket_of
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1 << 24))
 def test_bucket(points: int) -> None:
     """The bucket is the smallest power of two that holds the points."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullback.program.elements import ElementType
@@ -48,6 +48,7 @@ def rows(data: bytes | bytearray | memoryview, type_: TensorType) -> list[bytes]
     return [bytes(data)[start : start + type_.nbytes] for start in range(0, len(data), max(type_.nbytes, 1))]
 
 
+@settings(deadline=None)
 @given(counts, st.integers(0, 3))
 def test_each_gets_its_own(points: Sequence[int | None], padding: int) -> None:
     """Every member's share of an identity is what it sent, single points without an axis."""
@@ -102,6 +103,7 @@ def test_coordinates_are_everyones() -> None:
     assert together.results[0][1] is coordinates
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.booleans())
 def test_cut_and_put_together(sizes: list[int], alone: bool) -> None:
     """A batch that is cut, run and put together is what it was."""
@@ -115,6 +117,7 @@ def test_cut_and_put_together(sizes: list[int], alone: bool) -> None:
     assert outcome.timing.execute == pytest.approx(0.5 * len(sizes))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.integers(1, 9), st.floats(0, 1))
 def test_spread_is_even(points: int, workers: int, seconds: float) -> None:
     """There are at most as many pieces as workers, and all points are in them."""

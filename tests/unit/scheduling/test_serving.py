@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pullback_server.scheduling.buckets import POINT, Costs
@@ -23,6 +23,7 @@ warm_buckets = st.sets(st.sampled_from(BUCKETS)).map(sorted)
 all_costs = st.builds(linear, st.floats(0, 1e-3), st.floats(1e-9, 1e-2))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), warm_buckets, all_costs)
 def test_pieces_hold_all_points(points: int, warm: list[int], costs: Costs) -> None:
     """Each piece runs in a warm bucket that holds it, and together they have all points."""
@@ -37,6 +38,7 @@ def test_pieces_hold_all_points(points: int, warm: list[int], costs: Costs) -> N
         assert piece.points <= max(piece.bucket, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4096), warm_buckets, all_costs)
 def test_never_worse_than_padding(points: int, warm: list[int], costs: Costs) -> None:
     """No way that was chosen takes longer than one run of the smallest bucket that holds all."""
@@ -66,6 +68,7 @@ def test_too_many_pieces() -> None:
     assert serve(1000, [POINT, 8], linear(50e-6, 1e-6)) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=100), warm_buckets, all_costs)
 def test_gathered_fit(counts: list[int], warm: list[int], costs: Costs) -> None:
     """Those who go together fit into the bucket that runs them."""
