@@ -101,6 +101,8 @@ class _Column:
 
 def total(timings: list[Timing]) -> Timing:
     """The sums of all parts of some timings."""
+    if len(timings) == 1:
+        return timings[0]
     return Timing(*(sum(parts) for parts in zip(*timings, strict=True)))
 
 
