@@ -74,9 +74,11 @@ def path_of(client: pullback.Client) -> str:
     return memory_path(path)
 
 
-def processes() -> list[psutil.Process]:
-    """The servers and workers that this process has."""
-    return psutil.Process().children(recursive=True)
+def processes(server: pullback.Client) -> list[psutil.Process]:
+    """The server's process and its worker's."""
+    children = psutil.Process().children()
+    (front,) = (child for child in children if any(server.address in word for word in child.cmdline()))
+    return [front, *front.children()]
 
 
 def segments(process: psutil.Process) -> int:
@@ -159,13 +161,13 @@ def test_threads(server: pullback.Client) -> None:
 
 def test_results_outlive_the_client(server: pullback.Client) -> None:
     """What the user keeps stays as it is after the client was closed; the server keeps nothing."""
-    until(lambda: not any(map(segments, processes())))
+    until(lambda: not any(map(segments, processes(server))))
     with connected(server) as client:
         function = client.function("rosenbrock")
         results = [function.grad(POINTS * scale) for scale in (1.0, 2.0)]
         copies = [result.copy() for result in results]
-        assert all(map(segments, processes()))
-    until(lambda: not any(map(segments, processes())))
+        assert all(map(segments, processes(server)))
+    until(lambda: not any(map(segments, processes(server))))
     for result, copy in zip(results, copies, strict=True):
         np.testing.assert_array_equal(result, copy)
         np.add(result, 1.0, out=result)
@@ -202,8 +204,8 @@ KILLED = """
 
 def test_a_client_that_is_killed(server: pullback.Client) -> None:
     """Its memory goes from server and workers, whatever it was about to do; others are served on."""
-    until(lambda: not any(map(segments, processes())))
-    descriptors = [process.num_fds() for process in processes()]
+    until(lambda: not any(map(segments, processes(server))))
+    descriptors = [process.num_fds() for process in processes(server)]
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(KILLED), server.address], stdout=subprocess.PIPE, text=True
     ) as client:
@@ -212,8 +214,8 @@ def test_a_client_that_is_killed(server: pullback.Client) -> None:
         time.sleep(0.1)
         client.kill()
         client.wait()
-    until(lambda: not any(map(segments, processes())))
-    until(lambda: [process.num_fds() for process in processes()] <= descriptors)
+    until(lambda: not any(map(segments, processes(server))))
+    until(lambda: [process.num_fds() for process in processes(server)] <= descriptors)
     np.testing.assert_array_equal(server.function("rosenbrock").grad(np.ones((10, 8))), np.zeros((10, 8)))
 
 
