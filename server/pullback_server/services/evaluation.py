@@ -17,7 +17,7 @@ from pullback_server.registry.names import parse_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.binding import Codec
-from pullback_server.services.budget import Budgets
+from pullback_server.services.budget import SMALL, Budgets
 from pullback_server.services.conversion import response_of
 from pullback_server.services.holding import Room, StreamHold, room_until_the_end
 from pullback_server.services.requests.evaluations import check_compilation, check_outcome
@@ -74,8 +74,9 @@ class Evaluation:
     async def _evaluate(self, request: Request, room: Room) -> Response:
         began = time.monotonic()
         revision, evaluation = self._templates.evaluation(request)
-        if evaluation.results is None:
-            await room(evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points))
+        nbytes = evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points)
+        if nbytes > SMALL and evaluation.results is None:
+            await room(nbytes)
         outcome = await self._scheduler.evaluate(evaluation)
         check_outcome(outcome, self._limits)
         return response_of(revision, outcome, time.monotonic() - began)

@@ -129,5 +129,5 @@ class _Share:
 
 def request_bytes(request: Request) -> int:
     """The bytes of a request's tensors."""
-    parts = (request.arguments, request.tangents, request.cotangents)
-    return sum([len(tensor.data) for part in parts for tensor in part])
+    _, arguments, tangents, cotangents, _ = request
+    return sum([len(tensor[2]) for tensor in arguments + tangents + cotangents])

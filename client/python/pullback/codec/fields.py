@@ -25,12 +25,15 @@ _LARGEST_TAG: Final = (1 << 32) - 1
 _LARGEST: Final = (1 << 64) - 1
 _FIRST_TAG: Final = 1 << 3
 _MOST_FIELDS: Final = 1 << 20
+_OF_1_BYTE: Final = tuple(bytes((value,)) for value in range(_MORE))
 
 
 def varint(value: int) -> bytes:
     """A number as a varint; a negative one as its two's complement of 64 bits."""
     if 0 <= value < _MORE:
-        return value.to_bytes(1, "little")
+        return _OF_1_BYTE[value]
+    if 0 <= value < _MORE << 7:
+        return bytes((value & 0x7F | _MORE, value >> 7))
     value &= _LARGEST
     written = bytearray()
     while value >= _MORE:

@@ -36,7 +36,7 @@ def response_parts(response: Response) -> list[Buffer]:
     """What a response is on the wire, in pieces."""
     revision, timing, results = response
     timed = timing_bytes(timing)
-    parts: list[Buffer] = [_revision(revision), b"\x12", varint(len(timed)), timed]
+    parts: list[Buffer] = [_revision(revision) + b"\x12" + varint(len(timed)) + timed]
     for tensors in results:
         parts += _result_parts(tensors)
     return parts
@@ -86,7 +86,7 @@ def _result_parts(tensors: tuple[Tensor, ...]) -> list[Buffer]:
     parts: list[Buffer] = []
     for tensor in tensors:
         parts += tensor_parts(b"\x0a", tensor)
-    return [b"\x1a", varint(sum(map(len, parts))), *parts]
+    return [b"\x1a" + varint(sum(map(len, parts))), *parts]
 
 
 def _read_result(buffer: Buffer, at: int, end: int) -> tuple[Tensor, ...]:

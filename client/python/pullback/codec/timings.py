@@ -17,6 +17,7 @@ _DURATIONS: Final = (_TOTAL, _COMPILE, _EXECUTE, _QUEUE)
 _SECONDS: Final = 0x08
 _NANOS: Final = 0x10
 _LARGEST_NANOS: Final = (1 << 31) - 1
+_OF_2_BYTES: Final = range(1 << 7, 1 << 14)
 _OF_3_BYTES: Final = range(1 << 14, 1 << 21)
 _OF_4_BYTES: Final = range(1 << 21, 1 << 28)
 
@@ -103,6 +104,8 @@ def _duration(tag: int, seconds: float) -> bytes:
     nanos = round(seconds * _NANOSECONDS)
     if nanos in _OF_3_BYTES:
         return bytes((tag, 4, _NANOS, nanos & 127 | 128, nanos >> 7 & 127 | 128, nanos >> 14))
+    if nanos in _OF_2_BYTES:
+        return bytes((tag, 3, _NANOS, nanos & 127 | 128, nanos >> 7))
     if nanos in _OF_4_BYTES:
         low = (nanos & 127 | 128, nanos >> 7 & 127 | 128, nanos >> 14 & 127 | 128)
         return bytes((tag, 5, _NANOS, *low, nanos >> 21))

@@ -82,9 +82,12 @@ class Templates:
                 and what `check_evaluation` raises.
         """
         head, arguments, tangents, cotangents, results = request
-        tensors = arguments + tangents + cotangents
-        inputs = tuple([each[2] if each[3] is None else self._place(each[3]) for each in tensors])
-        looks = [(tensor[0], tensor[1], len(data)) for tensor, data in zip(tensors, inputs, strict=True)]
+        inputs: list[Data] = []
+        looks = []
+        for element, shape, data, shared in arguments + tangents + cotangents:
+            elements = data if shared is None else self._place(shared)
+            inputs.append(elements)
+            looks.append((element, shape, len(elements)))
         key = (head, len(arguments), len(tangents), *looks)
         template = self._templates.get(key)
         if template is None or template.generation is not self._registry.generation:
@@ -92,7 +95,7 @@ class Templates:
         for number, type_, path in template.narrow:
             check_values(inputs[number], type_, path)
         place = None if results is None else self._place(results)
-        return template.revision, Evaluation(template.kind, inputs, template.points, place)
+        return template.revision, Evaluation(template.kind, tuple(inputs), template.points, place)
 
     def _place(self, shared: Shared) -> Place:
         """Where the elements lie of a tensor that is not in the message.
