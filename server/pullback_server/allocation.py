@@ -9,20 +9,16 @@ the threads' caches as ever.
 What it costs: the resident memory does not fall after a peak, but stays at what was in hand together, which
 the server's budget for that bounds.
 
-Source: mallopt(3). Before glibc 2.35 the threshold for mapping may be 32 MiB at most.
+`pullback.memory.allocation` tells how. Source: mallopt(3).
 """
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from typing import Final
 
-_TRIM_THRESHOLD: Final = -1
-_MMAP_THRESHOLD: Final = -3
+from pullback.memory.allocation import glibc, keep_freed_blocks
+
 _ARENA_MAX: Final = -8
-_LARGEST: Final = (1 << 31) - 1
-_LARGEST_OF_OLD: Final = 32 << 20
 
 
 def keep_freed_memory(nbytes: int) -> bool:
@@ -30,11 +26,5 @@ def keep_freed_memory(nbytes: int) -> bool:
 
     To be called before there are threads.
     """
-    if sys.platform != "linux":
-        return False
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):
-        return False
-    kept = min(nbytes, _LARGEST)
-    mapped = libc.mallopt(_MMAP_THRESHOLD, kept) or libc.mallopt(_MMAP_THRESHOLD, _LARGEST_OF_OLD)
-    return bool(mapped and libc.mallopt(_TRIM_THRESHOLD, kept) and libc.mallopt(_ARENA_MAX, 1))
+    libc = glibc()
+    return keep_freed_blocks(nbytes) and libc is not None and bool(libc.mallopt(_ARENA_MAX, 1))

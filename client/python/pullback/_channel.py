@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from pullback.errors import OverloadedError, PullbackError
+from pullback.memory.allocation import LARGE, keep_blocks_of_messages
 
 DEFAULT_TIMEOUT: Final = 300.0
 # An embedded server starts JAX, and with it perhaps a GPU's driver.
@@ -15,7 +16,6 @@ POLL_INTERVAL: Final = 0.05
 _ATTEMPTS: Final = 4
 _UNLIMITED: Final = -1
 _LARGEST_INT: Final = 2**31 - 1
-_LARGE: Final = 1 << 20
 _ANNOUNCEMENT: Final = "pullback-request-bytes"
 _LONGEST_RECONNECT_PAUSE: Final = 2_000
 
@@ -55,8 +55,9 @@ def announcement(request: object) -> tuple[tuple[str, str], ...] | None:
     Args:
         request: The request; only one that is serialized already is ever large.
     """
-    if not isinstance(request, bytes) or len(request) <= _LARGE:
+    if not isinstance(request, bytes) or len(request) <= LARGE:
         return None
+    keep_blocks_of_messages()
     return ((_ANNOUNCEMENT, str(len(request))),)
 
 

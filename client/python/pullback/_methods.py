@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from pullback._descriptions import Health
 from pullback.codec.evaluation import Response, decode_response, decode_stream_response
+from pullback.memory.allocation import LARGE, keep_blocks_of_messages
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 
 Sent = TypeVar("Sent")
@@ -39,6 +40,18 @@ def _method(path: str, request: type[Any], response: type[Any]) -> Method[Any, A
 def _read_health(data: bytes) -> Health:
     # HealthCheckResponse has one field, the status: field 1, an enum, left out when 0.
     return list(Health)[data[1]] if data else Health.UNKNOWN
+
+
+def _read_response(data: bytes) -> Response:
+    if len(data) > LARGE:
+        keep_blocks_of_messages()
+    return decode_response(data)
+
+
+def _read_answer(data: bytes) -> tuple[int, Response | bytes]:
+    if len(data) > LARGE:
+        keep_blocks_of_messages()
+    return decode_stream_response(data)
 
 
 UPLOAD_PROGRAM: Final[Method[functions_pb2.UploadProgramRequest, functions_pb2.UploadProgramResponse]] = (
@@ -88,10 +101,10 @@ DELETE_FUNCTION: Final[Method[functions_pb2.DeleteFunctionRequest, functions_pb2
 )
 # Requests are written where the arrays that they are made of cannot change any more: before the call.
 EVALUATE: Final[Method[bytes, Response]] = Method(
-    "/pullback.v1.EvaluationService/Evaluate", bytes, decode_response
+    "/pullback.v1.EvaluationService/Evaluate", bytes, _read_response
 )
 EVALUATE_STREAM: Final[Method[bytes, tuple[int, Response | bytes]]] = Method(
-    "/pullback.v1.EvaluationService/EvaluateStream", bytes, decode_stream_response
+    "/pullback.v1.EvaluationService/EvaluateStream", bytes, _read_answer
 )
 COMPILE: Final[Method[evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse]] = _method(
     "EvaluationService/Compile", evaluation_pb2.CompileRequest, evaluation_pb2.CompileResponse
