@@ -46,7 +46,7 @@ from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
-_KINDS: Final = 4096
+_KINDS: Final = 1024
 _ALIGNMENT: Final = 64
 
 
