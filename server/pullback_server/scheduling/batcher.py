@@ -82,7 +82,10 @@ class Batcher:
         self.figures.runs += 1
         try:
             outcome = await self._engine.evaluate(evaluation)
-            lane.learn(bucket, outcome.timing, 1)
+            timing = outcome.timing
+            lane.learn(bucket, timing, 1)
+            self.figures.batch += timing.batch
+            self.figures.padding += timing.padding
             return outcome
         finally:
             lane.running -= 1
@@ -108,7 +111,7 @@ class Batcher:
         serving = None if pieces else serve(points, self._warm(lane, bucket), lane.costs)
         if serving is not None and (warmth or serving.seconds < (lane.compiling or _COMPILING_SECONDS)):
             pieces = serving.pieces
-            if not warmth and worth_compiling(bucket, serving.seconds, lane.costs):
+            if not warmth and (len(pieces) > 1 or worth_compiling(bucket, serving.seconds, lane.costs)):
                 self._warming.want(lane, bucket)
         match pieces:
             case () if not warmth:

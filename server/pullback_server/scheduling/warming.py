@@ -15,7 +15,7 @@ from pullback_server.scheduling.lane import Lane
 _log = logging.getLogger(__name__)
 
 # What was wanted so often is likely to be wanted again.
-_LIKELY: Final = 3
+_LIKELY: Final = 2
 _AT_ONCE: Final = 2
 
 

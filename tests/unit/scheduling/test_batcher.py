@@ -226,6 +226,18 @@ async def test_a_cold_size_is_cut(engine: SquaringEngine, batcher: Batcher) -> N
     assert batcher.figures.cut == 1
 
 
+async def test_a_size_that_was_cut_before_is_compiled(engine: SquaringEngine, batcher: Batcher) -> None:
+    """One request of a size may be an accident, two are not: later ones run whole."""
+    heat(engine, batcher, POINT, 4)
+    for _ in range(2):
+        await batcher.evaluate(batch(*[1.0] * 10))
+        await settled()
+    assert engine.warmed == [16]
+    engine.ran.clear()
+    assert (await batcher.evaluate(batch(*[1.0] * 10))).timing.compile == 0
+    assert engine.ran == [10]
+
+
 async def test_a_cut_batch_fails_as_one(engine: SquaringEngine, batcher: Batcher) -> None:
     """The error of a piece is that of the batch, and what else waits is not sent."""
     heat(engine, batcher, POINT, 4)
