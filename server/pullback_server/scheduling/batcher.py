@@ -11,6 +11,7 @@ each has places of its own.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
@@ -95,7 +96,7 @@ class Batcher:
     async def _wait(self, lane: Lane, evaluation: Evaluation, *, look: bool = False) -> Outcome:
         """Has an evaluation wait for a place; where there is one, it may `look` who came with it."""
         loop = asyncio.get_running_loop()
-        member = lane.member(evaluation, loop.create_future(), loop.time())
+        member = lane.member(evaluation, loop.create_future(), time.monotonic())
         lane.waiting.append(member)
         if lane.gathering is None:
             if look:
@@ -135,7 +136,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         point = lane.point if any(piece.bucket == POINT for piece in pieces) else None
         parts = list(cut(evaluation, pieces, point))
-        members = [Member(part, loop.create_future(), loop.time(), part.points or 1) for part in parts]
+        members = [Member(part, loop.create_future(), time.monotonic(), part.points or 1) for part in parts]
         lane.waiting += members
         self._advance(lane)
         outcomes = await asyncio.gather(*(member.outcome for member in members))
@@ -227,7 +228,7 @@ class Batcher:
 
     async def _run(self, lane: Lane, group: Group) -> None:
         """One run; whatever comes of it, everyone who waits for it is told."""
-        began = asyncio.get_running_loop().time()
+        began = time.monotonic()
         try:
             outcome = await self._engine.evaluate(group.evaluation)
             lane.learn(group.bucket, outcome.timing, len(group.members))
