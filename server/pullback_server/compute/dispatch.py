@@ -27,9 +27,14 @@ _SHORT_SECONDS_ALONE: Final = 1e-3
 
 
 class Dispatcher:
-    """Runs work on threads; work must not raise."""
+    """Runs work on threads; work must not raise.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: Runs what should be short on the thread that it came in on.
+    """
+
+    def __init__(self, at_once: Callable[[Callable[[], None]], None]) -> None:
+        self._at_once = at_once
         self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate")
         self._preparing = ThreadPoolExecutor(_PREPARING_THREADS, "prepare")
         self._lock = threading.Lock()
@@ -54,7 +59,7 @@ class Dispatcher:
             return
         seconds = self._seconds.get(kind)
         if seconds is not None and seconds < (_SHORT_SECONDS_ALONE if alone else _SHORT_SECONDS):
-            self._timed(kind, work)
+            self._at_once(lambda: self._timed(kind, work))
         else:
             self._evaluating.submit(self._timed, kind, work)
 

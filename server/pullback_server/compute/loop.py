@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -22,6 +23,7 @@ from pullback_server.compute.dispatch import Dispatcher
 from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.programs import ProgramMissingError
 from pullback_server.compute.reading import Reading
+from pullback_server.compute.relay import Relay
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Buffer, Compilation, Kind
 from pullback_server.model.frames import Frame, FrameError, encode
@@ -97,7 +99,9 @@ class Loop:
         self._reading = Reading(connection)
         self._mapped = Mapped()
         self._kinds: dict[int, _Known] = {}
-        self._dispatcher = Dispatcher()
+        self._frames: deque[Frame] = deque()
+        self._relay = Relay(self._step)
+        self._dispatcher = Dispatcher(self._relay.brief)
         self._writing = threading.Lock()
 
     def serve(self) -> None:
@@ -108,9 +112,19 @@ class Loop:
             OSError: If a segment cannot be mapped.
         """
         self._send(encode(Frame(Ready(self._kernel.describe()))))
-        for frames in self._reading.frames():
-            for frame in frames:
-                self._take(frame, alone=frame is frames[-1])
+        self._relay.run()
+
+    def _step(self) -> bool:
+        """Takes the next frame, or reads what comes next; says whether the other end is still open."""
+        if self._frames:
+            frame = self._frames.popleft()
+            self._take(frame, alone=not self._frames)
+            return True
+        frames = self._reading.frames()
+        if frames is None:
+            return False
+        self._frames.extend(frames)
+        return True
 
     def _take(self, frame: Frame, *, alone: bool) -> None:
         message = frame.message

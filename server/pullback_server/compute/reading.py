@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import socket
 from collections import deque
-from collections.abc import Iterator
 from typing import Final
 
 from pullback_server.model.frames import Frame, FrameError, FrameReader
@@ -27,15 +26,14 @@ class Reading:
         self._reader = FrameReader()
         self._descriptors: deque[int] = deque()
 
-    def frames(self) -> Iterator[list[Frame]]:
-        """The frames as they come, those together that came together; ends when the other side has closed.
+    def frames(self) -> list[Frame] | None:
+        """Waits for what comes next: the frames that are complete with it; None if the other side has closed.
 
         Raises:
             FrameError: If what comes is no frame.
         """
-        while count := self._receive():
-            if frames := self._reader.received(count):
-                yield frames
+        count = self._receive()
+        return self._reader.received(count) if count else None
 
     def descriptor(self) -> int:
         """The open file that came with a frame: of those that nobody has asked for yet, the first.

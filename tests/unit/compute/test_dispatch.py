@@ -38,6 +38,11 @@ class Steps:
         return self.done
 
 
+def run(work: Callable[[], None]) -> None:
+    """Runs work where it came in."""
+    work()
+
+
 def evaluate(
     dispatcher: Dispatcher, kind: str, work: Callable[[], bool], *, ready: bool, alone: bool = False
 ) -> None:
@@ -47,7 +52,7 @@ def evaluate(
 
 def test_what_may_compile_prepares() -> None:
     """An evaluation that may have to compile has the preparing threads, another the evaluating ones."""
-    dispatcher, steps = Dispatcher(), Steps()
+    dispatcher, steps = Dispatcher(run), Steps()
     evaluate(dispatcher, "kind", steps.step("first"), ready=False)
     evaluate(dispatcher, "other", steps.step("second"), ready=True)
     assert sorted(steps.wait(2)) == [("first", "prepare"), ("second", "evaluate")]
@@ -55,7 +60,7 @@ def test_what_may_compile_prepares() -> None:
 
 def test_a_flood_behind_a_compilation_holds_up_nothing() -> None:
     """Any number of requests may wait for a compilation while a known kind is evaluated."""
-    dispatcher, steps, compiled = Dispatcher(), Steps(), threading.Event()
+    dispatcher, steps, compiled = Dispatcher(run), Steps(), threading.Event()
     evaluate(dispatcher, "new", steps.step("new", after=compiled), ready=False)
     for number in range(100):
         evaluate(dispatcher, "new", steps.step(f"waiting {number}"), ready=False)
@@ -69,7 +74,7 @@ def test_a_flood_behind_a_compilation_holds_up_nothing() -> None:
 
 def test_behind_a_failure() -> None:
     """After a failure those that waited run where they may compile."""
-    dispatcher, steps, failed = Dispatcher(), Steps(), threading.Event()
+    dispatcher, steps, failed = Dispatcher(run), Steps(), threading.Event()
     evaluate(dispatcher, "kind", steps.step("first", succeeds=False, after=failed), ready=False)
     evaluate(dispatcher, "kind", steps.step("waiting", succeeds=False), ready=False)
     failed.set()
@@ -78,7 +83,7 @@ def test_behind_a_failure() -> None:
 
 def test_what_is_short_runs_at_once() -> None:
     """What took next to nothing the last time has the thread that it came in on."""
-    dispatcher, steps, here = Dispatcher(), Steps(), threading.current_thread().name
+    dispatcher, steps, here = Dispatcher(run), Steps(), threading.current_thread().name
     evaluate(dispatcher, "kind", steps.step("first"), ready=True, alone=True)
     steps.wait(1)
     _settle(dispatcher)
@@ -88,7 +93,7 @@ def test_what_is_short_runs_at_once() -> None:
 
 def test_what_is_long_has_a_thread() -> None:
     """What took long the last time leaves the thread that it came in on alone."""
-    dispatcher, steps, slow = Dispatcher(), Steps(), threading.Event()
+    dispatcher, steps, slow = Dispatcher(run), Steps(), threading.Event()
     evaluate(dispatcher, "kind", steps.step("first", after=slow), ready=True, alone=True)
     time.sleep(0.01)
     slow.set()
@@ -100,7 +105,7 @@ def test_what_is_long_has_a_thread() -> None:
 
 def test_preparing() -> None:
     """Loading and compiling have the preparing threads."""
-    dispatcher, steps = Dispatcher(), Steps()
+    dispatcher, steps = Dispatcher(run), Steps()
     dispatcher.prepare(steps.step("load"))
     assert steps.wait(1) == [("load", "prepare")]
 

@@ -74,7 +74,7 @@ def main() -> None:
             write(connection, lock, Frame(Compiled(1, cached=True)))
     write(connection, lock, Frame(Ready(WorkerDescription(Device("cpu", "tiny", 0), {"tiny": "1"}))))
     reading = Reading(connection)
-    for frames in reading.frames():
+    while (frames := reading.frames()) is not None:
         for frame in frames:
             take(frame, reading, connection, lock)
     while HAUNTING:
