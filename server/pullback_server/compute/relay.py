@@ -31,13 +31,13 @@ class Relay:
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Returns when a step says that it was the last, on whichever thread.
+        """Returns when a step says that it was the last, whatever others are still at.
 
         Raises:
             BaseException: What a step raises, which ends the loop as well.
         """
-        threading.Thread(target=self._watch, name="watch", daemon=True).start()
-        self._go_on(self._turn)
+        threading.Thread(target=self._go_on, args=(self._turn,), name="relay", daemon=True).start()
+        threading.Thread(target=self._watch, name="relay", daemon=True).start()
         self._ended.wait()
         if self._error is not None:
             raise self._error
@@ -73,7 +73,7 @@ class Relay:
             time.sleep(_LONG_SECONDS)
             turn = self._taken_over()
             if turn is not None:
-                threading.Thread(target=self._watch, name="watch", daemon=True).start()
+                threading.Thread(target=self._watch, name="relay", daemon=True).start()
                 self._go_on(turn)
                 return
 
