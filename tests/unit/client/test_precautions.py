@@ -56,3 +56,18 @@ def test_later_versions_are_left_alone(monkeypatch: pytest.MonkeyPatch, installe
     monkeypatch.delenv("XLA_FLAGS", raising=False)
     precautions.take_precautions()
     assert not {"NPROC", "XLA_FLAGS"} & set(precautions.os.environ)
+
+
+@pytest.mark.parametrize(
+    ("installed", "chosen", "expected"),
+    [("0.10.2", None, True), ("0.10.2", "1", True), ("0.10.2", "4", False), ("0.11.0", None, False)],
+)
+def test_how_many_threads_there_are(
+    monkeypatch: pytest.MonkeyPatch, installed: str, chosen: str | None, expected: bool
+) -> None:
+    """One where the precaution says so, unless somebody chose otherwise."""
+    monkeypatch.setattr(precautions, "version", lambda _: installed)
+    monkeypatch.delenv("NPROC", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("NPROC", chosen)
+    assert precautions.single_threaded() is expected
