@@ -32,6 +32,8 @@ from pullback_server.scheduling.warming import Warming
 # They take some 0.1 ms. With 64 callers of single points, 2 rounds had all go alone, and 16 had 60 go
 # together, for half the front's time and a sixth of the worker's.
 _QUIET_ROUNDS: Final = 12
+# With so many there is little to gain from more.
+_ENOUGH: Final = 64
 # From here on it is worth a thought how a batch is served, though its own bucket is warm.
 _HEAVY_SECONDS: Final = 2e-3
 # Batches that take longer are spread over workers, in pieces that take half as long at least.
@@ -177,7 +179,7 @@ class Batcher:
         seen, quiet = lane.gathering
         count = len(lane.waiting)
         lane.gathering = (count, quiet + 1 if count == seen else 0)
-        if quiet < _QUIET_ROUNDS and count < lane.most:
+        if quiet < _QUIET_ROUNDS and count < min(_ENOUGH, lane.most):
             asyncio.get_running_loop().call_soon(self._gather_on, lane)
         else:
             self._advance(lane)

@@ -293,6 +293,35 @@ async def test_a_crowd_of_short_runs_has_one_place(engine: SquaringEngine, batch
     assert engine.ran == [16, 16]
 
 
+async def test_a_crowd_that_comes_one_by_one(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Where runs end before the next evaluation is read, a look now and then finds out that many come."""
+    heat(engine, batcher, POINT, 0, 16, 64)
+    tasks: list[asyncio.Task[Outcome]] = []
+    for _ in range(400):
+        tasks += outcomes_of(batcher, [point(1.0)])
+        for _ in range(4):
+            await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert engine.ran[:10] == [None] * 10
+    assert engine.ran.count(64) >= 3
+
+
+async def test_few_do_not_wait_for_company(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Those who come alone are not held up, but for a look now and then."""
+    heat(engine, batcher, POINT, 0, 16)
+    rounds = []
+    for _ in range(64):
+        task = asyncio.create_task(batcher.evaluate(point(1.0)))
+        for count in range(100):
+            if task.done():
+                rounds.append(count)
+                break
+            await asyncio.sleep(0)
+    assert engine.ran == [None] * 64
+    assert sorted(rounds)[:60] == [min(rounds)] * 60
+    assert max(rounds) < 30
+
+
 async def test_a_crowd_of_long_runs_keeps_the_worker_busy(engine: SquaringEngine, batcher: Batcher) -> None:
     """Where runs take longer, the next one waits in the worker's socket."""
     engine.seconds = lambda _: 1e-3
