@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from unit.codec import messages
 from unit.codec.contents import known, request_of, response_of
@@ -91,12 +91,15 @@ _KINDS = {
         lambda message: (message.id, _outcome_of(message)),
     ),
 }
+# How long a message takes to draw says something about the machine only.
+_unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # What the generated classes take, and the codec does not.
 _STRICTER = ("not of proto3", "neither a response", "both a response", "axes")
 _each_kind = pytest.mark.parametrize("kind", _KINDS.values(), ids=_KINDS)
 
 
 @_each_kind
+@_unhurried
 @given(data=st.data())
 def test_reads_what_the_generated_class_writes(kind: _Kind, data: st.DataObject) -> None:
     """A message of the generated class is read with all that it says."""
@@ -105,6 +108,7 @@ def test_reads_what_the_generated_class_writes(kind: _Kind, data: st.DataObject)
 
 
 @_each_kind
+@_unhurried
 @given(data=st.data())
 def test_reads_what_other_writers_write(kind: _Kind, data: st.DataObject) -> None:
     """Any order of fields, unknown ones, packed or not, written twice: what the generated class reads."""
@@ -113,6 +117,7 @@ def test_reads_what_other_writers_write(kind: _Kind, data: st.DataObject) -> Non
 
 
 @_each_kind
+@_unhurried
 @given(data=st.data())
 def test_reads_occurrences_of_a_message_as_one(kind: _Kind, data: st.DataObject) -> None:
     """Two serialized messages in a row are their union, as protobuf says."""
@@ -125,6 +130,7 @@ def test_reads_occurrences_of_a_message_as_one(kind: _Kind, data: st.DataObject)
 
 
 @_each_kind
+@_unhurried
 @given(data=st.data())
 def test_refuses_or_agrees(kind: _Kind, data: st.DataObject) -> None:
     """Of damaged messages, what the generated class refuses is refused; what is accepted says the same."""
@@ -143,12 +149,14 @@ def test_refuses_or_agrees(kind: _Kind, data: st.DataObject) -> None:
         assert found == expected
 
 
+@_unhurried
 @given(message=messages.requests)
 def test_requests_are_read_by_the_generated_class(message: pb.EvaluateRequest) -> None:
     """A request that the codec writes is the same message."""
     assert pb.EvaluateRequest.FromString(encode_request(request_of(message))) == message
 
 
+@_unhurried
 @given(id_=st.integers(0, 2**64 - 1), message=messages.requests)
 def test_stream_requests_are_read_by_the_generated_class(id_: int, message: pb.EvaluateRequest) -> None:
     """A request of a stream that the codec writes is the same message."""
@@ -160,6 +168,7 @@ _spans = st.just(0.0) | st.floats(0, 1e5)
 _timings = st.builds(Timing, _spans, _spans, _spans, _spans, st.integers(0, 2**40), st.integers(0, 2**40))
 
 
+@_unhurried
 @given(message=messages.responses, timing=_timings, id_=st.integers(0, 2**64 - 1))
 def test_responses_are_read_by_the_generated_class(
     message: pb.EvaluateResponse, timing: Timing, id_: int
@@ -174,6 +183,7 @@ def test_responses_are_read_by_the_generated_class(
     assert found.timing == pytest.approx(timing, rel=1e-15, abs=0.51e-9)
 
 
+@_unhurried
 @given(id_=st.integers(0, 2**64 - 1), code=st.integers(0, 16), sentence=st.text())
 def test_errors_of_streams_are_read_by_the_generated_class(id_: int, code: int, sentence: str) -> None:
     """A status travels as it is."""

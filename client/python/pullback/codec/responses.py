@@ -13,8 +13,8 @@ from pullback.codec.timings import Timing, read_timing, timing_bytes
 _REVISION: Final = 0x0A
 _TIMING: Final = 0x12
 _RESULTS: Final = 0x1A
-_KNOWN: Final = (_RESULTS, _TIMING, _REVISION)
 _TENSORS: Final = 0x0A
+_SHORT: Final = 256
 _UNTIMED: Final = Timing()
 
 
@@ -48,22 +48,20 @@ def read_response(buffer: Buffer, at: int, end: int) -> Response:
     Raises:
         CodecError: If there is none.
     """
-    begin, after = at, 0
-    revision = ""
-    timing = _UNTIMED
+    begin = at
+    revision, timing = "", _UNTIMED
     results: list[tuple[Tensor, ...]] = []
-    while at < end:
-        tag = buffer[at]
-        if tag not in _KNOWN or (tag <= after and tag != _RESULTS):
-            return _read_any_response(buffer, begin, end)
-        at, stop = read_length(buffer, at + 1, end)
-        if tag == _RESULTS:
-            results.append(_read_result(buffer, at, stop))
-        elif tag == _TIMING:
-            timing = read_timing(buffer, [(at, stop)])
-        else:
-            revision = _read_text(buffer, at, stop)
-        at, after = stop, tag
+    if at < end and buffer[at] == _REVISION:
+        start, at = read_length(buffer, at + 1, end)
+        revision = _text(bytes(buffer[start:at])) if at - start < _SHORT else _read_text(buffer, start, at)
+    if at < end and buffer[at] == _TIMING:
+        start, at = read_length(buffer, at + 1, end)
+        timing = read_timing(buffer, [(start, at)])
+    while at < end and buffer[at] == _RESULTS:
+        start, at = read_length(buffer, at + 1, end)
+        results.append(_read_result(buffer, start, at))
+    if at < end:
+        return _read_any_response(buffer, begin, end)
     return Response(revision, timing, tuple(results))
 
 
@@ -111,6 +109,11 @@ def _read_any_result(buffer: Buffer, at: int, end: int) -> tuple[Tensor, ...]:
 def _revision(revision: str) -> bytes:
     encoded = revision.encode()
     return b"\x0a" + varint(len(encoded)) + encoded if encoded else b""
+
+
+@lru_cache(maxsize=1024)
+def _text(raw: bytes) -> str:
+    return _read_text(raw, 0, len(raw))
 
 
 def _read_text(buffer: Buffer, at: int, end: int) -> str:
