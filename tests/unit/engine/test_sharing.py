@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import uvloop
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -81,6 +82,21 @@ async def test_large_and_small(pool: Pool, size: int, *, predicted: bool) -> Non
         else:
             del outcome
         await freed(arena)
+
+
+def test_another_event_loop(pool: Pool) -> None:
+    """All of it works under uvloop, too, which the server runs on where it is installed."""
+    arrays = doubles(5, 100_000, 3_000_000)
+
+    async def work() -> None:
+        for arena in (Arena(64 * MIB, MIB), None):
+            async with pool(arena=arena) as engine:
+                outcomes = await asyncio.gather(*(engine.evaluate(echo("echo", arrays)) for _ in range(3)))
+                assert all(all(map(np.array_equal, found(outcome), arrays)) for outcome in outcomes)
+                with pytest.raises(ServiceError):
+                    await engine.evaluate(echo("babble", arrays))
+
+    uvloop.run(work())
 
 
 async def test_results_stay_until_nobody_looks(pool: Pool) -> None:
