@@ -11,9 +11,10 @@ import numpy as np
 
 import pullback
 from functions import heavy, rosenbrock
-from workload import DIMENSIONS, HEAVY_DIMENSIONS
+from workload import BATCH, DIMENSIONS, HEAVY_BATCH, HEAVY_DIMENSIONS, LARGE
 
 _ANNOUNCEMENT = "pullback: listening on "
+_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 1_000, BATCH, 100_000, LARGE, 1_000_000)
 
 
 def main() -> None:
@@ -33,9 +34,14 @@ def main() -> None:
 
 
 def _register(address: str) -> None:
+    """Registers the functions and compiles them ahead, as one does for a service."""
     with pullback.connect(address) as client:
-        client.register(rosenbrock, np.zeros(DIMENSIONS), name="rosenbrock")
-        client.register(heavy, np.zeros(HEAVY_DIMENSIONS), name="heavy")
+        gradient = client.register(rosenbrock, np.zeros(DIMENSIONS), name="rosenbrock")
+        gradient.compile(["grad"])
+        for points in _SIZES:
+            gradient.compile(["grad"], batch=points)
+        hessian = client.register(heavy, np.zeros(HEAVY_DIMENSIONS), name="heavy")
+        hessian.compile(["hessian"], batch=HEAVY_BATCH)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from harness.rows import Entry, Row, Way
 CANNOT: Final = "cannot"
 _CLIENTS: Final = 2
 _SLOW_SECONDS: Final = 4.0
-_TURN_SECONDS: Final = 90.0
+_TURN_SECONDS: Final = 120.0
 
 Report = Callable[[str], None]
 
