@@ -1,8 +1,8 @@
 """How the front's memory is kept between messages, with glibc on Linux; elsewhere nothing is done.
 
-Blocks of large messages stay with the process (`pullback.memory.allocation` tells why), and lie in one heap for
-all threads, since each further heap would keep its own; small blocks come from the threads' caches as ever. A
-message of 32 MB in and out takes 32 ms of CPU so instead of 67, and no page is handed out for it.
+Blocks of large messages stay with the process (`pullback.memory.allocation` tells why), and lie in one heap
+for all threads, since each further heap would keep its own; small blocks come from the threads' caches as
+ever. A message of 32 MB in and out takes 32 ms of CPU so instead of 67, and no page is handed out for it.
 
 What it costs: the resident memory does not fall after a peak, but stays at what was in hand together, which
 the server's budget for that bounds.
