@@ -6,15 +6,19 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import grpc
 import grpc.aio
 
 from pullback._descriptions import FunctionDetails
-from pullback._evaluation.calls import Call, read_answer
+from pullback._evaluation.calls import Call, ForgottenError, read_answer
+from pullback._evaluation.joining import message_bytes
+from pullback._evaluation.places import Places
 from pullback._evaluation.plans import Plans
 from pullback._methods import EVALUATE_STREAM
+from pullback._sharing.lender import Lender
+from pullback._sharing.loan import Loan
 from pullback._status import error_from_call
 from pullback._stream import refuse_timeout
 from pullback._transformations import Transformations
@@ -29,6 +33,20 @@ if TYPE_CHECKING:
 _STATUS_LOST: Final = "Internal error from Core"
 
 
+class Pending(NamedTuple):
+    """A call without an answer.
+
+    Attributes:
+        call: The call.
+        future: Of its answer.
+        loan: The shared memory that it goes in; None where it goes in a message.
+    """
+
+    call: Call
+    future: asyncio.Future[Any]
+    loan: Loan | None
+
+
 class AsyncStream:
     """A stream of evaluations; made by `AsyncClient.stream`, used as an asynchronous context manager.
 
@@ -37,17 +55,23 @@ class AsyncStream:
     Args:
         channel: The channel to open it on.
         address: The server's address, for messages.
-        in_flight: The most evaluations without an answer; others wait until they have a place.
+        in_flight: The most evaluations without an answer; others wait until they have a place. Together they
+            have `places.MOST_BYTES` at most, there or back.
+        lender: What shares memory with the server; None where everything goes in messages.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, address: str, in_flight: int) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, address: str, in_flight: int, lender: Lender | None = None
+    ) -> None:
         method = EVALUATE_STREAM
         open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._address = address
-        self._places = asyncio.Semaphore(in_flight)
-        self._waiting: asyncio.Queue[tuple[int, bytes, Call, asyncio.Future[Any]] | None] = asyncio.Queue()
+        self._lender = lender
+        self._places = Places(in_flight)
+        self._vacant = asyncio.Event()
+        self._waiting: asyncio.Queue[tuple[int, bytes, Pending] | None] = asyncio.Queue()
         self._ids = itertools.count(1)
-        self._pending: dict[int, tuple[Call, asyncio.Future[Any]]] = {}
+        self._pending: dict[int, Pending] = {}
         self._end: PullbackError | None = None
         self._answers = open_stream(self._send())
         self._reader = asyncio.create_task(self._read(), name="pullback-stream")
@@ -67,18 +91,24 @@ class AsyncStream:
         if self._end is not None:
             future.set_exception(self._end)
         else:
-            number = next(self._ids)
-            self._waiting.put_nowait((number, encode_stream_request(number, call.request), call, future))
+            loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
+            number, request = next(self._ids), call.request if loan is None else loan.request
+            message = encode_stream_request(number, request)
+            self._waiting.put_nowait((number, message, Pending(call, future, loan)))
         return future
 
     async def _send(self) -> AsyncIterator[bytes]:
         while (waiting := await self._waiting.get()) is not None:
-            number, message, call, future = waiting
+            number, message, pending = waiting
             # Before it has a place, so that it fails with the others if the stream ends meanwhile.
-            self._pending[number] = (call, future)
-            await self._places.acquire()
+            self._pending[number] = pending
+            nbytes = message_bytes(pending.call)
+            while self._end is None and not self._places.fit(nbytes):
+                self._vacant.clear()
+                await self._vacant.wait()
             if self._end is not None:
                 return
+            self._places.take(nbytes)
             yield message
 
     async def _read(self) -> None:
@@ -94,24 +124,33 @@ class AsyncStream:
             self._finish(end)
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
-        call, future = self._pending.pop(number)
-        self._places.release()
-        if future.cancelled():
+        call, future, loan = self._pending.pop(number)
+        self._places.leave(message_bytes(call))
+        self._vacant.set()
+        if future.cancelled() and loan is None:
             return
         try:
-            future.set_result(read_answer(call, outcome))
+            answer = read_answer(call, outcome, loan)
+            if not future.cancelled():
+                future.set_result(answer)
+        except ForgottenError:
+            message = encode_stream_request(number, call.request)
+            self._waiting.put_nowait((number, message, Pending(call, future, None)))
         except (PullbackError, ValueError) as error:
-            future.set_exception(error)
+            if not future.cancelled():
+                future.set_exception(error)
 
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
         self._end = end
-        self._places.release()
-        left = [future for _, future in self._pending.values()]
+        self._vacant.set()
+        left = list(self._pending.values())
         while not self._waiting.empty():
             waiting = self._waiting.get_nowait()
-            left += [waiting[3]] if waiting else []
-        for future in left:
+            left += [waiting[2]] if waiting else []
+        for _, future, loan in left:
+            if loan is not None:
+                loan.give_up()
             if not future.cancelled():
                 future.set_exception(end)
                 # Seen: who has left the stream need not be told by asyncio's log as well.

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from pullback._descriptions import FunctionDetails
-from pullback._evaluation.calls import Call, read_answer
+from pullback._evaluation.calls import Call, ForgottenError, read_answer
+from pullback._evaluation.joining import message_bytes
+from pullback._evaluation.places import Places
 from pullback._evaluation.plans import Plans
 from pullback._methods import EVALUATE_STREAM
+from pullback._sharing.lender import Lender
+from pullback._sharing.loan import Loan
 from pullback._status import error_from_call
 from pullback._transformations import Transformations
 from pullback.codec.evaluation import Response, encode_stream_request
@@ -33,17 +37,23 @@ class Stream:
     Args:
         channel: The channel to open it on.
         address: The server's address, for messages.
-        in_flight: The most evaluations without an answer; another one waits until it has a place.
+        in_flight: The most evaluations without an answer; another one waits until it has a place. Together
+            they have `places.MOST_BYTES` at most, there or back.
+        lender: What shares memory with the server; None where everything goes in messages.
     """
 
-    def __init__(self, channel: grpc.Channel, address: str, in_flight: int) -> None:
+    def __init__(
+        self, channel: grpc.Channel, address: str, in_flight: int, lender: Lender | None = None
+    ) -> None:
         method = EVALUATE_STREAM
         open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._address = address
-        self._places = threading.BoundedSemaphore(in_flight)
+        self._lender = lender
+        self._places = Places(in_flight)
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._pending: dict[int, tuple[Call, Future[Any]]] = {}
+        self._pending: dict[int, tuple[Call, Future[Any], Loan | None]] = {}
         self._lock = threading.Lock()
+        self._vacant = threading.Condition(self._lock)
         self._ids = itertools.count(1)
         self._end: PullbackError | None = None
         self._answers = open_stream(iter(self._requests.get, None))
@@ -61,17 +71,22 @@ class Stream:
 
     def submit(self, call: Call) -> Future[Any]:
         """Sends a call and gives the future of its answer."""
-        self._places.acquire()
+        nbytes = message_bytes(call)
+        with self._lock:
+            while self._end is None and not self._places.fit(nbytes):
+                self._vacant.wait()
+            self._places.take(nbytes)
+        loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         with self._lock:
             if self._end is not None:
-                self._places.release()
+                self._leave(call)
                 future.set_exception(self._end)
                 return future
             number = next(self._ids)
-            self._pending[number] = (call, future)
-        self._requests.put(encode_stream_request(number, call.request))
+            self._pending[number] = (call, future, loan)
+        self._requests.put(encode_stream_request(number, call.request if loan is None else loan.request))
         return future
 
     def _read(self) -> None:
@@ -86,12 +101,26 @@ class Stream:
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
         with self._lock:
-            call, future = self._pending.pop(number)
-        self._places.release()
+            call, future, loan = self._pending.pop(number)
         try:
-            future.set_result(read_answer(call, outcome))
+            future.set_result(read_answer(call, outcome, loan))
+        except ForgottenError:
+            self._send_again(number, call, future)
+            return
         except (PullbackError, ValueError) as error:
             future.set_exception(error)
+        with self._lock:
+            self._leave(call)
+
+    def _leave(self, call: Call) -> None:
+        self._places.leave(message_bytes(call))
+        self._vacant.notify_all()
+
+    def _send_again(self, number: int, call: Call, future: Future[Any]) -> None:
+        """Sends in a message what could not go in shared memory; it keeps its place."""
+        with self._lock:
+            self._pending[number] = (call, future, None)
+        self._requests.put(encode_stream_request(number, call.request))
 
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
@@ -99,8 +128,12 @@ class Stream:
             self._end = end
             left = list(self._pending.values())
             self._pending.clear()
-        for _, future in left:
-            self._places.release()
+            for call, _, _ in left:
+                self._leave(call)
+            self._vacant.notify_all()
+        for _, future, loan in left:
+            if loan is not None:
+                loan.give_up()
             future.set_exception(end)
 
     def close(self) -> None:

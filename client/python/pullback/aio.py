@@ -179,7 +179,7 @@ class AsyncClient:
 
     def stream(self, *, in_flight: int = 64) -> AsyncStream:
         """Opens a stream for many evaluations at once, as `Client.stream`."""
-        return AsyncStream(self._channel, self.address, in_flight)
+        return AsyncStream(self._channel, self.address, in_flight, self._lender)
 
     async def close(self) -> None:
         """Closes the connection; calls in flight fail."""

@@ -194,7 +194,7 @@ class Client:
         Args:
             in_flight: The most evaluations without an answer; another one waits until it has a place.
         """
-        return Stream(self._channel, self.address, in_flight)
+        return Stream(self._channel, self.address, in_flight, self._lender)
 
     def close(self) -> None:
         """Closes the connection; calls in flight fail. Results stay as they are."""

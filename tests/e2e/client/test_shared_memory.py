@@ -90,6 +90,12 @@ def segments(process: psutil.Process) -> int:
     return maps.count("memfd:pullback-client")
 
 
+def nothing_is_mapped(server: pullback.Client) -> bool:
+    """Whether neither server nor worker has memory of a client, with the next call at the latest."""
+    server.function("rosenbrock").grad(POINTS[:3])
+    return not any(map(segments, processes(server)))
+
+
 def until(condition: Callable[[], bool]) -> None:
     """Waits for something that must come within 20 seconds."""
     deadline = time.monotonic() + 20
@@ -159,15 +165,53 @@ def test_threads(server: pullback.Client) -> None:
             agree(result, reference.grad(POINTS * scale))
 
 
+def test_streams(server: pullback.Client) -> None:
+    """What is large goes through shared memory on streams, too, and in a message where that is not known."""
+    with connected(server) as client, connected(server, shared_memory=False) as other:
+        function, reference = client.function("rosenbrock"), other.function("rosenbrock")
+        assert client._lender is not None
+        with function.stream(in_flight=4) as stream:
+            futures = [stream.grad(POINTS * scale) for scale in range(8)]
+            assert client._lender.pool.nbytes > 0
+            results = [future.result() for future in futures]
+            client._lender.pool._segments[0].number += 1
+            results.append(stream.grad(POINTS * 8).result())
+        for scale, result in enumerate(results):
+            agree(result, reference.grad(POINTS * scale))
+        agree(function.map(POINTS, want=["grad"]).grad, results[1])
+
+
+def test_asynchronous_streams(server: pullback.Client) -> None:
+    """The twin's streams do the same; tasks that give up leave nothing in use."""
+
+    async def run() -> list[Any]:
+        async with pullback.aio.connect(server.address) as client:
+            function = await client.function("rosenbrock")
+            async with function.stream(in_flight=4) as stream:
+                given_up = stream.grad(POINTS)
+                given_up.cancel()
+                results = await asyncio.gather(*(stream.grad(POINTS * scale) for scale in range(6)))
+                assert client._lender is not None
+                assert client._lender.pool.in_use >= 6 * POINTS.nbytes
+                client._lender.pool._segments[0].number += 1
+                results.append(await stream.grad(POINTS * 6))
+            return results
+
+    with connected(server, shared_memory=False) as other:
+        reference = other.function("rosenbrock")
+        for scale, result in enumerate(asyncio.run(run())):
+            agree(result, reference.grad(POINTS * scale))
+
+
 def test_results_outlive_the_client(server: pullback.Client) -> None:
     """What the user keeps stays as it is after the client was closed; the server keeps nothing."""
-    until(lambda: not any(map(segments, processes(server))))
+    until(lambda: nothing_is_mapped(server))
     with connected(server) as client:
         function = client.function("rosenbrock")
         results = [function.grad(POINTS * scale) for scale in (1.0, 2.0)]
         copies = [result.copy() for result in results]
         assert all(map(segments, processes(server)))
-    until(lambda: not any(map(segments, processes(server))))
+    until(lambda: nothing_is_mapped(server))
     for result, copy in zip(results, copies, strict=True):
         np.testing.assert_array_equal(result, copy)
         np.add(result, 1.0, out=result)
@@ -204,7 +248,7 @@ KILLED = """
 
 def test_a_client_that_is_killed(server: pullback.Client) -> None:
     """Its memory goes from server and workers, whatever it was about to do; others are served on."""
-    until(lambda: not any(map(segments, processes(server))))
+    until(lambda: nothing_is_mapped(server))
     descriptors = [process.num_fds() for process in processes(server)]
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(KILLED), server.address], stdout=subprocess.PIPE, text=True
@@ -214,7 +258,7 @@ def test_a_client_that_is_killed(server: pullback.Client) -> None:
         time.sleep(0.1)
         client.kill()
         client.wait()
-    until(lambda: not any(map(segments, processes(server))))
+    until(lambda: nothing_is_mapped(server))
     until(lambda: [process.num_fds() for process in processes(server)] <= descriptors)
     np.testing.assert_array_equal(server.function("rosenbrock").grad(np.ones((10, 8))), np.zeros((10, 8)))
 

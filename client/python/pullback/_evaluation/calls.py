@@ -16,6 +16,7 @@ from pullback._evaluation.plans import Plan, Plans
 from pullback._evaluation.results import Results
 from pullback._evaluation.tensors import decode, encode
 from pullback._evaluation.wants import Argnums, Quantity, Want
+from pullback._sharing.loan import Loan
 from pullback._status import error_from_status
 from pullback.codec.evaluation import Request, Response
 from pullback.codec.tensors import Tensor
@@ -81,19 +82,28 @@ class Call:
         return self.pick(Results(values, revision, timing))
 
 
-def read_answer(call: Call, outcome: Response | bytes) -> Any:
+class ForgottenError(Exception):
+    """The server does not know the shared memory that a request named."""
+
+
+def read_answer(call: Call, outcome: Response | bytes, loan: Loan | None = None) -> Any:
     """What the user gets of an answer in a stream.
 
     Args:
         call: What was asked.
         outcome: The response, or the Status of its error.
+        loan: The shared memory that it was sent in, which is given back.
 
     Raises:
+        ForgottenError: If the server did not know the memory: the request can go in a message.
         PullbackError: What the answer says went wrong.
     """
     if isinstance(outcome, bytes):
-        raise error_from_status(errors_pb2.Status.FromString(outcome))
-    return call.answer(outcome)
+        error = error_from_status(errors_pb2.Status.FromString(outcome))
+        if loan is not None and loan.is_unknown(error):
+            raise ForgottenError
+        raise error
+    return call.answer(outcome if loan is None else loan.redeem(outcome))
 
 
 def build(
