@@ -115,19 +115,23 @@ class AsyncJoined:
             task.add_done_callback(self._messages.discard)
 
     async def _send(self, group: list[_Member]) -> None:
-        request = encode_request(join([member.call for member in group]))
-        timeout = longest([member.deadline.remaining() for member in group])
         outcomes: list[Outcome] = [None] * len(group)
         try:
-            response = await self._evaluate(request, timeout=timeout)
-            outcomes = list(part(response, [member.call for member in group]))
-        except grpc.aio.AioRpcError as error:
-            if len(group) == 1 or not may_be_one_s_fault(call_error(error, self._address)):
-                outcomes = [error] * len(group)
-        except (PullbackError, grpc.aio.UsageError):
-            # A closed channel, or a response that makes no sense: alone each gets to know that.
-            pass
+            outcomes = await self._outcomes(group)
         finally:
             self._leave(group)
             for member, outcome in zip(group, outcomes, strict=True):
                 member.answer(outcome)
+
+    async def _outcomes(self, group: list[_Member]) -> list[Outcome]:
+        calls = [member.call for member in group]
+        timeout = longest([member.deadline.remaining() for member in group])
+        try:
+            response = await self._evaluate(encode_request(join(calls)), timeout=timeout)
+            return [*part(response, calls)]
+        except grpc.aio.AioRpcError as error:
+            alone = len(group) > 1 and may_be_one_s_fault(call_error(error, self._address))
+            return [None if alone else error] * len(group)
+        except (PullbackError, grpc.aio.UsageError, ValueError):
+            # The channel is closed, or the response makes no sense: alone each gets to know that.
+            return [None] * len(group)

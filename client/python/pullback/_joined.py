@@ -113,11 +113,10 @@ class Joined:
             self._send(following)
 
     def _send(self, group: list[_Member]) -> None:
-        request = encode_request(join([member.call for member in group]))
+        timeout = longest([member.deadline.remaining() for member in group])
         try:
-            future = self._evaluate.future(
-                request, timeout=longest([member.deadline.remaining() for member in group])
-            )
+            request = encode_request(join([member.call for member in group]))
+            future = self._evaluate.future(request, timeout=timeout)
         except ValueError:
             # The channel is closed, and alone each gets to know that.
             self._settle_all(group, None)
