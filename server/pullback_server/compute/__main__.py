@@ -6,6 +6,7 @@ Which device it computes on stands in its environment (JAX_PLATFORMS, CUDA_VISIB
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import importlib
 import logging
@@ -28,6 +29,7 @@ def main() -> None:
     """Serves until the front closes its end, then ends at once, whatever still computes."""
     options = _options()
     _end_with(options.parent)
+    _open_many_files()
     # Ctrl-C and service managers signal the whole group; the front drains first and then ends its workers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -72,6 +74,14 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the front died before its worker began")
+
+
+def _open_many_files() -> None:
+    """Lets this process map as many segments of clients as the system allows: each is an open file."""
+    resource = importlib.import_module("resource")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls more its limit than it allows
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":
