@@ -103,9 +103,9 @@ class Settings(BaseSettings):
     """The most requests in flight in the whole server; more are refused with OVERLOADED."""
 
     max_bytes_in_flight: ByteSize = Field(default=ByteSize(1024 * _MIB), gt=0)
-    """The bytes of requests and results that the server holds at a time, half of it for each, in bytes or such
-    as "4GiB". Large requests wait in the clients until there is room; a request or its results alone may
-    have half of it at most."""
+    """The bytes of requests and results that the server holds at a time, in bytes or such as "4GiB". Large
+    requests wait in the clients until there is room; one alone may have half of it, and its results a
+    quarter, since they are there twice while they are sent."""
 
     max_in_flight_per_stream: PositiveInt = 64
     """The most requests of one stream that are worked on at a time; more wait in the client."""

@@ -28,12 +28,14 @@ class Budget:
 
     Args:
         limit: How many.
-        what: Whose they are, for messages: `request` or `results`.
+        what: Whose they are, for messages: `a request` or `results`.
+        setting: What the limit is, for messages.
     """
 
-    def __init__(self, limit: int, what: str) -> None:
+    def __init__(self, limit: int, what: str, setting: str) -> None:
         self._limit = limit
         self._what = what
+        self._setting = setting
         self._used = 0
         self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -113,18 +115,18 @@ class Budget:
     def _require_possible(self, nbytes: int) -> None:
         if nbytes > self._limit:
             raise exceeded(
-                f"the {self._what} alone has {nbytes} bytes",
+                f"there is never room for {nbytes} bytes of {self._what}",
                 nbytes,
                 self._limit,
-                f"half of {_SETTING}",
+                self._setting,
                 "ask for less at once: fewer points, or fewer wants",
             )
 
     def _full(self, nbytes: int) -> ServiceError:
         return service_error(
             Reason.OVERLOADED,
-            f"there is no room for {nbytes} bytes of a {self._what} now: {self._used} of {self._limit} bytes "
-            f"(half of {_SETTING}) are in hand; try again later, or announce the size of large requests in "
+            f"there is no room for {nbytes} bytes of {self._what} now: {self._used} of {self._limit} bytes "
+            f"({self._setting}) are in hand; try again later, or announce the size of large requests in "
             "pullback-request-bytes and be read when there is room",
             retry_delay=_RETRY_SECONDS,
             limit=str(self._limit),
@@ -145,5 +147,9 @@ class Budgets:
 
 
 def budgets(nbytes: int) -> Budgets:
-    """The budgets that share `nbytes` equally."""
-    return Budgets(Budget(nbytes // 2, "request"), Budget(nbytes // 2, "results"))
+    """The budgets that share `nbytes`: half is for requests.
+
+    Results have a quarter, since gRPC has a copy of each message while it sends it.
+    """
+    requests = Budget(nbytes // 2, "a request", f"half of {_SETTING}")
+    return Budgets(requests, Budget(nbytes // 4, "results", f"a quarter of {_SETTING}"))

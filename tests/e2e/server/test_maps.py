@@ -21,13 +21,14 @@ from pullback.v1 import evaluation_pb2
 XS = np.random.default_rng(5).normal(size=(40_000, 8))
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that is free."""
+@pytest.fixture(params=["tcp", "unix"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a server can listen, and listen again: a free port, or a Unix socket."""
+    if request.param == "unix":
+        return f"unix:{tmp_path}/socket"
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        number: int = listening.getsockname()[1]
-    return number
+        return f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 def with_function(server: Running) -> Running:
@@ -43,16 +44,16 @@ def peak_mib(server: Running) -> float:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_a_server_that_is_killed_and_started_again(start: Start, port: int, kind: str) -> None:
+def test_a_server_that_is_killed_and_started_again(start: Start, address: str, kind: str) -> None:
     """The map goes on where it was; every point has its result, in its place."""
-    first = with_function(start(f"--listen=127.0.0.1:{port}"))
+    first = with_function(start(f"--listen={address}"))
     first.evaluate("f", "GRADIENT", XS[:512], 2.0)
     sent = list[int]()
 
     def replace() -> None:
         first.process.kill()
         first.process.wait()
-        start(f"--listen=127.0.0.1:{port}", folder=first.folder, wait=False)
+        start(f"--listen={address}", folder=first.folder, wait=False)
 
     def points() -> Iterator[Any]:
         for begin in range(0, len(XS), 500):
@@ -62,14 +63,14 @@ def test_a_server_that_is_killed_and_started_again(start: Start, port: int, kind
             yield XS[begin : begin + 500]
 
     async def main() -> list[Any]:
-        async with pullback.aio.connect(f"127.0.0.1:{port}") as client:
+        async with pullback.aio.connect(address) as client:
             f = await client.function("f")
             return [each.grad async for each in f.imap(points(), y=2.0, want=["grad"], chunk=512)]
 
     if kind == "async":
         gradients = asyncio.run(main())
     else:
-        with pullback.connect(f"127.0.0.1:{port}") as client:
+        with pullback.connect(address) as client:
             f = client.function("f")
             gradients = [each.grad for each in f.imap(points(), y=2.0, want=["grad"], chunk=512)]
     np.testing.assert_allclose(np.concatenate(gradients), 4 * XS, rtol=1e-15)

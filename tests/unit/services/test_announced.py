@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ LIMIT = 8 * LARGE
 class Serving:
     """A server whose one method gives the size of its request, as long as the gate is open."""
 
-    budget: Budget = field(default_factory=lambda: Budget(LIMIT, "request"))
+    budget: Budget = field(default_factory=lambda: Budget(LIMIT, "a request", "half of max_bytes_in_flight"))
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     channel: grpc.aio.Channel = field(init=False)
     inside: int = 0
@@ -56,19 +56,24 @@ async def serving() -> AsyncIterator[Serving]:
     await server.stop(None)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns when something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 -- gRPC's doings are what is waited for
+            await asyncio.sleep(0.005)
+
+
 async def ended(budget: Budget) -> None:
     """Returns when everything was given back."""
-    async with asyncio.timeout(5):
-        while budget.used:  # noqa: ASYNC110 -- gRPC's end of a call is what is waited for
-            await asyncio.sleep(0.005)
+    await until(lambda: budget.used == 0)
 
 
 async def test_announced_requests_wait_their_turn() -> None:
     """Only as many are in hand as there is room for; the others come when these have ended."""
     async with serving() as state:
         calls = [asyncio.create_task(state.call(3 * LARGE, 3 * LARGE)) for _ in range(5)]
-        await asyncio.sleep(0.3)
-        assert (state.inside, state.budget.used, state.budget.waiting) == (2, 6 * LARGE, 3)
+        await until(lambda: (state.inside, state.budget.waiting) == (2, 3))
+        assert state.budget.used == 6 * LARGE
         state.gate.set()
         assert await asyncio.gather(*calls) == [3 * LARGE] * 5
         await ended(state.budget)
@@ -78,7 +83,7 @@ async def test_large_requests_that_are_not_announced() -> None:
     """They are taken while there is room, else refused with a delay."""
     async with serving() as state:
         first = asyncio.create_task(state.call(6 * LARGE))
-        await asyncio.sleep(0.2)
+        await until(lambda: state.inside == 1)
         with pytest.raises(grpc.aio.AioRpcError, match="announce") as caught:
             await state.call(3 * LARGE)
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -107,7 +112,7 @@ async def test_more_than_was_announced() -> None:
         await ended(state.budget)
         state.gate.clear()
         first = asyncio.create_task(state.call(5 * LARGE, 5 * LARGE))
-        await asyncio.sleep(0.2)
+        await until(lambda: state.inside == 2)
         with pytest.raises(grpc.aio.AioRpcError, match="no room"):
             await state.call(4 * LARGE, 2 * LARGE)
         state.gate.set()
@@ -119,8 +124,7 @@ async def test_callers_who_leave() -> None:
     """They give back what they had, waiting or not."""
     async with serving() as state:
         calls = [asyncio.create_task(state.call(5 * LARGE, 5 * LARGE)) for _ in range(3)]
-        await asyncio.sleep(0.2)
-        assert (state.inside, state.budget.waiting) == (1, 2)
+        await until(lambda: (state.inside, state.budget.waiting) == (1, 2))
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)

@@ -14,7 +14,7 @@ from pullback_server.services.budget import LARGE, Budget, budgets
 
 async def test_room() -> None:
     """What fits is taken at once, and counted until it is given back."""
-    budget = Budget(100, "request")
+    budget = Budget(100, "a request", "the limit")
     await budget.take(60)
     await budget.take(40)
     assert (budget.used, budget.waiting) == (100, 0)
@@ -24,7 +24,7 @@ async def test_room() -> None:
 
 async def test_a_line() -> None:
     """Those who wait come in the order in which they came, a small one behind a large one too."""
-    budget, order = Budget(100, "request"), list[int]()
+    budget, order = Budget(100, "a request", "the limit"), list[int]()
 
     async def wait(nbytes: int) -> None:
         await budget.take(nbytes)
@@ -41,7 +41,7 @@ async def test_a_line() -> None:
 
 async def test_leaving_the_line() -> None:
     """Who is cancelled holds up nobody, also in the moment in which it comes in."""
-    budget = Budget(100, "request")
+    budget = Budget(100, "a request", "the limit")
     await budget.take(100)
     first, second = (asyncio.create_task(budget.take(nbytes)) for nbytes in (90, 20))
     await asyncio.sleep(0)
@@ -57,7 +57,7 @@ async def test_leaving_the_line() -> None:
 
 async def test_too_large() -> None:
     """What never fits is refused with both numbers."""
-    budget = Budget(100, "request")
+    budget = Budget(100, "a request", "the limit")
     for refused in (budget.take(101), asyncio.to_thread(budget.take_at_once, 101)):
         with pytest.raises(PressureError, match=r"101 bytes.*is 100") as caught:
             await refused
@@ -67,7 +67,7 @@ async def test_too_large() -> None:
 
 async def test_at_once_or_never() -> None:
     """What does not wait is refused with a delay where there is no room; the small may pass those in line."""
-    budget = Budget(4 * LARGE, "request")
+    budget = Budget(4 * LARGE, "a request", "the limit")
     budget.take_at_once(2 * LARGE)
     waiting = asyncio.create_task(budget.take(3 * LARGE))
     await asyncio.sleep(0)
@@ -81,10 +81,10 @@ async def test_at_once_or_never() -> None:
     assert budget.used == 3 * LARGE
 
 
-def test_two_halves() -> None:
-    """Requests and results have a budget each."""
-    both = budgets(11)
-    assert (both.requests.limit, both.results.limit) == (5, 5)
+def test_shares() -> None:
+    """Requests and results have a budget each; results are there twice while they are sent."""
+    both = budgets(1000)
+    assert (both.requests.limit, both.results.limit) == (500, 250)
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 5), st.booleans()), max_size=30))
@@ -92,7 +92,7 @@ def test_never_above_the_limit(calls: list[tuple[int, int, bool]]) -> None:
     """Whoever comes, stays and leaves: no more than the limit is in hand, and all of it comes back."""
 
     async def main() -> None:
-        budget = Budget(100, "request")
+        budget = Budget(100, "a request", "the limit")
 
         async def call(nbytes: int, steps: int) -> None:
             await budget.take(nbytes)

@@ -71,7 +71,7 @@ async def test_a_request_that_never_fits() -> None:
 
 async def test_what_never_fits() -> None:
     """It is refused with both numbers, and holds nothing."""
-    both = budgets(2 * LIMIT)
+    both = budgets(4 * LIMIT)
     hold = StreamHold(both)
     with pytest.raises(PressureError, match=f"{LIMIT + 1} bytes"):
         await hold.room(1, LIMIT + 1)
@@ -82,7 +82,7 @@ async def test_what_never_fits() -> None:
 
 async def test_small_ones_do_not_count() -> None:
     """They are bounded by their number."""
-    both = budgets(2 * LIMIT)
+    both = budgets(4 * LIMIT)
     hold = StreamHold(both)
     for each in numbered([SMALL, 0]):
         await hold.admit(each)
@@ -92,7 +92,7 @@ async def test_small_ones_do_not_count() -> None:
 
 async def test_unary_calls_give_back_when_they_end() -> None:
     """Not when they have been answered."""
-    both = budgets(2 * LIMIT)
+    both = budgets(4 * LIMIT)
     ends = list[Callable[[object], None]]()
     at_the_end.set(ends.append)
     await room_until_the_end(both)(2 * SMALL)
