@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
@@ -42,6 +42,18 @@ class Block:
         self.memory = memory
 
 
+class _Ending(weakref.ref[Bytes]):
+    """Tells when the memory of a block has gone; lighter than `weakref.finalize`, which takes 5 microseconds.
+
+    Attributes:
+        offset: Where the block begins.
+    """
+
+    __slots__ = ("offset",)
+
+    offset: int
+
+
 class Arena:
     """Gives out blocks of shared memory. Blocks may be dropped by any thread, and are taken by one.
 
@@ -63,6 +75,7 @@ class Arena:
         self._kept = kept
         self._backed = bytearray(size // _GROUP_BYTES)
         self._groups = 0
+        self._endings: dict[int, _Ending] = {}
         self._dropped: deque[int] = deque()
         self._lock = threading.Lock()
         self._peak = 0
@@ -99,11 +112,12 @@ class Arena:
             return None
         # Its base is the map and not an array, so that numpy leaves views of it their way to it.
         memory: Bytes = np.frombuffer(self._map, np.uint8, nbytes, offset)
-        weakref.finalize(memory, self._drop, offset).atexit = False
+        ending = self._endings[offset] = _Ending(memory, self._drop)
+        ending.offset = offset
         return Block(Place(self._segment, offset, nbytes), memory)
 
-    def _drop(self, offset: int) -> None:
-        self._dropped.append(offset)
+    def _drop(self, ending: weakref.ref[Bytes]) -> None:
+        self._dropped.append(cast("_Ending", ending).offset)
         self._collect()
 
     def _collect(self) -> None:
@@ -113,7 +127,9 @@ class Arena:
         """
         while self._dropped and self._lock.acquire(blocking=False):
             try:
-                self._release(*self._blocks.give_back(self._dropped.popleft()))
+                offset = self._dropped.popleft()
+                del self._endings[offset]
+                self._release(*self._blocks.give_back(offset))
             finally:
                 self._lock.release()
 
