@@ -30,13 +30,13 @@ class Courtesy:
     """Who may trace and compile when. Threads may use it at the same time.
 
     Args:
-        compiling: How many programs XLA compiles at a time; half of the processors, and two at least, where
+        compiling: How many programs XLA compiles at a time; half of the processors, and one at least, where
             left out.
     """
 
     def __init__(self, compiling: int | None = None) -> None:
         self._tracing = threading.Lock()
-        self._count = compiling or max(2, (os.cpu_count() or 2) // 2)
+        self._count = compiling or max(1, (os.cpu_count() or 1) // 2)
         self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
