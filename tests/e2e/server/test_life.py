@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -188,6 +189,30 @@ def test_socket_file(start: Start, tmp_path: Path) -> None:
     server = start(f"--listen=unix:{tmp_path}/socket")
     assert server.address == f"unix:{tmp_path}/socket"
     assert server.call("CapabilitiesService/GetCapabilities").limits.batch == 1 << 20
+
+
+def test_several_addresses(start: Start, tmp_path: Path) -> None:
+    """A server listens at each of its addresses; the files of sockets let in whom they should."""
+    server = start(
+        f"--listen=127.0.0.1:0, unix:{tmp_path}/a,unix:{tmp_path}/b", "--socket-mode=660", wait=False
+    )
+    addresses = server.address.split(",")
+    assert addresses[1:] == [f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"]
+    for address in addresses:
+        with grpc.insecure_channel(address) as channel:
+            grpc.channel_ready_future(channel).result(20)
+    files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert files == dict.fromkeys(("a", "a.memory", "b", "b.memory"), 0o660)
+    end(server)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_socket_in_use(start: Start, tmp_path: Path) -> None:
+    """A second server leaves the socket of the first alone, and says why it does not start."""
+    server = start(f"--listen=unix:{tmp_path}/socket")
+    status, line = refused(f"--listen={server.address}", f"--data-dir={tmp_path}/data")
+    assert (status, "another process listens" in line) == (1, True)
+    assert server.health() == SERVING
 
 
 def test_json_log(start: Start) -> None:
