@@ -82,6 +82,8 @@ class Stream:
         with self._lock:
             if self._end is not None:
                 self._leave(call)
+                if loan is not None:
+                    loan.give_up()
                 future.set_exception(self._end)
                 return future
             number = next(self._ids)
