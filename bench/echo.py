@@ -38,12 +38,12 @@ async def serve() -> None:
     await server.wait_for_termination()
 
 
-async def _echo(request: BytesValue, _: grpc.aio.ServicerContext) -> BytesValue:
+async def _echo(request: BytesValue, _: grpc.aio.ServicerContext[BytesValue, BytesValue]) -> BytesValue:
     return BytesValue(value=request.value)
 
 
 async def _echo_all(
-    requests: AsyncIterator[BytesValue], _: grpc.aio.ServicerContext
+    requests: AsyncIterator[BytesValue], _: grpc.aio.ServicerContext[BytesValue, BytesValue]
 ) -> AsyncIterator[BytesValue]:
     async for request in requests:
         yield BytesValue(value=request.value)

@@ -28,4 +28,5 @@ hessians = jax.jit(jax.vmap(jax.hessian(heavy)))
 
 def gradient_of(x: Floats) -> jax.Array:
     """The gradient of a point f64[8], or of each of a batch f64[n, 8]."""
-    return gradient_of_one(x) if x.ndim == 1 else gradients(x)
+    gradient: jax.Array = gradient_of_one(x) if x.ndim == 1 else gradients(x)
+    return gradient

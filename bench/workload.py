@@ -41,7 +41,8 @@ def gradient(x: Floats) -> Floats:
 @cache
 def projections() -> Floats:
     """The rows that the heavy function projects on: f64[1000, 200], always the same."""
-    return np.random.default_rng(11).normal(size=(HEAVY_TERMS, HEAVY_DIMENSIONS)) / HEAVY_DIMENSIONS**0.5
+    rows: Floats = np.random.default_rng(11).normal(size=(HEAVY_TERMS, HEAVY_DIMENSIONS))
+    return rows / np.sqrt(HEAVY_DIMENSIONS)
 
 
 def heavy_points(count: int) -> Floats:

@@ -82,7 +82,7 @@ class _Stream:
         return _array(await answer, x)
 
     async def _read(self) -> None:
-        while (message := await self._call.read()) is not grpc.aio.EOF:
+        async for message in self._call:
             self._waiting.popleft().set_result(message)
 
 

@@ -62,7 +62,8 @@ class _Clients:
 
     async def streamed_awaited(self) -> AsyncCall:
         function = await self._awaited_shared.function("rosenbrock")
-        return self._stream.function(function).grad
+        streamed: AsyncCall = self._stream.function(function).grad
+        return streamed
 
     @cached_property
     def _shared(self) -> pullback.Client:

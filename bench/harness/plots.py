@@ -19,6 +19,7 @@ def plot(lines: Sequence[Line], title: str, axis: str, path: Path) -> None:
     """Draws points per second, on two logarithmic axes."""
     # The same drawing gives the same file.
     mpl.rcParams["svg.hashsalt"] = "pullback"
+    mpl.rcParams["svg.fonttype"] = "none"
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
     for line in lines:
