@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from harness.contestants import CONTESTANTS
+from harness.contestants import CONTESTANTS, SOURCES
 from harness.machine import load, machine
 from harness.rounds import Field, Report, measure
 from harness.rows import ROWS
@@ -81,7 +82,13 @@ def _other(name: str, report: Report) -> str:
     command = [sys.executable, *_OTHERS[name]]
     try:
         result = subprocess.run(
-            command, cwd=BENCH, check=True, capture_output=True, text=True, timeout=_OTHERS_SECONDS
+            command,
+            cwd=BENCH,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, SOURCES))},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_OTHERS_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return f"## {name}\n\nIt took longer than {_OTHERS_SECONDS} s."

@@ -14,7 +14,7 @@ from harness.processes import Client, Process
 
 BENCH: Final = ROOT / "bench"
 _LOGS: Final = ROOT / ".dev" / "bench"
-_SOURCES: Final = (BENCH, ROOT / "client" / "python", ROOT / "server")
+SOURCES: Final = (BENCH, ROOT / "client" / "python", ROOT / "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def start(contestant: Contestant, clients: int, until: ExitStack) -> Running:
     """
     python = str(contestant.python())
     _LOGS.mkdir(parents=True, exist_ok=True)
-    sources = _SOURCES[:1] if contestant.peer else _SOURCES
+    sources = SOURCES[:1] if contestant.peer else SOURCES
 
     def log(what: str) -> Path:
         return _LOGS / f"{contestant.name}-{what}.log"
