@@ -5,6 +5,7 @@ Knows no JAX.
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,9 @@ class Mapped:
     def detach(self, number: int) -> None:
         """Lets go of a segment."""
         self._segments.pop(number, None)
+        # JAX lets go of inputs that it used in place when it is called the next time, which may be long after,
+        # or when garbage is looked for.
+        gc.collect(0)
 
     def view(self, span: Span) -> memoryview:
         """A part of a segment, writable.
