@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pullback import aio, errors
     from pullback._descriptions import (
         Capabilities,
-        DerivativeKind,
-        DerivativeSupport,
         Device,
         FunctionDetails,
         Health,
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     )
     from pullback.graphs.data import Graph
     from pullback.program.container import Program
+    from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 
 __version__: Final = "0.1.0"
 
@@ -101,6 +100,8 @@ _HOMES: Final = {
     "Torch": "pullback._sources.torch",
     "StableHLO": "pullback._sources.lowered",
     "Exported": "pullback._sources.lowered",
+    "DerivativeKind": "pullback.program.derivatives",
+    "DerivativeSupport": "pullback.program.derivatives",
     "Graph": "pullback.graphs.data",
     "Program": "pullback.program.container",
     "Results": "pullback._evaluation.results",
@@ -110,8 +111,6 @@ _HOMES: Final = {
     **dict.fromkeys(
         [
             "Capabilities",
-            "DerivativeKind",
-            "DerivativeSupport",
             "Device",
             "FunctionDetails",
             "Health",

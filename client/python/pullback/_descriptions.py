@@ -11,6 +11,7 @@ from typing import Final
 from pullback._evaluation.wants import quantity_name
 from pullback._names import short_name
 from pullback.program.container import Producer
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.elements import ElementType
 from pullback.program.signature import Signature
 from pullback.program.wire import element_from_wire, signature_from_wire
@@ -39,32 +40,6 @@ class Revision:
     digest: str
     created: datetime
     format: str
-
-
-class DerivativeKind(StrEnum):
-    """A kind of derivative."""
-
-    FORWARD = "forward"
-    """JVPs and Jacobians by columns."""
-    REVERSE = "reverse"
-    """Gradients, VJPs and Jacobians by rows."""
-    SECOND_ORDER = "second_order"
-    """Hessians and their products with vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class DerivativeSupport:
-    """Whether a function has a kind of derivative.
-
-    Attributes:
-        kind: The kind.
-        supported: Whether it has it.
-        reason: Why not, where it does not.
-    """
-
-    kind: DerivativeKind
-    supported: bool
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

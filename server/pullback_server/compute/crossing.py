@@ -42,8 +42,8 @@ class Mapped:
     def detach(self, number: int) -> None:
         """Lets go of a segment."""
         self._segments.pop(number, None)
-        # JAX lets go of inputs that it used in place when it is called the next time, which may be long after,
-        # or when garbage is looked for.
+        # JAX lets go of inputs that it used in place when it is called the next time, which may be long
+        # after, or when garbage is looked for.
         gc.collect(0)
 
     def view(self, span: Span) -> memoryview:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from pullback.graphs.data import Graph
+from pullback.program.derivatives import DerivativeSupport
 from pullback.program.signature import Signature
 from pullback_server.compute.cache import Cache, Found
 from pullback_server.compute.compiler.compiler import Compiler
@@ -40,7 +41,7 @@ from pullback_server.compute.symbolic import Sizes, SymbolicProgram, symbolic_pr
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.devices import Device, WorkerDescription
 from pullback_server.model.evaluation import Buffer, Compilation, Data, Evaluation, Kind, Outcome, Timing
-from pullback_server.model.functions import DerivativeSupport, Findings
+from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final
 
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.signature import Argument
 from pullback_server.compute.compiler.trace import trace
 from pullback_server.compute.programs import LoadedProgram
 from pullback_server.errors import ServiceError
-from pullback_server.model.functions import DerivativeKind, DerivativeSupport
 from pullback_server.model.quantities import Quantity, Want
 
 _QUANTITIES: Final = {

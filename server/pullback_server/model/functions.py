@@ -4,37 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from pullback.program.container import Producer
+from pullback.program.derivatives import DerivativeSupport
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
-
-
-class DerivativeKind(StrEnum):
-    """A kind of derivative."""
-
-    FORWARD = "forward"
-    """JVPs and Jacobians by columns."""
-    REVERSE = "reverse"
-    """Gradients, VJPs and Jacobians by rows."""
-    SECOND_ORDER = "second_order"
-    """Hessians and their products with vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class DerivativeSupport:
-    """Whether a function has a kind of derivative.
-
-    Attributes:
-        kind: The kind.
-        supported: Whether it has it.
-        reason: Why not, where it does not.
-    """
-
-    kind: DerivativeKind
-    supported: bool
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

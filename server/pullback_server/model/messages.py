@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from pullback.graphs.data import Graph
+from pullback.program.derivatives import DerivativeSupport
 from pullback.program.tensors import TensorType
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Kind
-from pullback_server.model.functions import DerivativeSupport
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Want
 

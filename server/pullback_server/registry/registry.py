@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from pullback.program.container import Program
+from pullback.program.derivatives import DerivativeSupport
 from pullback.program.digest import digest as digest_of
 from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.functions import DerivativeSupport, Function, Registered, Revision
+from pullback_server.model.functions import Function, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.files import locked, remove_temporaries

@@ -10,11 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pullback.codec.evaluation import Response, Timing
 from pullback.codec.tensors import Shared
 from pullback.codec.tensors import Tensor as CodecTensor
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.wire import element_to_wire, producer_to_wire, signature_to_wire
 from pullback.v1 import capabilities_pb2, functions_pb2
 from pullback_server.model.devices import Device
 from pullback_server.model.evaluation import Outcome, Tensor
-from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Registered, Revision
+from pullback_server.model.functions import Registered, Revision
 from pullback_server.registry.names import function_name, revision_name
 
 _KINDS: Final = {

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from jax import lax
 
+from pullback.program.derivatives import DerivativeKind
 from pullback_server.compute.formats.lifted import Lifted
 from pullback_server.compute.programs import load_program, parse_program
 from pullback_server.compute.survey import survey
 from pullback_server.errors import ServiceError
-from pullback_server.model.functions import DerivativeKind
 
 X = np.array([0.4, -0.7, 0.2])
 

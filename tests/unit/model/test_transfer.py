@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.model.frames import FrameError
-from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Findings
+from pullback_server.model.functions import Findings
 from pullback_server.model.messages import ProgramLoaded
 from pullback_server.model.transfer import findings_message, findings_of
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pullback.program.container import Constant, Producer, Program, StableHlo
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.digest import digest as digest_of
 from pullback.program.elements import ElementType
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
-from pullback_server.model.functions import DerivativeKind, DerivativeSupport
 from pullback_server.registry.names import ResourceName, parse_name
 from pullback_server.registry.registry import Registration, Registry, open_registry
 

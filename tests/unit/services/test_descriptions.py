@@ -11,8 +11,9 @@ from rich.console import Console
 import pullback
 from pullback._descriptions import details_from_wire
 from pullback.cli.display import describe, function_as_json
+from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.v1 import functions_pb2
-from pullback_server.model.functions import DerivativeKind, DerivativeSupport, Registered
+from pullback_server.model.functions import Registered
 from pullback_server.services.conversion import function_to_wire
 
 REASON = "this function has no such derivative (vjp): it has a loop"

@@ -8,6 +8,7 @@ from typing import assert_never
 from pullback._evaluation.results import require_result
 from pullback._evaluation.wants import ResolvedWant
 from pullback.memory.blocks import ALIGNMENT
+from pullback.program.derivatives import derivative_bytes
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 
@@ -63,8 +64,4 @@ def _sum(leaves: Sequence[TensorType]) -> tuple[int, int]:
 
 
 def _derivative(result: Sequence[TensorType], arguments: Sequence[TensorType], order: int) -> tuple[int, int]:
-    """Where a derivative has an element type of each of two, the wider is taken."""
-    widest = max((leaf.element.itemsize for leaf in (*result, *arguments)), default=0)
-    columns = sum(leaf.size for leaf in arguments)
-    entries: int = sum(leaf.size for leaf in result) * columns**order
-    return widest * entries, len(result) * len(arguments) ** order
+    return derivative_bytes(result, arguments, order), len(result) * len(arguments) ** order

@@ -8,8 +8,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from pullback._descriptions import DerivativeSupport, FunctionDetails
+from pullback._descriptions import FunctionDetails
 from pullback._evaluation.arguments import describe_argument
+from pullback.program.derivatives import DerivativeSupport
 from pullback.program.signature import Signature
 from pullback.program.trees import leaf_paths
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from pullback.program.derivatives import derivative_bytes
 from pullback.program.signature import Signature
-from pullback.program.tensors import TensorType
 from pullback_server.model.quantities import Quantity, Want
 
 
@@ -72,20 +72,10 @@ def _dense_bytes(want: Want, signature: Signature) -> int:
         case Quantity.GRADIENT | Quantity.VJP | Quantity.HVP | Quantity.GGN_VP:
             return sum(leaf.nbytes for leaf in arguments)
         case Quantity.JACOBIAN | Quantity.HESSIAN_DIAG:
-            return _derivative_bytes(result, arguments, 1)
+            return derivative_bytes(result, arguments, 1)
         case Quantity.HESSIAN:
-            return _derivative_bytes(result, arguments, 2)
+            return derivative_bytes(result, arguments, 2)
         case Quantity.DERIVATIVE:
-            return _derivative_bytes(result, arguments, want.order)
+            return derivative_bytes(result, arguments, want.order)
         case _:
             assert_never(want.quantity)
-
-
-def _derivative_bytes(result: Iterable[TensorType], arguments: Iterable[TensorType], order: int) -> int:
-    arguments = list(arguments)
-    result = list(result)
-    widest = max((leaf.element.itemsize for leaf in (*result, *arguments)), default=0)
-    columns = sum(leaf.size for leaf in arguments)
-    rows = sum(leaf.size for leaf in result)
-    entries: int = rows * columns**order
-    return widest * entries
