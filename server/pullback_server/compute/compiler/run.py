@@ -17,7 +17,7 @@ import numpy as np
 from pullback_server.compute.arrays import Array, raw
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.prepared import Leaf, Prepared
-from pullback_server.compute.compiler.tiles import pad
+from pullback_server.compute.compiler.tiles import pad, starts
 from pullback_server.compute.failures import failing_as, first_line
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.evaluation import Buffer
@@ -100,9 +100,8 @@ def _run_tiles(
 ) -> None:
     platform = _platform()
     in_flight: deque[tuple[int, list[jax.Array]]] = deque()
-    for start in range(0, points, bucket):
-        here = min(bucket, points - start)
-        started = executable(*_tile(*inputs, start, here, bucket))
+    for start in starts(points, bucket):
+        started = executable(*_tile(*inputs, start, bucket, bucket))
         if platform != "cpu":
             for leaf in started:
                 leaf.copy_to_host_async()

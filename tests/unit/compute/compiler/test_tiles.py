@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback_server.compute.compiler.tiles import Tiling, bucket_of, device_tiling, host_tiling, pad
+from pullback_server.compute.compiler.tiles import (
+    Tiling,
+    bucket_of,
+    device_tiling,
+    host_tiling,
+    pad,
+    starts,
+)
 
 
 @given(
@@ -36,9 +43,11 @@ def test_the_largest_tile_keeps_its_limits(
 @pytest.mark.parametrize(
     ("moved", "working", "tile"),
     [
-        (128, 0, 32_768),
-        (8, 0, 524_288),
-        (0, 0, 2**20),
+        (128, 0, 4096),
+        (1024, 0, 1024),
+        (16_384, 0, 256),
+        (8, 0, 65_536),
+        (0, 0, 2**19),
         (320_000, 0, 8),
         (2**23, 0, 8),
         (2**27, 0, 2),
@@ -46,7 +55,7 @@ def test_the_largest_tile_keeps_its_limits(
     ],
 )
 def test_the_tiles_of_a_cpu(moved: int, working: int, tile: int) -> None:
-    """4 MiB move with a tile, or eight points; the whole of it takes 256 MiB at most, or is one point."""
+    """512 KiB move with a tile, or 1,024 points and up to 4 MiB, or 8 points; it takes 256 MiB at most."""
     assert host_tiling().largest(moved, working) == tile
 
 
@@ -63,6 +72,15 @@ def test_buckets_hold_their_points_or_fill_a_tile(points: int, power: int, least
     bucket = bucket_of(points, tile, least)
     assert min(points, tile) <= bucket <= tile
     assert bucket < 2 * points or bucket <= least
+
+
+@given(st.integers(1, 300), st.integers(0, 300))
+def test_tiles_cover_a_batch_without_padding(bucket: int, more: int) -> None:
+    """They lie inside it, one after the other, and the last one alone reaches back."""
+    points = bucket + more
+    begins = list(starts(points, bucket))
+    assert begins[:-1] == list(range(0, points - bucket, bucket))
+    assert begins[-1] == points - bucket
 
 
 def test_padding_repeats_the_last_point() -> None:
