@@ -17,6 +17,7 @@ _ATTEMPTS: Final = 4
 _UNLIMITED: Final = -1
 _LARGEST_INT: Final = 2**31 - 1
 _ANNOUNCEMENT: Final = "pullback-request-bytes"
+_ANNOUNCED: Final = 1 << 20
 _LONGEST_RECONNECT_PAUSE: Final = 2_000
 
 # Every call of this API can be repeated: evaluation is pure, and registration goes by the content's digest.
@@ -58,6 +59,8 @@ def announcement(request: object) -> tuple[tuple[str, str], ...] | None:
     if not isinstance(request, bytes) or len(request) <= LARGE:
         return None
     keep_blocks_of_messages()
+    if len(request) <= _ANNOUNCED:
+        return None
     return ((_ANNOUNCEMENT, str(len(request))),)
 
 

@@ -5,7 +5,7 @@ back as soon as a little is free there: the system clears each page again for ev
 blocks stay with the process and are used again, large messages take half the CPU.
 
 It holds for the whole process, whatever else runs in it: its resident memory falls less after a peak. A
-client does it with its first message above 1 MiB; PULLBACK_MALLOC=default in its environment leaves malloc as
+client does it with its first message above 128 KiB, from where on glibc maps; PULLBACK_MALLOC=default in its environment leaves malloc as
 it is.
 
 Source: mallopt(3). Before glibc 2.35 the threshold for mapping may be 32 MiB at most.
@@ -19,8 +19,8 @@ import sys
 from functools import cache
 from typing import Final
 
-LARGE: Final = 1 << 20
-"""The bytes of a message from which on it is worth it."""
+LARGE: Final = 1 << 17
+"""The bytes of a message from which on it is worth it: where glibc begins to map blocks."""
 _KEPT_BY_CLIENTS: Final = 256 << 20
 _VARIABLE: Final = "PULLBACK_MALLOC"
 _AS_IT_IS: Final = "default"
