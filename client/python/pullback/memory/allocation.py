@@ -5,8 +5,8 @@ back as soon as a little is free there: the system clears each page again for ev
 blocks stay with the process and are used again, large messages take half the CPU.
 
 It holds for the whole process, whatever else runs in it: its resident memory falls less after a peak. A
-client does it with its first message above 128 KiB, from where on glibc maps; PULLBACK_MALLOC=default in its environment leaves malloc as
-it is.
+client does it with its first message above 128 KiB, from where on glibc maps; PULLBACK_MALLOC=default in its
+environment leaves malloc as it is.
 
 Source: mallopt(3). Before glibc 2.35 the threshold for mapping may be 32 MiB at most.
 """
