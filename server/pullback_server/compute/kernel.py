@@ -334,8 +334,13 @@ class Kernel:
 
 
 def configure_jax() -> None:
-    """Makes JAX keep 64-bit types as they are; to be called before anything is traced."""
+    """Makes JAX keep 64-bit types as they are, and compute on a CPU in the thread that asks for it.
+
+    That thread waits for the results anyway, and others run while it computes; handing a short run over to a
+    thread of XLA's costs as much as the run. To be called before anything is traced.
+    """
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
 
 
 def places_in(memory: memoryview, made: Prepared, points: int | None) -> list[Buffer | None]:

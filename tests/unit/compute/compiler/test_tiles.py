@@ -33,7 +33,7 @@ def test_the_largest_tile_keeps_its_limits(
     assert tile.bit_count() == 1
 
     def fits(count: int) -> bool:
-        cheap = count <= few or count * moved <= most_moved
+        cheap = count <= few or count * max(moved, 1) <= most_moved
         return cheap and count <= points and count * (moved + working) <= 200_000
 
     assert tile == 1 or fits(tile)
