@@ -10,8 +10,7 @@ import itertools
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pullback_server.engine.outgoing import Outgoing
 from pullback_server.model.devices import WorkerDescription
@@ -31,8 +30,7 @@ class WorkerGoneError(Exception):
     """The worker process ended, or said what makes no sense, before it answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A request in the worker's hands.
 
     Attributes:
@@ -84,6 +82,11 @@ class Channel:
         self._loop.add_reader(self._connection.fileno(), self._read)
         self._watching = True
         return await self._ready
+
+    @property
+    def crowded(self) -> bool:
+        """Whether requests would have to wait long in this process."""
+        return self._outgoing.crowded
 
     async def room(self) -> None:
         """Returns when requests can be sent without having to wait long in this process.

@@ -49,6 +49,7 @@ class LocalPool(Engine):
         self._workers = [Worker(placement, launch, source, shared, self._wake) for placement in placements]
         self._lives: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()
+        self._ready: tuple[Session, ...] = ()
 
     @property
     def workers(self) -> tuple[WorkerStatus, ...]:
@@ -106,7 +107,10 @@ class LocalPool(Engine):
 
     def warmth(self, kind: Kind, points: int | None) -> int:
         """How many ready workers have what so many points of a kind need."""
-        return sum(session.is_warm(kind, points) for session in self._sessions())
+        warm = 0
+        for session in self._sessions():
+            warm += session.is_warm(kind, points)
+        return warm
 
     def attach(self, segment: Segment) -> None:
         """Gives all workers a segment, those of the future included."""
@@ -129,9 +133,16 @@ class LocalPool(Engine):
                 _log.warning("a call lost its worker: %s", str(error))
         raise _died()
 
-    def _sessions(self) -> list[Session]:
+    def _sessions(self) -> tuple[Session, ...]:
         """Those of the workers that are ready."""
-        return [session for worker in self._workers if (session := worker.session) is not None]
+        for session in self._ready:
+            if not session.open:  # its worker will say so, but has not yet
+                self._ready = self._open()
+                break
+        return self._ready
+
+    def _open(self) -> tuple[Session, ...]:
+        return tuple(session for worker in self._workers if (session := worker.session) is not None)
 
     async def _choose(self, kind: Kind | None = None, points: int | None = None) -> Session:
         while True:
@@ -152,6 +163,7 @@ class LocalPool(Engine):
         )
 
     def _wake(self) -> None:
+        self._ready = self._open()
         self._change.set()
         self._change = asyncio.Event()
 

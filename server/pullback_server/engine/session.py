@@ -135,17 +135,17 @@ class Session:
     async def evaluate(self, evaluation: Evaluation) -> Outcome:
         """Evaluates."""
         for _ in range(_PROVISIONS):
-            await self._channel.room()
+            if self._channel.crowded:
+                await self._channel.room()
             defined = self._defined(evaluation.kind)
             crossing = cross(evaluation, self._shared, defined.result_bytes(evaluation.points))
             answer = await self._run(evaluation, defined, crossing)
-            match answer.message:
-                case Ran() as message:
-                    return self._outcome(evaluation, message, answer, defined, crossing)
-                case ProgramMissing():
-                    await self._provide(evaluation.kind.digest)
-                case _:
-                    raise self._unexpected(answer)
+            message = answer.message
+            if isinstance(message, Ran):
+                return self._outcome(evaluation, message, answer, defined, crossing)
+            if not isinstance(message, ProgramMissing):
+                raise self._refusal(answer)
+            await self._provide(evaluation.kind.digest)
         raise self._too_little_memory(evaluation.kind.digest)
 
     async def warm(self, kind: Kind, points: int | None) -> None:
@@ -170,8 +170,8 @@ class Session:
             self._channel.tell(DefineKind(defined.number, kind))
         return defined
 
-    async def _run(self, evaluation: Evaluation, defined: DefinedKind, crossing: Crossing) -> Frame:
-        return await self._ask(
+    def _run(self, evaluation: Evaluation, defined: DefinedKind, crossing: Crossing) -> asyncio.Future[Frame]:
+        return self._channel.ask(
             lambda id_: Run(id_, defined.number, evaluation.points, crossing.inputs, crossing.results),
             crossing.buffers,
             (crossing.blocks, crossing.target),
@@ -212,11 +212,9 @@ class Session:
     ) -> Frame:
         await self._channel.room()
         answer = await self._channel.ask(make, buffers, held)
-        match answer.message:
-            case Failed(reason=reason, message=message, metadata=metadata):
-                raise self._failure(reason, message, metadata)
-            case _:
-                return answer
+        if isinstance(answer.message, Failed):
+            raise self._refusal(answer)
+        return answer
 
     async def _provide(self, digest: str) -> None:
         """Loads a program once for all who miss it, even if the first of them goes away."""
@@ -228,6 +226,14 @@ class Session:
 
     async def _fetch(self, digest: str) -> Findings:
         return await self.load(digest, await self._source.program(digest))
+
+    def _refusal(self, answer: Frame) -> Exception:
+        """The error that an answer tells; if it tells none, the worker has said what makes no sense."""
+        match answer.message:
+            case Failed(reason=reason, message=message, metadata=metadata):
+                return self._failure(reason, message, metadata)
+            case _:
+                return self._unexpected(answer)
 
     def _failure(self, reason: str, message: str, metadata: dict[str, str]) -> Exception:
         try:

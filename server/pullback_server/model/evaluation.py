@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pullback.program.tensors import TensorType
 from pullback_server.model.memory import Place
@@ -13,8 +14,7 @@ Data = Buffer | Place
 """Bytes, or where they lie in memory that the processes share."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """An array: its type and its elements, raw, little-endian and row-major.
 
     Attributes:
@@ -105,8 +105,7 @@ class Timing:
     padding: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of an evaluation.
 
     Attributes:

@@ -85,8 +85,10 @@ def shares(outcome: Outcome, kind: Kind, counts: Sequence[int | None]) -> Iterat
     start = 0
     for points in counts:
         yield tuple(
-            tuple(column.at(start, points) if isinstance(column, _Column) else column for column in columns)
-            for columns in wants
+            [
+                tuple([each.at(start, points) if isinstance(each, _Column) else each for each in columns])
+                for columns in wants
+            ]
         )
         start += 1 if points is None else points
 

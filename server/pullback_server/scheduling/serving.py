@@ -81,6 +81,8 @@ def serve(points: int, warm: Sequence[int], costs: Costs) -> Serving | None:
     seconds, rest = 0.0, points
     for bucket in reversed(warm):
         size = bucket or 1
+        if size > rest:
+            continue
         count, rest = divmod(rest, size)
         whole += [Piece(size, bucket)] * min(count, MOST_PIECES + 1)
         seconds += count * run_seconds(bucket, costs)
