@@ -6,8 +6,7 @@ The twins `client` and `aio` share this; it does no I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -42,8 +41,7 @@ def in_order(results: Results) -> tuple[Any, ...]:
     return tuple(results.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One evaluation.
 
     Attributes:

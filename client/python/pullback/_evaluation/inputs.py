@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +21,7 @@ from pullback.program.tensors import TensorType
 from pullback.program.trees import Leaf, Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """What goes into an evaluation, as the user gave it.
 
     Attributes:
@@ -34,14 +33,13 @@ class Inputs:
     """
 
     args: Sequence[Any]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = MappingProxyType({})
     tangents: Sequence[Any] | None = None
     cotangents: Any = None
     as_primals: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One array of a request.
 
     Attributes:
@@ -55,8 +53,7 @@ class Input:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(NamedTuple):
     """All arrays of a request.
 
     Attributes:

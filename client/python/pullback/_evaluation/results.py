@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from typing import Any, Final, assert_never
 
@@ -60,6 +60,10 @@ class Results(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def values(self) -> ValuesView[Any]:
+        """The results; those of `Mapping` look each up by its key."""
+        return self._values.values()
 
     def __getattr__(self, name: str) -> Any:
         # A copy in the making has no values yet.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pullback._evaluation.arguments import is_batched
@@ -127,7 +127,7 @@ def points_of(collected: Collected, start: int, stop: int) -> Collected:
 def _some(given: Input, start: int, stop: int) -> Input:
     if not is_batched(given.array, given.type):
         return given
-    return replace(given, array=given.array[start:stop])
+    return given._replace(array=given.array[start:stop])
 
 
 def _inputs(collected: Collected) -> tuple[Input, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -154,8 +154,8 @@ class Gathering:
 def _joined(group: _Group, rows: list[Row], points: int) -> Collected:
     first = group.first
     columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    own = tuple(replace(each, array=array) for each, array in zip(first.arguments, columns, strict=False))
-    return replace(first, arguments=(*own, *first.arguments[len(own) :]), points=points)
+    own = tuple(each._replace(array=array) for each, array in zip(first.arguments, columns, strict=False))
+    return first._replace(arguments=(*own, *first.arguments[len(own) :]), points=points)
 
 
 def _rows(given: Input, points: int | None) -> Array:
@@ -170,10 +170,10 @@ def _rows(given: Input, points: int | None) -> Array:
 def _batched(collected: Collected, own: int) -> Collected:
     """The same with an axis of points for what comes from the iterators, for its size alone."""
     batched = tuple(
-        each if is_batched(each.array, each.type) else replace(each, array=each.array[np.newaxis])
+        each if is_batched(each.array, each.type) else each._replace(array=each.array[np.newaxis])
         for each in collected.arguments[:own]
     )
-    return replace(collected, arguments=(*batched, *collected.arguments[own:]))
+    return collected._replace(arguments=(*batched, *collected.arguments[own:]))
 
 
 def _require_shared(inputs: Sequence[Input]) -> None:

@@ -17,6 +17,7 @@ _DURATIONS: Final = (_TOTAL, _COMPILE, _EXECUTE, _QUEUE)
 _SECONDS: Final = 0x08
 _NANOS: Final = 0x10
 _LARGEST_NANOS: Final = (1 << 31) - 1
+_LARGEST_COUNT: Final = (1 << 63) - 1
 _OF_2_BYTES: Final = range(1 << 7, 1 << 14)
 _OF_3_BYTES: Final = range(1 << 14, 1 << 21)
 _OF_4_BYTES: Final = range(1 << 21, 1 << 28)
@@ -76,11 +77,21 @@ def read_timing(buffer: Buffer, pieces: Pieces) -> Timing:
             nanos[after], at = read_varint(buffer, at + 1)
         if at != stop or nanos[after] > _LARGEST_NANOS:
             return _read_any_timing(buffer, begin, end)
-    if at != end:
+    batch = padding = 0
+    if at < end and buffer[at] == _BATCH:
+        batch, at = read_varint(buffer, at + 1)
+    if at < end and buffer[at] == _PADDING:
+        padding, at = read_varint(buffer, at + 1)
+    if at != end or batch > _LARGEST_COUNT or padding > _LARGEST_COUNT:
         return _read_any_timing(buffer, begin, end)
     total, compile_, execute, queue = nanos.values()
     return Timing(
-        total / _NANOSECONDS, compile_ / _NANOSECONDS, execute / _NANOSECONDS, queue / _NANOSECONDS, 0, 0
+        total / _NANOSECONDS,
+        compile_ / _NANOSECONDS,
+        execute / _NANOSECONDS,
+        queue / _NANOSECONDS,
+        batch,
+        padding,
     )
 
 
