@@ -28,10 +28,10 @@ from pullback_server.scheduling.serving import Gathering, Piece, gather, serve, 
 from pullback_server.scheduling.splitting import cut, put_together, spread
 from pullback_server.scheduling.warming import Warming
 
-# gRPC hands over a request in several rounds of the loop; after so many without one, nobody else has come.
-# They take some 0.1 ms. With 64 callers of single points, 2 rounds had all go alone, and 16 had 60 go
-# together, for half the front's time and a sixth of the worker's.
-_QUIET_ROUNDS: Final = 12
+# gRPC hands over a request in several rounds of the loop, with another thread between them; after so many
+# rounds without one, nobody else has come. An idle round takes a microsecond. With 64 callers of single
+# points, 2 rounds had all go alone; 50 took a tenth less of the front's time than 12, and 150 no less.
+_QUIET_ROUNDS: Final = 50
 # With so many there is little to gain from more.
 _ENOUGH: Final = 64
 # From here on it is worth a thought how a batch is served, though its own bucket is warm.

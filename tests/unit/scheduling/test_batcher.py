@@ -26,7 +26,7 @@ def outcomes_of(batcher: Batcher, evaluations: list[Evaluation]) -> list[asyncio
 
 async def settled() -> None:
     """Lets everything run that can."""
-    for _ in range(40):
+    for _ in range(100):
         await asyncio.sleep(0)
 
 
@@ -319,7 +319,7 @@ async def test_few_do_not_wait_for_company(engine: SquaringEngine, batcher: Batc
             await asyncio.sleep(0)
     assert engine.ran == [None] * 64
     assert sorted(rounds)[:60] == [min(rounds)] * 60
-    assert max(rounds) < 30
+    assert max(rounds) < 80
 
 
 async def test_a_crowd_of_long_runs_keeps_the_worker_busy(engine: SquaringEngine, batcher: Batcher) -> None:
