@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import repeat
+from typing import Final
 
 import grpc
 
@@ -16,6 +21,9 @@ from pullback._stream import call_error
 from pullback.codec.evaluation import Response, encode_request
 from pullback.errors import PullbackError
 
+Outcome = Response | grpc.RpcError | None
+_WOKEN_AT_ONCE: Final = 4
+
 
 class _Member:
     """A call, and where the thread that made it waits if it has to.
@@ -24,7 +32,7 @@ class _Member:
         outcome: Its response, or why the message failed; None if it is to travel alone.
     """
 
-    __slots__ = ("_answered", "call", "deadline", "kind", "nbytes", "outcome", "points")
+    __slots__ = ("_answered", "_gone", "_row", "call", "deadline", "kind", "nbytes", "outcome", "points")
 
     def __init__(self, call: Call, timeout: float | None) -> None:
         self.call = call
@@ -32,7 +40,9 @@ class _Member:
         self.points = 1 if call.points is None else call.points
         self.nbytes = message_bytes(call)
         self.deadline = Deadline(timeout)
-        self.outcome: Response | grpc.RpcError | None = None
+        self.outcome: Outcome = None
+        self._row: deque[_Member] | None = None
+        self._gone = False
         # A lock costs a third of an Event, which makes one for each wait.
         self._answered = threading.Lock()
         self._answered.acquire()
@@ -40,12 +50,43 @@ class _Member:
     def wait(self) -> bool:
         """Waits for the outcome; False where it did not come in time."""
         remaining = self.deadline.remaining()
-        return self._answered.acquire(timeout=-1 if remaining is None else remaining)
+        try:
+            return self._answered.acquire(timeout=-1 if remaining is None else remaining)
+        finally:
+            # In this order: who is overdue and has no row yet is seen to be gone once it has one.
+            self._gone = True
+            if self._row is not None:
+                _wake_next(self._row)
 
-    def answer(self, outcome: Response | grpc.RpcError | None) -> None:
-        """Sets the outcome."""
+    def answer(self, outcome: Outcome, row: deque[_Member]) -> None:
+        """Sets the outcome.
+
+        Args:
+            outcome: The outcome.
+            row: Those who are to be woken, of whom it wakes the next when it goes.
+        """
         self.outcome = outcome
+        self._row = row
+
+    def wake(self) -> bool:
+        """Ends the wait; False if nobody waits any more."""
         self._answered.release()
+        return not self._gone
+
+
+def _wake_all(row: deque[_Member]) -> None:
+    """Wakes those who wait, each as another one goes: woken all at once they would all wait for the GIL.
+
+    Some are under way at a time, so that one that is interrupted holds up nobody.
+    """
+    for _ in range(_WOKEN_AT_ONCE):
+        _wake_next(row)
+
+
+def _wake_next(row: deque[_Member]) -> None:
+    with suppress(IndexError):
+        while not row.popleft().wake():
+            pass
 
 
 class Joined:
@@ -119,7 +160,7 @@ class Joined:
             future = self._evaluate.future(request, timeout=timeout)
         except ValueError:
             # The channel is closed, and alone each gets to know that.
-            self._settle_all(group, None)
+            _answer(group, repeat(None))
             self._leave(group)
             return
         future.add_done_callback(partial(self._arrived, group))
@@ -128,19 +169,22 @@ class Joined:
         self._leave(group)
         if isinstance(future, grpc.RpcError) and future.cancelled():
             # What is cancelled gives no result that could be raised, but is an error itself.
-            self._settle_all(group, future)
+            _answer(group, repeat(future))
             return
         try:
             responses = part(future.result(), [member.call for member in group])
         except grpc.RpcError as error:
             alone = len(group) > 1 and may_be_one_s_fault(call_error(error, self._address))
-            self._settle_all(group, None if alone else error)
+            _answer(group, repeat(None if alone else error))
         except PullbackError:
-            self._settle_all(group, None)
+            _answer(group, repeat(None))
         else:
-            for member, response in zip(group, responses, strict=True):
-                member.answer(response)
+            _answer(group, responses)
 
-    def _settle_all(self, group: list[_Member], outcome: grpc.RpcError | None) -> None:
-        for member in group:
-            member.answer(outcome)
+
+def _answer(group: Sequence[_Member], outcomes: Iterable[Outcome]) -> None:
+    """Sets the outcomes of a group, and wakes it."""
+    row = deque(group)
+    for member, outcome in zip(group, outcomes, strict=False):
+        member.answer(outcome, row)
+    _wake_all(row)
