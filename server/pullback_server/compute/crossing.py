@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 import mmap
 import os
+import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -26,7 +28,9 @@ class Mapped:
     """
 
     def __init__(self) -> None:
-        self._segments: dict[int, memoryview] = {}
+        self._segments: dict[int, mmap.mmap] = {}
+        self._leaving: list[weakref.ref[mmap.mmap]] = []
+        self._tidying = threading.Lock()
 
     def attach(self, message: AttachSegment, descriptor: int) -> None:
         """Maps a segment, and closes its descriptor.
@@ -35,16 +39,29 @@ class Mapped:
             OSError: If it cannot be mapped.
         """
         try:
-            self._segments[message.number] = memoryview(mmap.mmap(descriptor, message.nbytes))
+            self._segments[message.number] = mmap.mmap(descriptor, message.nbytes)
         finally:
             os.close(descriptor)
 
     def detach(self, number: int) -> None:
         """Lets go of a segment."""
-        self._segments.pop(number, None)
-        # JAX lets go of inputs that it used in place when it is called the next time, which may be long
-        # after, or when garbage is looked for.
-        gc.collect(0)
+        segment = self._segments.pop(number, None)
+        if segment is not None:
+            with self._tidying:
+                self._leaving.append(weakref.ref(segment))
+            del segment
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Sees to it that segments that were detached do not stay mapped; to be called after each run.
+
+        JAX lets go of inputs that it used in place when it is called the next time, which may be long
+        after, or when garbage is looked for.
+        """
+        if self._leaving:
+            gc.collect(0)
+            with self._tidying:
+                self._leaving = [segment for segment in self._leaving if segment() is not None]
 
     def view(self, span: Span) -> memoryview:
         """A part of a segment, writable.
@@ -61,7 +78,7 @@ class Mapped:
                 "all calls that name it are answered",
                 segment=str(number),
             )
-        return segment[offset : offset + nbytes]
+        return memoryview(segment)[offset : offset + nbytes]
 
 
 class Places:

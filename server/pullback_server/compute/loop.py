@@ -154,12 +154,14 @@ class Loop:
     def _dispatch_run(self, request: Run, buffers: Sequence[Buffer], *, alone: bool) -> None:
         known = self._known(request.kind)
         arrived = perf_counter()
-        self._dispatcher.evaluate(
-            (known.number, request.points),
-            lambda: self._answer(request.id, lambda: self._run(request, buffers, known, arrived)),
-            ready=self._kernel.ready(known.kind, request.points),
-            alone=alone,
-        )
+
+        def work() -> bool:
+            done = self._answer(request.id, lambda: self._run(request, buffers, known, arrived))
+            self._mapped.tidy()
+            return done
+
+        ready = self._kernel.ready(known.kind, request.points)
+        self._dispatcher.evaluate((known.number, request.points), work, ready=ready, alone=alone)
 
     def _work(self, request: Request, buffers: Sequence[Buffer]) -> Callable[[], Frame]:
         match request:
