@@ -105,10 +105,10 @@ def _rows() -> Iterator[Any]:
 
 
 def _speed(kind: str, points: str, dtype: str) -> list[pytest.MarkDecorator]:
+    usual = kind in {"value", "grad", "hessian"}
     if dtype == "float32":
-        return [pytest.mark.slow if points == "batch of 1000" and kind != "third" else pytest.mark.exhaustive]
-    quick = points != "batch of 1000" and kind in {"value", "grad", "hessian"}
-    return [] if quick else [pytest.mark.slow]
+        return [pytest.mark.slow if points == "batch of 1000" and usual else pytest.mark.exhaustive]
+    return [] if points != "batch of 1000" and usual else [pytest.mark.slow]
 
 
 @contextmanager
