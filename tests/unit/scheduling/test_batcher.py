@@ -276,8 +276,8 @@ async def test_what_is_wanted_often_is_compiled(engine: SquaringEngine, batcher:
     assert batcher.figures.warmed == len(engine.warmed)
 
 
-async def test_a_crowd_of_short_runs_has_one_place(engine: SquaringEngine, batcher: Batcher) -> None:
-    """Where runs are short and many come, the next run starts when one has ended, with all who came."""
+async def crowd(engine: SquaringEngine, batcher: Batcher) -> list[asyncio.Task[Outcome]]:
+    """Twelve points that come after many others, in two groups, while the gate is closed."""
     heat(engine, batcher, POINT, 0, 16)
     for _ in range(3):
         await asyncio.gather(*outcomes_of(batcher, [point(1.0)] * 8))
@@ -287,6 +287,12 @@ async def test_a_crowd_of_short_runs_has_one_place(engine: SquaringEngine, batch
     await settled()
     tasks += outcomes_of(batcher, [point(1.0)] * 9)
     await settled()
+    return tasks
+
+
+async def test_a_crowd_of_short_runs_has_one_place(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Where runs are short and many come, the next run starts when one has ended, with all who came."""
+    tasks = await crowd(engine, batcher)
     assert engine.ran == [16]
     engine.gate.set()
     await asyncio.gather(*tasks)
@@ -325,15 +331,7 @@ async def test_few_do_not_wait_for_company(engine: SquaringEngine, batcher: Batc
 async def test_a_crowd_of_long_runs_keeps_the_worker_busy(engine: SquaringEngine, batcher: Batcher) -> None:
     """Where runs take longer, the next one waits in the worker's socket."""
     engine.seconds = lambda _: 1e-3
-    heat(engine, batcher, POINT, 0, 16)
-    for _ in range(3):
-        await asyncio.gather(*outcomes_of(batcher, [point(1.0)] * 8))
-    engine.ran.clear()
-    engine.gate.clear()
-    tasks = outcomes_of(batcher, [point(1.0)] * 3)
-    await settled()
-    tasks += outcomes_of(batcher, [point(1.0)] * 9)
-    await settled()
+    tasks = await crowd(engine, batcher)
     assert engine.ran == [16, 16]
     engine.gate.set()
     await asyncio.gather(*tasks)
