@@ -16,6 +16,12 @@ def open_descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+def mapped_memory() -> set[int]:
+    """The memfds that this process has mapped, by inode."""
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    return {int(line.split()[4]) for line in lines if "/memfd:" in line}
+
+
 def sealed(size: int, seals: int = SEALS, flags: int = 0) -> int:
     """The descriptor of a memfd, whose seals and flags can be wrong."""
     descriptor = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)

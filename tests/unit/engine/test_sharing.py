@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import uvloop
+from sharing_memory import mapped_memory
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
@@ -171,8 +171,10 @@ async def test_worker_that_writes_after_it_was_given_up(pool: Pool, tmp_path: Pa
 async def test_nothing_is_left(pool: Pool) -> None:
     """After a stop no block, no open file and no name is left of what workers had in hand."""
 
-    async def work() -> None:
+    async def work() -> int:
         arena = Arena(64 * MIB, MIB)
+        inode = os.fstat(arena.segment.descriptor).st_ino
+        assert inode in mapped_memory()
         asked = echo("slow-30", doubles(50_000))
         async with pool(2, arena=arena) as engine:
             calls = [asyncio.create_task(engine.evaluate(asked)) for _ in range(3)]
@@ -181,10 +183,11 @@ async def test_nothing_is_left(pool: Pool) -> None:
         await asyncio.gather(*calls, return_exceptions=True)
         calls.clear()
         await freed(arena)
+        return inode
 
-    await asyncio.create_task(work())
+    inode = await asyncio.create_task(work())
     gc.collect()
-    assert not any("memfd:pullback" in entry.path for entry in psutil.Process().memory_maps())
+    assert inode not in mapped_memory()
     assert not any(name.startswith("pullback") for name in _names("/dev/shm"))  # noqa: S108 -- a look
 
 
