@@ -131,9 +131,9 @@ ROWS: Final = {
                 Entry("pullback", Way("stream futures", "futures", CALLERS), "stream, futures"),
                 Entry("pullback", Way("joined threads", "threads", CALLERS), "joined, threads"),
                 Entry("pullback", Way("joined tasks", "tasks", CALLERS), "joined, tasks"),
+                Entry("pullback", Way("joined threads", "threads", CALLERS, 2), "joined, two processes"),
                 Entry("triton", _MANY),
                 Entry("triton", _TASKS, "tasks"),
-                Entry("triton", Way("stream futures", "futures", CALLERS), "stream"),
                 Entry("federated", _TASKS),
                 *(Entry(peer, _MANY) for peer in ("umbridge", "tesseract", "philote")),
             ),
@@ -144,8 +144,13 @@ ROWS: Final = {
                 Bar("pullback stream, futures", "echo", 1.3, "rate"),
                 Bar("pullback joined, threads", "echo", 4.0, "rate"),
                 Bar("pullback joined, tasks", "echo", 4.0, "rate"),
-                *_ahead("pullback joined, threads", ("triton", "triton tasks", "triton stream")),
-                *_ahead("pullback", ("federated", "umbridge", "tesseract", "philote"), 3.0),
+                *_ahead("pullback joined, threads", ("triton", "triton tasks")),
+                *(
+                    bar
+                    # Each caller with a client of its own; and the callers of a process with one, as by default.
+                    for who in ("pullback", "pullback joined, two processes")
+                    for bar in _ahead(who, ("federated", "umbridge", "tesseract", "philote"), 3.0)
+                ),
             ),
             seconds=2.0,
         ),
@@ -214,6 +219,18 @@ ROWS: Final = {
                 Entry("federated", _HEAVY),
             ),
             (Bar("pullback", "local", 1.05, "time"), *_ahead("pullback", ("triton", "federated"))),
+        ),
+        # The last of all: some versions of Triton end with their stream.
+        Row(
+            "stream",
+            f"{CALLERS} callers of single points, on one stream where they have one",
+            (
+                Entry("echo", Way("stream", "tasks", CALLERS), "stream"),
+                Entry("pullback", Way("joined threads", "threads", CALLERS), "joined, threads"),
+                Entry("triton", Way("stream futures", "futures", CALLERS), "stream"),
+            ),
+            _ahead("pullback joined, threads", ("triton stream",)),
+            seconds=2.0,
         ),
     )
 }

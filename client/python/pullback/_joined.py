@@ -15,7 +15,7 @@ import grpc
 from pullback._channel import Deadline
 from pullback._evaluation.calls import Call
 from pullback._evaluation.joining import OVERDUE, join, longest, may_be_one_s_fault, message_bytes, part
-from pullback._evaluation.lanes import Lanes
+from pullback._evaluation.lanes import FEW_OF_THREADS, Lanes
 from pullback._status import error_from_call
 from pullback._stream import call_error
 from pullback.codec.evaluation import Response, encode_request
@@ -100,7 +100,7 @@ class Joined:
     def __init__(self, evaluate: grpc.UnaryUnaryMultiCallable[bytes, Response], address: str) -> None:
         self._evaluate = evaluate
         self._address = address
-        self._lanes: Lanes[_Member] = Lanes()
+        self._lanes: Lanes[_Member] = Lanes(FEW_OF_THREADS)
         self._lock = threading.Lock()
 
     def carry(self, call: Call, timeout: float | None) -> Response:

@@ -45,6 +45,21 @@ def test_a_second_message_carries_as_many_as_the_first() -> None:
     assert lanes.leave([again, another, last]) == []
 
 
+@pytest.mark.parametrize(("many", "few"), [(4, 4), (5, 4), (40, 4), (40, 40)])
+def test_beside_a_message_of_many_no_other_goes(many: int, few: int) -> None:
+    """However many wait: they travel together when it is answered."""
+    lanes: Lanes[Member] = Lanes(few)
+    first, second, *under_way = (Member() for _ in range(2 + many))
+    for each in (first, second, *under_way):
+        lanes.enter(each)
+    assert lanes.leave([first]) == under_way
+    lanes.leave([second])
+    waiting = [Member() for _ in range(64)]
+    beside = [group for each in waiting if (group := lanes.enter(each))]
+    assert beside == ([waiting[:many]] if many <= few else [])
+    assert lanes.leave(under_way) == ([] if many == 40 and beside else waiting[len(beside) * many :])
+
+
 def test_an_empty_lane_is_free_again() -> None:
     """Also for the next call of its kind."""
     lanes: Lanes[Member] = Lanes()
