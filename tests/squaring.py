@@ -66,7 +66,7 @@ class SquaringEngine(Engine):
         """There are no programs."""
         raise NotImplementedError(query)
 
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:  # noqa: ARG002
         """Squares."""
         points = evaluation.points
         self.ran.append(points)

@@ -147,7 +147,7 @@ ROWS: Final = {
                 *_ahead("pullback joined, threads", ("triton", "triton tasks")),
                 *(
                     bar
-                    # Each caller with a client of its own; and the callers of a process with one, as by default.
+                    # Each caller with a client of its own; and those of a process with one, as is usual.
                     for who in ("pullback", "pullback joined, two processes")
                     for bar in _ahead(who, ("federated", "umbridge", "tesseract", "philote"), 3.0)
                 ),

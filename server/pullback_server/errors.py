@@ -2,6 +2,9 @@
 
     ServiceError             has a reason, a sentence, and metadata
     ├── RequestError         the caller's to mend: never worth a retry
+    ├── AccessError          other credentials, or other rights, are needed
+    ├── QuarantineError      an administrator's to clear: the program has killed workers
+    ├── DeadlineError            the call's own time was over
     ├── StoredDataError      an administrator's to mend: what was stored is damaged
     ├── PressureError        too much or too large
     ├── AvailabilityError    passes by itself: worth a retry
@@ -25,6 +28,10 @@ class Code(StrEnum):
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     UNAVAILABLE = "UNAVAILABLE"
     ABORTED = "ABORTED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     INTERNAL = "INTERNAL"
 
 
@@ -55,6 +62,27 @@ class Reason(StrEnum):
     EXECUTION_FAILED = "EXECUTION_FAILED"
     INTERNAL = "INTERNAL"
     CONCURRENT_REGISTRATION = "CONCURRENT_REGISTRATION"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    QUARANTINED = "QUARANTINED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    RUN_TIME_EXCEEDED = "RUN_TIME_EXCEEDED"
+    COMPILE_TIME_EXCEEDED = "COMPILE_TIME_EXCEEDED"
+    PROGRAM_TOO_LARGE = "PROGRAM_TOO_LARGE"
+    TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
+    NESTING_TOO_DEEP = "NESTING_TOO_DEEP"
+    CONSTANTS_TOO_LARGE = "CONSTANTS_TOO_LARGE"
+    TOO_MANY_INPUTS = "TOO_MANY_INPUTS"
+    BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
+    MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
+    RESULT_TOO_LARGE = "RESULT_TOO_LARGE"
+    DEVICE_MEMORY_EXCEEDED = "DEVICE_MEMORY_EXCEEDED"
+    ORDER_TOO_HIGH = "ORDER_TOO_HIGH"
+    TENANT_FULL = "TENANT_FULL"
+    TENANT_OVERLOADED = "TENANT_OVERLOADED"
+    RATE_LIMITED = "RATE_LIMITED"
+    STORAGE_FULL = "STORAGE_FULL"
+    TENANT_NOT_FOUND = "TENANT_NOT_FOUND"
 
 
 class ServiceError(Exception):
@@ -84,6 +112,18 @@ class ServiceError(Exception):
 
 class RequestError(ServiceError):
     """The caller's to mend: never worth a retry."""
+
+
+class AccessError(ServiceError):
+    """Other credentials, or other rights, are needed."""
+
+
+class QuarantineError(ServiceError):
+    """An administrator's to clear: the program has killed workers."""
+
+
+class DeadlineError(ServiceError):
+    """The call's own time was over."""
 
 
 class StoredDataError(ServiceError):
@@ -127,6 +167,27 @@ _CODES: Final = {
     Reason.EXECUTION_FAILED: Code.INTERNAL,
     Reason.INTERNAL: Code.INTERNAL,
     Reason.CONCURRENT_REGISTRATION: Code.ABORTED,
+    Reason.UNAUTHENTICATED: Code.UNAUTHENTICATED,
+    Reason.PERMISSION_DENIED: Code.PERMISSION_DENIED,
+    Reason.QUARANTINED: Code.FAILED_PRECONDITION,
+    Reason.DEADLINE_EXCEEDED: Code.DEADLINE_EXCEEDED,
+    Reason.RUN_TIME_EXCEEDED: Code.RESOURCE_EXHAUSTED,
+    Reason.COMPILE_TIME_EXCEEDED: Code.RESOURCE_EXHAUSTED,
+    Reason.PROGRAM_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Reason.TOO_MANY_OPERATIONS: Code.RESOURCE_EXHAUSTED,
+    Reason.NESTING_TOO_DEEP: Code.RESOURCE_EXHAUSTED,
+    Reason.CONSTANTS_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Reason.TOO_MANY_INPUTS: Code.RESOURCE_EXHAUSTED,
+    Reason.BATCH_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Reason.MESSAGE_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Reason.RESULT_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
+    Reason.DEVICE_MEMORY_EXCEEDED: Code.RESOURCE_EXHAUSTED,
+    Reason.ORDER_TOO_HIGH: Code.RESOURCE_EXHAUSTED,
+    Reason.TENANT_FULL: Code.RESOURCE_EXHAUSTED,
+    Reason.TENANT_OVERLOADED: Code.RESOURCE_EXHAUSTED,
+    Reason.RATE_LIMITED: Code.RESOURCE_EXHAUSTED,
+    Reason.STORAGE_FULL: Code.RESOURCE_EXHAUSTED,
+    Reason.TENANT_NOT_FOUND: Code.NOT_FOUND,
 }
 _CLASSES: Final = {
     Code.INVALID_ARGUMENT: RequestError,
@@ -136,6 +197,10 @@ _CLASSES: Final = {
     Code.UNAVAILABLE: AvailabilityError,
     Code.ABORTED: AvailabilityError,
     Code.INTERNAL: ExecutionError,
+    Code.UNAUTHENTICATED: AccessError,
+    Code.PERMISSION_DENIED: AccessError,
+    Code.FAILED_PRECONDITION: QuarantineError,
+    Code.DEADLINE_EXCEEDED: DeadlineError,
 }
 
 

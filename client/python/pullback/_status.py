@@ -18,6 +18,7 @@ from pullback.errors import (
     OverloadedError,
     PermissionDeniedError,
     PullbackError,
+    QuarantinedError,
     ServerError,
     UnavailableError,
 )
@@ -93,8 +94,10 @@ def error_from_status(status: errors_pb2.Status) -> PullbackError:
 
 
 def _error(code: str, message: str, details: _Details, request_id: str) -> PullbackError:
-    overloaded = details.reason == "OVERLOADED"
-    chosen = OverloadedError if overloaded else _CLASSES.get(code, ServerError)
+    overloaded = code == "RESOURCE_EXHAUSTED" and details.retry_after is not None
+    quarantined = details.reason == "QUARANTINED"
+    other = QuarantinedError if quarantined else _CLASSES.get(code, ServerError)
+    chosen = OverloadedError if overloaded else other
     return chosen(
         message,
         code=code,

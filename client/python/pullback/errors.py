@@ -4,6 +4,7 @@
     ├── InvalidArgumentError    (a ValueError)      correct the call
     ├── NotFoundError           (a LookupError)     correct the name, or register the function
     ├── PermissionDeniedError   (a PermissionError) present other credentials
+    ├── QuarantinedError                            ask an administrator to let the program run again
     ├── LimitExceededError                          ask for less in one call
     ├── OverloadedError                             wait for `retry_after` seconds
     ├── ConflictError                               repeat the call
@@ -63,6 +64,10 @@ class NotFoundError(PullbackError, LookupError):
 
 class PermissionDeniedError(PullbackError, PermissionError):
     """The server, or a proxy before it, refused the caller. Present other credentials."""
+
+
+class QuarantinedError(PullbackError):
+    """The program has killed workers of the server. Mend it, or ask an administrator to let it run again."""
 
 
 class LimitExceededError(PullbackError):

@@ -95,11 +95,15 @@ class Engine(ABC):
         """Gives the graph of what an evaluation would run."""
 
     @abstractmethod
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:
         """Evaluates, where possible on a worker that has what it needs compiled.
 
         Results lie in the place that the evaluation names, as far as they fit there, and else in memory
         that lives as long as the outcome's buffers.
+
+        Args:
+            evaluation: What to evaluate.
+            until: When nobody wants it any more, on the clock of `time.monotonic`; None if never.
         """
 
     @abstractmethod

@@ -83,7 +83,7 @@ class LocalPool(Engine):
         """Has one worker give the graph of what an evaluation would run."""
         return await self._replayed(lambda session: session.graph(query))
 
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:  # noqa: ARG002
         """Evaluates on one worker: of those that are warm for it, else of all, the least busy."""
         for _ in range(_ATTEMPTS):
             session = await self._choose(evaluation.kind, evaluation.points)

@@ -19,6 +19,7 @@ from typing import Final
 from pullback_server.engine.interface import Engine, WorkerState
 from pullback_server.errors import AvailabilityError, Reason, ServiceError, StoredDataError, service_error
 from pullback_server.model.evaluation import Evaluation, Outcome
+from pullback_server.model.tickets import OPEN, Ticket
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.figures import Figures
 from pullback_server.scheduling.group import Group
@@ -59,7 +60,7 @@ class Batcher:
         self._warming = Warming(engine, self.figures)
         self._runs: set[asyncio.Task[None]] = set()
 
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+    async def evaluate(self, evaluation: Evaluation, ticket: Ticket = OPEN) -> Outcome:  # noqa: ARG002
         """Evaluates; raises what the engine raises."""
         self.figures.requests += 1
         points = evaluation.points

@@ -7,6 +7,7 @@ from pullback_server.engine.interface import Engine
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
+from pullback_server.model.tickets import OPEN, Ticket
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.batcher import Batcher
 from pullback_server.scheduling.figures import Figures
@@ -49,10 +50,10 @@ class Scheduler:
         with self._admission.admitted():
             return await self._engine.graph(query)
 
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
+    async def evaluate(self, evaluation: Evaluation, ticket: Ticket = OPEN) -> Outcome:
         """Evaluates."""
         began = self._admission.enter()
         try:
-            return await self._batcher.evaluate(evaluation)
+            return await self._batcher.evaluate(evaluation, ticket)
         finally:
             self._admission.leave(began)

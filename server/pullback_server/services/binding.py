@@ -7,6 +7,7 @@ other, and so that another codec can take the place of the generated classes for
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from google.protobuf.message_factory import GetMessageClass
 
 from pullback.codec.errors import CodecError
 from pullback_server.errors import Reason, service_error
+from pullback_server.model.tickets import Ticket, ticket
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
 from pullback_server.telemetry.requests import accept_request_id, request_id
+from pullback_server.tenants.callers import caller
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -137,7 +140,7 @@ def _both(call: Callable[..., Any], codec: Codec, calls: OpenCalls) -> Callable[
 
 
 def _begin(context: Context, calls: OpenCalls) -> None:
-    """Counts a call and gives it its request id.
+    """Counts a call and gives it its request id and its ticket.
 
     One that the caller offers comes back with the answer; one that is made here is told with errors only,
     since metadata that differ from call to call cost as much as a small message.
@@ -146,6 +149,9 @@ def _begin(context: Context, calls: OpenCalls) -> None:
     offered = _offered(context)
     accepted = accept_request_id(offered)
     request_id.set(accepted)
+    remaining = context.time_remaining()
+    deadline = None if remaining is None else time.monotonic() + remaining
+    ticket.set(Ticket(caller.get().tenant, deadline=deadline))
     if offered is not None:
         context.set_trailing_metadata(((REQUEST_ID_KEY, accepted),))
 

@@ -13,6 +13,7 @@ from pullback.codec import evaluation as codec
 from pullback.codec.evaluation import Request, Response
 from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.model.tickets import ticket
 from pullback_server.registry.names import parse_name
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
@@ -77,7 +78,7 @@ class Evaluation:
         nbytes = evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points)
         if nbytes > SMALL and evaluation.results is None:
             await room(nbytes)
-        outcome = await self._scheduler.evaluate(evaluation)
+        outcome = await self._scheduler.evaluate(evaluation, ticket.get())
         check_outcome(outcome, self._limits)
         return response_of(revision, outcome, time.monotonic() - began)
 

@@ -15,9 +15,12 @@ from google.protobuf.message import Message
 
 from pullback.v1 import errors_pb2
 from pullback_server.errors import (
+    AccessError,
     AvailabilityError,
+    DeadlineError,
     ExecutionError,
     PressureError,
+    QuarantineError,
     Reason,
     RequestError,
     ServiceError,
@@ -34,6 +37,9 @@ REQUEST_ID_KEY: Final = "x-request-id"
 PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 _LEVELS: Final = {
     RequestError: logging.DEBUG,
+    AccessError: logging.INFO,
+    QuarantineError: logging.INFO,
+    DeadlineError: logging.DEBUG,
     PressureError: logging.INFO,
     AvailabilityError: logging.INFO,
     ExecutionError: logging.WARNING,

@@ -14,9 +14,9 @@ from typing import Final, Generic, Protocol, TypeVar
 PLACES: Final = 2
 """How many messages of a lane may be under way while they carry few calls."""
 FEW_OF_THREADS: Final = 4
-"""So many calls of threads in one message are few. Beside a message of more no other goes: 64 threads whose calls
-take no time to compute then travel 28 at a time instead of 22, and a third more of them in a second. Tasks, which
-come back all at once, lose a third by it."""
+"""So many calls of threads in one message are few. Beside a message of more no other goes: 64 threads whose
+calls take no time to compute then travel 28 at a time instead of 22, and a third more of them in a second.
+Tasks, which come back all at once, lose a third by it."""
 MOST_POINTS: Final = 256
 """Of a joined message; a power of two, as servers pad to."""
 MOST_BYTES: Final = 512 << 10

@@ -1,0 +1,1 @@
+"""Who calls: tenants, and what their callers may do. Knows no gRPC."""
