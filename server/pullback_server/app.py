@@ -12,7 +12,7 @@ from typing import Final
 import grpc
 
 from pullback.memory.handover import socket_path
-from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
+from pullback.v1 import administration_pb2, capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.arena import open_arena
 from pullback_server.engine.devices import placements
@@ -23,6 +23,7 @@ from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.lane import Joining
 from pullback_server.scheduling.scheduler import Scheduler
+from pullback_server.services.administration import Administration
 from pullback_server.services.announced import Announced
 from pullback_server.services.binding import bind
 from pullback_server.services.budget import budgets
@@ -45,6 +46,7 @@ _SERVICES: Final = (
     evaluation_pb2.DESCRIPTOR.services_by_name["EvaluationService"],
     graphs_pb2.DESCRIPTOR.services_by_name["GraphService"],
     capabilities_pb2.DESCRIPTOR.services_by_name["CapabilitiesService"],
+    administration_pb2.DESCRIPTOR.services_by_name["AdministrationService"],
 )
 _EVALUATE: Final = f"/{evaluation_pb2.DESCRIPTOR.services_by_name['EvaluationService'].full_name}/Evaluate"
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
@@ -186,6 +188,7 @@ def _grpc_server(
         Evaluation(registry, scheduler, limits, held, channels.segments),
         Graphs(registry, scheduler, limits),
         Capabilities(engine, limits, channels),
+        Administration(registry),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
     bound = (bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))

@@ -81,6 +81,13 @@ class DirectoryBlobs:
         """Whether there are bytes of a digest; whether they are sound shows when they are read."""
         return self.path(digest).exists()
 
+    def size(self, digest: str) -> int:
+        """How many bytes there are of a digest; 0 if there are none."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def read(self, digest: str) -> bytes:
         """The bytes of a digest.
 

@@ -46,6 +46,19 @@ class Registration:
     derivatives: tuple[DerivativeSupport, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tenant uses.
+
+    Attributes:
+        functions: How many functions it has.
+        stored_bytes: The bytes of their programs and constants, each counted once.
+    """
+
+    functions: int
+    stored_bytes: int
+
+
 @contextmanager
 def open_registry(folder: Path) -> Iterator[Registry]:
     """Opens the registry of a directory and keeps other servers out of it.
@@ -221,6 +234,13 @@ class Registry:
                 digest=digest,
             )
         return self._blobs.read(next(filter(self._blobs.sound, others), last))
+
+    def usage(self) -> Mapping[str, Usage]:
+        """What each tenant uses, by its name."""
+        blobs = {
+            blob for revision in self._catalogue.revisions() for blob in (revision.blob, *revision.constants)
+        }
+        return {"": Usage(len(self._catalogue.entries), sum(map(self._blobs.size, blobs)))}
 
     def _sweep(self) -> None:
         """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""

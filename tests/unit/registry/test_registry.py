@@ -21,7 +21,7 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
 from pullback_server.registry.names import ResourceName, parse_name
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.registry import Registration, Registry, Usage, open_registry
 
 Make = Callable[[str], Program]
 
@@ -314,3 +314,13 @@ def test_a_refused_program_takes_its_constants_along(tmp_path: Path) -> None:
         arriving.add(WEIGHTS)
         arriving.drop()
         assert files(tmp_path) == before
+
+
+def test_usage(formula: Make, tmp_path: Path) -> None:
+    """Functions are counted, and the bytes that they share once."""
+    with open_registry(tmp_path) as registry:
+        assert registry.usage()[""] == Usage(0, 0)
+        for name in "fg":
+            registry.register(Registration(name, formula("sum(x)")))
+        size = len(registry.program(registry.resolve(ResourceName("f")).revision.digest))
+        assert registry.usage()[""] == Usage(2, size)
