@@ -44,10 +44,11 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = Server(settings)
+    server = Server(settings, lambda: load_settings(sys.argv[1:]))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
     if settings.exit_with_parent:
         _when_input_ends(lambda: loop.call_soon_threadsafe(server.stop))
     async with server.started():

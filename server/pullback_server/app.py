@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import grpc
 
 from pullback.memory.handover import socket_path
 from pullback.v1 import administration_pb2, capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
+from pullback_server.configuration.reloading import Reloading, reload_log_level
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.arena import open_arena
 from pullback_server.engine.devices import placements
@@ -64,10 +65,13 @@ class Server:
 
     Args:
         settings: Its settings.
+        reread: Gathers the settings anew; None where they cannot change.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
         self._settings = settings
+        self._reloading = Reloading(settings, reread or (lambda: settings))
+        self._reloading.add(reload_log_level)
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
         self._addresses: tuple[str, ...] = ()
@@ -86,6 +90,10 @@ class Server:
     async def stopped(self) -> None:
         """Returns when `stop` was called."""
         await self._stopping.wait()
+
+    def reload(self) -> bool:
+        """Reads settings and files anew; says whether that was done, and the log why not."""
+        return self._reloading.reload()
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
@@ -204,7 +212,10 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         message_bytes=settings.max_message_bytes,
         program_bytes=settings.max_program_bytes,
+        result_bytes=settings.max_result_bytes or settings.max_message_bytes,
         constant_bytes=settings.max_constant_bytes,
+        program_constant_bytes=settings.max_program_constant_bytes,
+        inputs=settings.max_inputs,
         derivative_order=settings.max_derivative_order,
         batch=settings.max_batch,
         in_flight=settings.max_in_flight,

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1 << 20
 _LARGEST_MESSAGE = (1 << 31) - 1
+_DEEPEST_NESTING = 64
 
 
 def _joined(value: object) -> object:
@@ -81,11 +82,30 @@ class Settings(BaseSettings):
     max_program_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0, le=_LARGEST_MESSAGE)
     """The largest serialized program, in bytes or such as "64MiB"."""
 
+    max_operations: PositiveInt = 1_000_000
+    """The most operations of a program: of StableHLO, those of a function counted again wherever it is called;
+    nodes of an ONNX model; words, numbers and symbols of a formula."""
+
+    max_nesting: Annotated[PositiveInt, Field(le=_DEEPEST_NESTING)] = _DEEPEST_NESTING
+    """How deep a program may be nested: regions, calls and loops of StableHLO, graphs of ONNX, brackets of a
+    formula. At most 64, which is what the stack of a worker's threads is sure to bear."""
+
     max_constant_bytes: ByteSize = Field(default=ByteSize(2048 * _MIB), gt=0)
     """The largest constant of a program, such as the weights of a layer, in bytes or such as "2GiB"."""
 
+    max_program_constant_bytes: ByteSize = Field(default=ByteSize(8192 * _MIB), gt=0)
+    """The most bytes of all constants of a program together, in bytes or such as "8GiB"."""
+
+    max_inputs: PositiveInt = 10_000
+    """The most tensors that a function takes: the leaves of all its arguments."""
+
     max_batch: PositiveInt = 1 << 20
     """The most points in one request."""
+
+    max_result_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
+    """The most bytes of the results of one request, in bytes or such as "1GiB"; predicted, and refused before
+    anything runs. Left out, it is max_message_bytes, which results that travel in messages are held to in any
+    case; those that are written into memory of a client on this machine may be larger."""
 
     max_derivative_order: PositiveInt = 6
     """The highest order of a derivative."""
@@ -129,7 +149,8 @@ class Settings(BaseSettings):
     """How long requests in flight may take to finish when the server stops."""
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
-    """The lowest level of messages in the log, which goes to standard error."""
+    """The lowest level of messages in the log, which goes to standard error. Read anew on SIGHUP, where it
+    counts for the front alone."""
 
     log_format: Literal["text", "json"] = "text"
     """How the log looks: text for people, or one JSON object a line."""
