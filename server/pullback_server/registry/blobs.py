@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.registry.files import Incoming, remove, write_atomically
+from pullback_server.registry import operations
+from pullback_server.registry.files import Incoming, remove, telling, write_atomically
 
 
 class Arriving:
@@ -14,10 +15,15 @@ class Arriving:
 
     Args:
         folder: A directory of the same file system.
+
+    Raises:
+        PressureError: STORAGE_FULL if the disk has no room.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._incoming = Incoming(folder)
+        self._folder = folder
+        with telling(folder.parent):
+            self._incoming = Incoming(folder)
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -25,9 +31,11 @@ class Arriving:
         """Takes the next bytes.
 
         Raises:
-            OSError: If the disk refuses.
+            PressureError: STORAGE_FULL if the disk has no room.
+            ExecutionError: INTERNAL if it refuses for another reason.
         """
-        self._incoming.write(data)
+        with telling(self._folder):
+            self._incoming.write(data)
         self._hash.update(data)
         self.size += len(data)
 
@@ -37,7 +45,11 @@ class Arriving:
         return self._hash.hexdigest()
 
     def keep(self, path: Path) -> None:
-        """Makes a file of what has come."""
+        """Makes a file of what has come.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
         self._incoming.keep(path)
 
     def drop(self) -> None:
@@ -54,16 +66,25 @@ class DirectoryBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._damaged: set[str] = set()
 
     def path(self, digest: str) -> Path:
         """Where the bytes of a digest are."""
         return self._folder / "sha256" / digest[:2] / digest
 
     def keep(self, data: bytes) -> str:
-        """Keeps bytes and gives their digest; what is there already and sound is left alone."""
+        """Keeps bytes and gives their digest; what is there already and sound is left alone.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        if not self.sound(digest):
+        if self.sound(digest):
+            # It may have got its name just before the disk refused to keep that.
+            operations.sync_folder(self.path(digest).parent)
+        else:
             write_atomically(self.path(digest), data)
+            self._damaged.discard(digest)
         return digest
 
     def arrive(self) -> Arriving:
@@ -71,15 +92,25 @@ class DirectoryBlobs:
         return Arriving(self._folder)
 
     def keep_arrived(self, arrived: Arriving) -> str:
-        """Keeps bytes that came in parts, and gives their digest."""
+        """Keeps bytes that came in parts, and gives their digest.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
         digest = arrived.digest
-        if not self.has(digest):
+        if self.has(digest):
+            operations.sync_folder(self.path(digest).parent)
+        else:
             arrived.keep(self.path(digest))
+            self._damaged.discard(digest)
         return digest
 
     def has(self, digest: str) -> bool:
-        """Whether there are bytes of a digest; whether they are sound shows when they are read."""
-        return self.path(digest).exists()
+        """Whether there are bytes of a digest that were not found to be damaged.
+
+        Whether they are sound shows when they are read; those that were not then can be kept again.
+        """
+        return digest not in self._damaged and self.path(digest).exists()
 
     def size(self, digest: str) -> int:
         """How many bytes there are of a digest; 0 if there are none."""
@@ -101,6 +132,7 @@ class DirectoryBlobs:
             raise _damaged(path, digest, f"cannot be read ({error.strerror})") from error
         actual = hashlib.sha256(data).hexdigest()
         if actual != digest:
+            self._damaged.add(digest)
             raise _damaged(path, digest, f"is damaged: its {len(data)} bytes have the digest {actual}")
         return data
 

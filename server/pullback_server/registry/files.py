@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
+import logging
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.registry import operations
+
+_log = logging.getLogger(__name__)
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class DirectoryInUseError(Exception):
@@ -18,20 +29,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that after a crash at any moment it has its old content or the new one.
 
     Raises:
-        OSError: If the disk refuses.
+        OSError: If the disk refuses. The file may have the new content all the same, if that came only when
+            its name was to be made durable.
     """
     make_folder(path.parent)
-    descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    incoming = Incoming(path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        incoming.write(data)
+        incoming.keep(path)
+    finally:
+        incoming.drop()
 
 
 class Incoming:
@@ -39,13 +46,16 @@ class Incoming:
 
     Args:
         folder: The directory that it will stand in or below.
+
+    Raises:
+        OSError: If the disk refuses.
     """
 
     def __init__(self, folder: Path) -> None:
         make_folder(folder)
-        descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=folder)
-        self._file = os.fdopen(descriptor, "wb")
-        self._path = Path(name)
+        self._descriptor, self._path = operations.create(folder)
+        self._open = True
+        self._named = False
 
     def write(self, data: bytes) -> None:
         """Writes the next part.
@@ -53,7 +63,9 @@ class Incoming:
         Raises:
             OSError: If the disk refuses.
         """
-        self._file.write(data)
+        left = memoryview(data)
+        while left:
+            left = left[operations.write(self._descriptor, left) :]
 
     def keep(self, path: Path) -> None:
         """Gives the file its name.
@@ -62,45 +74,93 @@ class Incoming:
             OSError: If the disk refuses.
         """
         make_folder(path.parent)
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
-        self._path.replace(path)
-        sync_folder(path.parent)
+        operations.sync(self._descriptor)
+        self._close()
+        operations.rename(self._path, path)
+        self._named = True
+        operations.sync_folder(path.parent)
 
     def drop(self) -> None:
-        """Removes the file, unless it was kept."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        """Removes the file, unless it was kept; one that the disk does not let go waits for a later start."""
+        self._close()
+        if not self._named:
+            with contextlib.suppress(OSError):
+                operations.unlink(self._path)
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            os.close(self._descriptor)
 
 
 def make_folder(folder: Path) -> None:
     """Makes a folder and those above it, so that they survive a loss of power."""
     if not folder.is_dir():
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+        operations.make_folder(folder)
+        operations.sync_folder(folder.parent)
 
 
 def remove(path: Path) -> None:
     """Removes a file, if it is there, for good."""
-    path.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    operations.unlink(path)
+    operations.sync_folder(path.parent)
 
 
 def remove_temporaries(folder: Path) -> None:
     """Removes what a killed server had begun to write."""
-    for path in folder.rglob(".tmp-*"):
-        path.unlink(missing_ok=True)
+    for path in folder.rglob(f"{operations.TEMPORARY}*"):
+        operations.unlink(path)
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Has a disk that refuses inside the block be told as an error that a caller understands.
+
+    Raises:
+        PressureError: STORAGE_FULL if there is no room.
+        ExecutionError: INTERNAL if the disk refuses for another reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _refusal(folder, error) from error
+
+
+def _refusal(folder: Path, error: OSError) -> ServiceError:
+    if error.errno not in _NO_ROOM:
+        _log.error("the disk refused a change of %s: %s", folder, error)
+        return service_error(
+            Reason.INTERNAL,
+            f"the server's disk refused the change ({error.strerror}), and nothing was changed; the server's "
+            "administrator finds more in its log",
+        )
+    free = free_bytes(folder)
+    _log.error("there is no room for a change of %s, where %d bytes are free: %s", folder, free, error)
+    return service_error(
+        Reason.STORAGE_FULL,
+        f"the server has no room to store this: {free} bytes are free on its disk ({error.strerror}); delete "
+        "functions that are not needed, or have its administrator make room. What is stored is still served",
+        free_bytes=str(free),
+    )
+
+
+def free_bytes(folder: Path) -> int:
+    """The bytes that are free on the disk of a folder."""
+    return shutil.disk_usage(folder).free
+
+
+@contextmanager
+def afterwards(what: str) -> Iterator[None]:
+    """Has a disk that refuses inside the block be logged only: what counts has been done before.
+
+    Args:
+        what: What the block does, for the log.
+    """
+    try:
+        yield
+    except OSError as error:
+        _log.warning("could not %s, which is left for later: %s", what, error)
 
 
 @contextmanager
@@ -111,16 +171,24 @@ def locked(folder: Path) -> Iterator[None]:
         DirectoryInUseError: If another process holds it.
     """
     make_folder(folder)
-    with (folder / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DirectoryInUseError(
-                f"the data directory {folder} is in use by the server with process id "
-                f"{file.read().strip() or 'unknown'}; stop that one, or choose another --data-dir"
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _lock(descriptor, folder)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        raise DirectoryInUseError(
+            f"the data directory {folder} is in use by the server with process id "
+            f"{holder or 'unknown'}; stop that one, or choose another --data-dir"
+        ) from error
+    # On a full disk the lock holds as well, and only the message of another server is poorer.
+    with afterwards(f"write this process's id to {folder / 'lock'}"):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -14,12 +14,13 @@ from typing import Final
 from pullback.program.container import Program
 from pullback.program.derivatives import DerivativeSupport
 from pullback.program.digest import digest as digest_of
-from pullback.program.wire import program_to_bytes
+from pullback.program.errors import ProgramError
+from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Function, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
-from pullback_server.registry.files import locked, remove_temporaries
+from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
 from pullback_server.registry.names import ResourceName, function_name
 from pullback_server.registry.pages import cut
 from pullback_server.registry.uploads import Uploads
@@ -81,6 +82,7 @@ class Registry:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._blobs = DirectoryBlobs(folder / "blobs")
         self._catalogue = Catalogue(folder / "functions")
         self._uploads = Uploads(folder / "uploads")
@@ -88,7 +90,11 @@ class Registry:
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
-        """Removes what a killed server had begun to write, and uploads that nobody registered for a day."""
+        """Removes what a killed server had begun to write, and uploads that nobody registered for a day.
+
+        Raises:
+            OSError: If the disk refuses.
+        """
         with self._changing:
             for room in self._rooms:
                 remove_temporaries(room)
@@ -147,10 +153,10 @@ class Registry:
         Raises:
             RequestError: CONSTANT_NOT_FOUND if a constant of the program is missing.
             StoredDataError: If the function's catalogue file is damaged.
-            OSError: If the disk refuses.
+            PressureError: STORAGE_FULL if the disk has no room.
         """
         digest = digest_of(registration.program)
-        with self._changing:
+        with self._change():
             before = self._catalogue.find(registration.name)
             constants = registration.program.constants
             for constant in self.missing_constants(constants):
@@ -166,8 +172,9 @@ class Registry:
             )
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
-            for uploaded in (digest, *constants):
-                self._uploads.forget(uploaded)
+            with afterwards("forget the uploads of what was registered"):
+                for uploaded in (digest, *constants):
+                    self._uploads.forget(uploaded)
         return _registered(entry, entry.function.current_revision)
 
     def delete(self, function: str) -> None:
@@ -175,15 +182,21 @@ class Registry:
 
         Raises:
             RequestError: FUNCTION_NOT_FOUND if there is none.
+            ExecutionError: INTERNAL if the disk refuses.
         """
-        with self._changing:
+        with self._change():
             if not self._catalogue.remove(function):
                 raise self._not_found(function)
-            self._sweep()
+            with afterwards("remove programs that no function has"):
+                self._sweep()
 
     def upload(self, digest: str, program: bytes) -> None:
-        """Stores a program that will be registered later."""
-        with self._changing:
+        """Stores a program that will be registered later.
+
+        Raises:
+            PressureError: STORAGE_FULL if the disk has no room.
+        """
+        with self._change():
             self._uploads.put(digest, self._blobs.keep(program))
 
     def missing_constants(self, digests: Iterable[str]) -> tuple[str, ...]:
@@ -195,8 +208,12 @@ class Registry:
         return self._blobs.arrive()
 
     def upload_constant(self, arrived: Arriving) -> None:
-        """Stores a constant that has come, for programs that will be registered later."""
-        with self._changing:
+        """Stores a constant that has come, for programs that will be registered later.
+
+        Raises:
+            PressureError: STORAGE_FULL if the disk has no room.
+        """
+        with self._change():
             self._uploads.put(arrived.digest, self._blobs.keep_arrived(arrived))
 
     def constant(self, digest: str) -> bytes:
@@ -212,7 +229,7 @@ class Registry:
 
     def discard_upload(self, digest: str, constants: Iterable[str] = ()) -> None:
         """Forgets an uploaded program that was refused, and its constants."""
-        with self._changing:
+        with self._changing, afterwards("remove a program that was refused"):
             for uploaded in (digest, *constants):
                 self._uploads.forget(uploaded)
             self._sweep()
@@ -233,7 +250,9 @@ class Registry:
                 f"no program with the digest {digest} is here; upload it again, then register it",
                 digest=digest,
             )
-        return self._blobs.read(next(filter(self._blobs.sound, others), last))
+        data = self._blobs.read(next(filter(self._blobs.sound, others), last))
+        _check_program(data, digest)
+        return data
 
     def usage(self) -> Mapping[str, Usage]:
         """What each tenant uses, by its name."""
@@ -241,6 +260,12 @@ class Registry:
             blob for revision in self._catalogue.revisions() for blob in (revision.blob, *revision.constants)
         }
         return {"": Usage(len(self._catalogue.entries), sum(map(self._blobs.size, blobs)))}
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """One change at a time, and a disk that refuses it is told to the caller."""
+        with self._changing, telling(self._folder):
+            yield
 
     def _sweep(self) -> None:
         """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""
@@ -255,6 +280,25 @@ class Registry:
         hint = f'did you mean "{near[0]}"?' if near else "ListFunctions gives the names that there are"
         return service_error(
             Reason.FUNCTION_NOT_FOUND, f"no function has the name {function!r}; {hint}", function=function
+        )
+
+
+def _check_program(data: bytes, digest: str) -> None:
+    """Makes sure that a sound blob is the program that the catalogue says it is.
+
+    Raises:
+        StoredDataError: If it is another one, or none.
+    """
+    try:
+        actual = digest_of(program_from_bytes(data))
+    except ProgramError as error:
+        actual = f"none, for it cannot be read: {error}"
+    if actual != digest:
+        raise service_error(
+            Reason.STORED_PROGRAM_DAMAGED,
+            f"what is stored as the program {digest} has another digest ({actual}); restore the catalogue "
+            "from a backup, or register the function again",
+            digest=digest,
         )
 
 
