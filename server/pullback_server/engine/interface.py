@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pullback.graphs.data import Graph
+from pullback_server.engine.figures import WorkerFigures
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.functions import Findings
@@ -48,6 +49,7 @@ class WorkerStatus:
         description: Its device and versions, as it last said them; None before the first time.
         deaths: How often its process ended unasked.
         in_flight: How many requests it has in hand.
+        figures: What it did since the server's start.
     """
 
     name: str
@@ -56,6 +58,7 @@ class WorkerStatus:
     description: WorkerDescription | None
     deaths: int
     in_flight: int
+    figures: WorkerFigures = field(default_factory=WorkerFigures)
 
 
 class Engine(ABC):

@@ -9,6 +9,7 @@ from typing import Final
 from pullback.graphs.data import Graph
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.crossing import Crossing, Shared, cross, returned
+from pullback_server.engine.figures import WorkerFigures
 from pullback_server.engine.interface import Source
 from pullback_server.engine.kinds import DefinedKind, Kinds
 from pullback_server.errors import Reason, ServiceError, service_error
@@ -53,9 +54,13 @@ class Session:
         channel: The open conversation.
         source: Where programs come from.
         shared: The memory that the worker gets to map.
+        figures: Where it is counted what the worker does.
     """
 
-    def __init__(self, channel: Channel, source: Source, shared: Shared) -> None:
+    def __init__(
+        self, channel: Channel, source: Source, shared: Shared, figures: WorkerFigures | None = None
+    ) -> None:
+        self._figures = figures or WorkerFigures()
         self._channel = channel
         self._source = source
         self._shared = shared
@@ -185,6 +190,7 @@ class Session:
         except FrameError as error:
             raise self._break_off(str(error)) from error
         defined.warmed(evaluation.points)
+        self._figures.ran(message)
         if answer.buffers:
             defined.gave(sum(len(leaf.data) for group in results for leaf in group), evaluation.points)
         return Outcome(

@@ -11,6 +11,7 @@ from typing import Final, assert_never
 from pullback_server.engine.channel import Channel, WorkerGoneError
 from pullback_server.engine.crossing import Shared
 from pullback_server.engine.devices import Placement
+from pullback_server.engine.figures import WorkerFigures
 from pullback_server.engine.interface import Source, WorkerState, WorkerStatus
 from pullback_server.engine.process import Launch, WorkerProcess, start_process
 from pullback_server.engine.session import Session
@@ -56,6 +57,7 @@ class Worker:
         self._process: WorkerProcess | None = None
         self._session: Session | None = None
         self._description: WorkerDescription | None = None
+        self._figures = WorkerFigures()
         self._deaths = 0
         self._young_deaths = 0
 
@@ -87,6 +89,7 @@ class Worker:
             self._description,
             self._deaths,
             self._session.in_flight if self._session else 0,
+            self._figures,
         )
 
     async def run(self) -> None:
@@ -144,7 +147,7 @@ class Worker:
                 why = str(error) or f"it takes longer than {self._launch.start_seconds} s"
                 _log.error("worker %s did not become ready: %s", self._placement.name, why)
             return False
-        self._session = Session(channel, self._source, self._shared)
+        self._session = Session(channel, self._source, self._shared, self._figures)
         self._set(WorkerState.READY)
         ready = asyncio.get_running_loop().time()
         _log.info("worker %s is ready after %.2f s", self._placement.name, ready - began)

@@ -1,0 +1,45 @@
+"""What a worker did over all lives of its process, for those who watch a server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pullback_server.model.messages import Ran
+from pullback_server.telemetry.histograms import SECONDS, Histogram
+
+_SIZES: Final = 64
+
+
+class WorkerFigures:
+    """Sums of what a worker answered.
+
+    Attributes:
+        runs: How many runs.
+        busy_seconds: How long they were on the device.
+        points: How many points ran, padding included.
+        compiling: What compiling took.
+    """
+
+    __slots__ = ("_sizes", "busy_seconds", "compiling", "points", "runs")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.busy_seconds = 0.0
+        self.points = 0
+        self.compiling = Histogram(SECONDS)
+        self._sizes = [0] * _SIZES
+
+    def ran(self, message: Ran) -> None:
+        """Counts a run."""
+        self.runs += 1
+        self.busy_seconds += message.execute
+        points = message.batch or 1
+        self.points += points
+        self._sizes[(points - 1).bit_length()] += 1
+        if message.compile:
+            self.compiling.add(message.compile)
+
+    @property
+    def sizes(self) -> Histogram:
+        """How many points ran at a time."""
+        return Histogram.of_sizes(self._sizes, self.points)
