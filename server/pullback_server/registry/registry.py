@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from pullback.program.container import Program
 from pullback.program.derivatives import DerivativeSupport
@@ -24,8 +23,6 @@ from pullback_server.registry.files import afterwards, locked, remove_temporarie
 from pullback_server.registry.names import ResourceName, function_name
 from pullback_server.registry.pages import cut
 from pullback_server.registry.uploads import Uploads
-
-_UPLOAD_SECONDS: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,21 @@ class Usage:
 
     functions: int
     stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection has removed.
+
+    Attributes:
+        uploads: How many uploads that nobody has registered in time.
+        blobs: How many programs and constants.
+        nbytes: Their bytes.
+    """
+
+    uploads: int
+    blobs: int
+    nbytes: int
 
 
 @contextmanager
@@ -98,8 +110,18 @@ class Registry:
         with self._changing:
             for room in self._rooms:
                 remove_temporaries(room)
-            self._uploads.forget_older_than(_UPLOAD_SECONDS)
-            self._sweep()
+            self._collect()
+
+    def collect(self) -> Collected:
+        """Removes uploads that have waited too long, and programs and constants that nothing needs.
+
+        What functions have is needed, and what somebody has brought or was told is here, to register it.
+
+        Raises:
+            ExecutionError: INTERNAL if the disk refuses.
+        """
+        with self._change():
+            return self._collect()
 
     @property
     def generation(self) -> object:
@@ -159,7 +181,7 @@ class Registry:
         with self._change():
             before = self._catalogue.find(registration.name)
             constants = registration.program.constants
-            for constant in self.missing_constants(constants):
+            for constant in self._missing(constants):
                 raise _constant_not_found(constant)
             blob = self._blobs.keep(program_to_bytes(registration.program))
             revision = Revision(
@@ -173,8 +195,7 @@ class Registry:
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
             with afterwards("forget the uploads of what was registered"):
-                for uploaded in (digest, *constants):
-                    self._uploads.forget(uploaded)
+                self._release(digest, constants)
         return _registered(entry, entry.function.current_revision)
 
     def delete(self, function: str) -> None:
@@ -200,8 +221,13 @@ class Registry:
             self._uploads.put(digest, self._blobs.keep(program))
 
     def missing_constants(self, digests: Iterable[str]) -> tuple[str, ...]:
-        """Those of the constants that are not here, each once."""
-        return tuple(digest for digest in dict.fromkeys(digests) if not self._blobs.has(digest))
+        """Those of the constants that are not here, each once; the others stay until they are registered."""
+        asked = tuple(dict.fromkeys(digests))
+        with self._changing:
+            missing = self._missing(asked)
+            for digest in frozenset(asked).difference(missing):
+                self._uploads.claim(digest)
+        return missing
 
     def arrive(self) -> Arriving:
         """Begins to take a constant that comes in parts; whoever calls it drops it in the end."""
@@ -228,11 +254,15 @@ class Registry:
         return self._blobs.read(digest)
 
     def discard_upload(self, digest: str, constants: Iterable[str] = ()) -> None:
-        """Forgets an uploaded program that was refused, and its constants."""
+        """Forgets an uploaded program that was refused, and its constants, for one who brought them."""
         with self._changing, afterwards("remove a program that was refused"):
-            for uploaded in (digest, *constants):
-                self._uploads.forget(uploaded)
+            self._release(digest, constants)
             self._sweep()
+
+    def release(self, digest: str, constants: Iterable[str] = ()) -> None:
+        """Forgets that somebody counts on a program and its constants, which turned out to be registered."""
+        with self._changing, afterwards("forget an upload"):
+            self._release(digest, constants)
 
     def program(self, digest: str) -> bytes:
         """The serialized program of a digest, uploaded or registered.
@@ -241,9 +271,11 @@ class Registry:
             RequestError: PROGRAM_NOT_FOUND if it is neither.
             StoredDataError: If its blob is damaged.
         """
-        blobs = [revision.blob for revision in self._catalogue.revisions() if revision.digest == digest]
+        blobs = {revision.blob for revision in self._catalogue.revisions() if revision.digest == digest}
         uploaded = self._uploads.find(digest)
-        *others, last = sorted({*blobs, *([uploaded] if uploaded else [])}) or [""]
+        if uploaded is not None and self._blobs.has(uploaded):
+            blobs.add(uploaded)
+        *others, last = sorted(blobs) or [""]
         if not last:
             raise service_error(
                 Reason.PROGRAM_NOT_FOUND,
@@ -267,13 +299,30 @@ class Registry:
         with self._changing, telling(self._folder):
             yield
 
-    def _sweep(self) -> None:
-        """Removes blobs that nothing refers to, unless a damaged catalogue file may refer to them."""
-        if not self._catalogue.damaged:
-            revisions = list(self._catalogue.revisions())
-            used = {blob for revision in revisions for blob in (revision.blob, *revision.constants)}
-            for blob in self._blobs.digests() - used - self._uploads.blobs():
-                self._blobs.remove(blob)
+    def _missing(self, digests: Iterable[str]) -> tuple[str, ...]:
+        return tuple(digest for digest in dict.fromkeys(digests) if not self._blobs.has(digest))
+
+    def _release(self, digest: str, constants: Iterable[str]) -> None:
+        for uploaded in (digest, *constants):
+            self._uploads.release(uploaded)
+
+    def _collect(self) -> Collected:
+        uploads = self._uploads.forget_overdue()
+        blobs, nbytes = self._sweep()
+        return Collected(uploads, blobs, nbytes)
+
+    def _sweep(self) -> tuple[int, int]:
+        """Removes blobs that nothing needs, unless a damaged catalogue file may; says how many, and bytes."""
+        if self._catalogue.damaged:
+            return 0, 0
+        revisions = list(self._catalogue.revisions())
+        used = {blob for revision in revisions for blob in (revision.blob, *revision.constants)}
+        removed = [
+            (blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used - self._uploads.blobs()
+        ]
+        for blob, _ in removed:
+            self._blobs.remove(blob)
+        return len(removed), sum(nbytes for _, nbytes in removed)
 
     def _not_found(self, function: str) -> ServiceError:
         near = difflib.get_close_matches(function, self._catalogue.entries, n=1)
