@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
 from pullback_server.engine.interface import Engine
+from pullback_server.services.guarding import Guard
 
 
 class Health:
@@ -26,7 +27,7 @@ class Health:
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Puts the service on a server."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, Guard(server))
 
     async def follow(self) -> None:
         """Follows the engine's state until cancelled."""

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 import grpc
 from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from pullback_server.services.guarding import Guard
 
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Puts the service on a server, telling of `services`, of health and of itself."""
     names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    servicer = reflection.aio.ReflectionServicer(names)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, Guard(server))
