@@ -47,6 +47,9 @@ _LEVELS: Final = {
 }
 _TYPE_URL: Final = "type.googleapis.com/google.rpc."
 _NANOSECONDS: Final = 1_000_000_000
+# What a status says travels twice, the second time in base64, and clients take 8 KiB of headers.
+_LONGEST_MESSAGE: Final = 2048
+_LONGEST_VALUE: Final = 256
 
 
 def service_error_of(error: Exception) -> ServiceError:
@@ -63,13 +66,15 @@ def service_error_of(error: Exception) -> ServiceError:
 
 
 def status_message(error: ServiceError) -> errors_pb2.Status:
-    """The google.rpc.Status of an error."""
-    metadata = error.metadata | ({"request_id": request_id.get()} if request_id.get() else {})
+    """The google.rpc.Status of an error, its texts cut to what headers can carry."""
+    metadata = {key: _cut(value, _LONGEST_VALUE) for key, value in error.metadata.items()}
+    if request_id.get():
+        metadata["request_id"] = request_id.get()
     info = errors_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata)
     details = [_any("ErrorInfo", info)]
     if error.retry_delay is not None:
         details.append(_any("RetryInfo", errors_pb2.RetryInfo(retry_delay=duration(error.retry_delay))))
-    return errors_pb2.Status(code=_code(error).value[0], message=error.message, details=details)
+    return errors_pb2.Status(code=_code(error).value[0], message=_message(error), details=details)
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
@@ -84,13 +89,30 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError
     ]
     if error.retry_delay is not None:
         trailing.append((PUSHBACK_KEY, str(round(error.retry_delay * 1000))))
-    await context.abort(_code(error), error.message, tuple(trailing))
+    await context.abort(_code(error), _message(error), tuple(trailing))
 
 
 def duration(seconds: float) -> duration_pb2.Duration:
     """A duration as a message."""
     whole, rest = divmod(round(seconds * _NANOSECONDS), _NANOSECONDS)
     return duration_pb2.Duration(seconds=whole, nanos=rest)
+
+
+def _message(error: ServiceError) -> str:
+    return _cut(error.message, _LONGEST_MESSAGE)
+
+
+def _cut(text: str, most: int) -> str:
+    """A text whose bytes, percent-encoded as gRPC does it, are no more than about so many."""
+    if text.isascii() and 3 * len(text) <= most:
+        return text
+    length = 0
+    for place, character in enumerate(text):
+        plain = " " <= character <= "~" and character != "%"
+        length += 1 if plain else 3 * len(character.encode(errors="replace"))
+        if length > most:
+            return f"{text[:place]} ..."
+    return text
 
 
 def _code(error: ServiceError) -> grpc.StatusCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -53,6 +54,16 @@ def test_unforeseen_errors(caplog: pytest.LogCaptureFixture) -> None:
     assert "secret" not in error.message
     assert info["metadata"] == {"request_id": "r-1"}
     assert "ZeroDivisionError: secret" in caplog.text
+
+
+@pytest.mark.parametrize("character", ["x", "%", "\u00fc", "\U0001d54f", "\n"])
+def test_long_texts_are_cut(character: str) -> None:
+    """However long a name that an error repeats is, the error fits into the headers of a call."""
+    long = character * 100_000
+    status = status_message(service_error(Reason.FUNCTION_NOT_FOUND, f"no {long}", function=long))
+    assert len(status.SerializeToString()) * 4 / 3 + len(quote(status.message)) < 6000
+    assert status.message.startswith(f"no {character * 100}")
+    assert status.message.endswith(" ...")
 
 
 def test_own_errors_stay() -> None:
