@@ -170,6 +170,9 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
     options = (
         f"--compilation-cache-dir={cache}",
         f"--sweep-bytes={int(settings.sweep_bytes)}",
+        f"--max-result-bytes={int(settings.max_result_bytes or settings.max_message_bytes)}",
+        f"--max-operations={settings.max_operations}",
+        f"--max-nesting={settings.max_nesting}",
         f"--log-level={settings.log_level}",
         f"--log-format={settings.log_format}",
     )

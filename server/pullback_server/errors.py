@@ -209,3 +209,28 @@ def service_error(
 ) -> ServiceError:
     """The error of a reason, in the class that its code belongs to."""
     return _CLASSES[_CODES[reason]](reason, message, retry_delay=retry_delay, **metadata)
+
+
+def exceeded(
+    reason: Reason, what: str, *, value: int, limit: int, setting: str, advice: str, **metadata: str
+) -> ServiceError:
+    """The error of a value over its limit, with both, and the name of the setting, in sentence and metadata.
+
+    Args:
+        reason: Which limit; its code is RESOURCE_EXHAUSTED.
+        what: What is too large, with the value, such as `the batch has 7 points`.
+        value: How large it is.
+        limit: How large it may be.
+        setting: The server's setting for it; empty where there is none.
+        advice: What to do.
+        metadata: Further values for programs.
+    """
+    named = f"the server's limit ({setting})" if setting else "the limit"
+    metadata |= {"setting": setting} if setting else {}
+    return service_error(
+        reason,
+        f"{what}; {named} is {limit}; {advice}",
+        value=str(value),
+        limit=str(limit),
+        **metadata,
+    )

@@ -77,7 +77,7 @@ MISTAKES: list[tuple[evaluation_pb2.EvaluateRequest, str, str, str]] = [
     (
         evaluate(wants=want(evaluation_pb2.QUANTITY_DERIVATIVE, order=99)),
         "RESOURCE_EXHAUSTED",
-        "LIMIT_EXCEEDED",
+        "ORDER_TOO_HIGH",
         "99",
     ),
 ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pullback.precautions import take_precautions
+from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def main() -> None:
     set_up_logging(options.log_level, LogFormat(options.log_format))
     status = 1
     try:
-        _serve(socket.socket(fileno=options.descriptor), options.compilation_cache_dir, options.sweep_bytes)
+        _serve(socket.socket(fileno=options.descriptor), options)
         status = 0
     except Exception:  # noqa: BLE001 -- the process ends with it, in its own way
         _log.exception("the worker cannot go on")
@@ -45,12 +46,16 @@ def main() -> None:
     os._exit(status)
 
 
-def _serve(connection: socket.socket, cache: Path | None, sweep_bytes: int) -> None:
+def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
     take_precautions()
+    cache = options.compilation_cache_dir
     if cache is not None:
         importlib.import_module("pullback_server.compute.compiler.persistence").keep_executables(cache)
+    BOUNDS.operations, BOUNDS.nesting = options.max_operations, options.max_nesting
     loop = importlib.import_module("pullback_server.compute.loop")
-    kernel = importlib.import_module("pullback_server.compute.kernel").Kernel(sweep_bytes=sweep_bytes)
+    kernel = importlib.import_module("pullback_server.compute.kernel").Kernel(
+        output_bytes=options.max_result_bytes, sweep_bytes=options.sweep_bytes
+    )
     importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
     loop.Loop(connection, kernel).serve()
 
@@ -62,6 +67,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--compilation-cache-dir", type=Path, help="where JAX keeps executables")
     parser.add_argument(
         "--sweep-bytes", type=int, default=256 << 20, help="what directions taken at a time may need"
+    )
+    parser.add_argument(
+        "--max-result-bytes", type=int, default=1 << 31, help="what the results of one evaluation may take"
+    )
+    parser.add_argument(
+        "--max-operations", type=int, default=BOUNDS.operations, help="how many operations a program may have"
+    )
+    parser.add_argument(
+        "--max-nesting", type=int, default=BOUNDS.nesting, help="how deep a program may be nested"
     )
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--log-format", default=LogFormat.TEXT.value)

@@ -38,7 +38,7 @@ from pullback_server.compute.programs import (
 )
 from pullback_server.compute.survey import survey
 from pullback_server.compute.symbolic import Sizes, SymbolicProgram, symbolic_program
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, exceeded
 from pullback_server.model.devices import Device, WorkerDescription
 from pullback_server.model.evaluation import Buffer, Compilation, Data, Evaluation, Kind, Outcome, Timing
 from pullback_server.model.functions import Findings
@@ -153,7 +153,7 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, LIMIT_EXCEEDED or
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE or
                 COMPILATION_FAILED.
         """
         request = self._at_sizes_of(request)
@@ -167,7 +167,7 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, LIMIT_EXCEEDED or
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE or
                 COMPILATION_FAILED.
         """
         request = self._at_sizes_of(query.compilation)
@@ -196,7 +196,7 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: As `prepare`, and LIMIT_EXCEEDED or COMPILATION_FAILED.
+            ServiceError: As `prepare`, and RESULT_TOO_LARGE or COMPILATION_FAILED.
         """
         made = self.prepare(kind)
         require_points(points, made.batched)
@@ -220,7 +220,7 @@ class Kernel:
             bucket: How many points to pad to at least; up to the kind's tile.
 
         Raises:
-            ServiceError: MALFORMED_REQUEST, LIMIT_EXCEEDED, COMPILATION_FAILED or EXECUTION_FAILED.
+            ServiceError: MALFORMED_REQUEST, RESULT_TOO_LARGE, COMPILATION_FAILED or EXECUTION_FAILED.
         """
         require_points(points, made.batched)
         self._require_results_fit(made, points)
@@ -324,12 +324,13 @@ class Kernel:
     def _require_results_fit(self, made: Prepared, points: int | None) -> None:
         nbytes = made.result_bytes if points is None else points * made.result_bytes
         if nbytes > self._output_bytes:
-            raise service_error(
-                Reason.LIMIT_EXCEEDED,
-                f"the results would take {nbytes} bytes, and {self._output_bytes} are allowed; "
-                "send fewer points, or ask for less",
-                limit=str(self._output_bytes),
-                value=str(nbytes),
+            raise exceeded(
+                Reason.RESULT_TOO_LARGE,
+                f"the results would take {nbytes} bytes",
+                value=nbytes,
+                limit=self._output_bytes,
+                setting="max_result_bytes",
+                advice="send fewer points, or ask for less",
             )
 
 

@@ -258,7 +258,7 @@ def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:
     except ServiceError as error:
         failed = Failed(id_, error.reason.value, error.message, error.metadata)
     except FrameError as error:
-        failed = Failed(id_, Reason.LIMIT_EXCEEDED.value, f"the result is too large: {error}", {})
+        failed = Failed(id_, Reason.RESULT_TOO_LARGE.value, f"the result is too large: {error}", {})
     except Exception as error:  # noqa: BLE001 -- whatever it is, its caller waits for an answer
         failed = _unforeseen(id_, error)
     return encode(Frame(failed)), False

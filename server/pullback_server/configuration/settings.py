@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     """The largest serialized program, in bytes or such as "64MiB"."""
 
     max_operations: PositiveInt = 1_000_000
-    """The most operations of a program: of StableHLO, those of a function counted again wherever it is called;
-    nodes of an ONNX model; words, numbers and symbols of a formula."""
+    """The most operations of a program: of StableHLO, those of a function counted again wherever it is
+    called, nodes of an ONNX model and of a formula."""
 
     max_nesting: Annotated[PositiveInt, Field(le=_DEEPEST_NESTING)] = _DEEPEST_NESTING
     """How deep a program may be nested: regions, calls and loops of StableHLO, graphs of ONNX, brackets of a

@@ -12,8 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.services.requests.limits import exceeded
+from pullback_server.errors import Reason, ServiceError, exceeded, service_error
 
 SMALL: Final = 1 << 16
 """What is not larger is not counted: counting would cost more than it bounds."""
@@ -30,12 +29,16 @@ class Budget:
         limit: How many.
         what: Whose they are, for messages: `a request` or `results`.
         setting: What the limit is, for messages.
+        reason: Why what is larger than the limit is refused.
     """
 
-    def __init__(self, limit: int, what: str, setting: str) -> None:
+    def __init__(
+        self, limit: int, what: str, setting: str, reason: Reason = Reason.MESSAGE_TOO_LARGE
+    ) -> None:
         self._limit = limit
         self._what = what
         self._setting = setting
+        self._reason = reason
         self._used = 0
         self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -58,7 +61,7 @@ class Budget:
         """Takes room, waiting in line until there is.
 
         Raises:
-            ServiceError: LIMIT_EXCEEDED if there never can be.
+            ServiceError: the budget's reason if there never can be.
         """
         self._require_possible(nbytes)
         if not self._line and self._used + nbytes <= self._limit:
@@ -76,7 +79,7 @@ class Budget:
         """Takes room if there is, also before others who wait in line if it is for something small.
 
         Raises:
-            ServiceError: OVERLOADED if there is none now, LIMIT_EXCEEDED if there never can be.
+            ServiceError: OVERLOADED if there is none now, the budget's reason if there never can be.
         """
         self._require_possible(nbytes)
         if self._used + nbytes > self._limit or (self._line and nbytes > LARGE):
@@ -115,11 +118,12 @@ class Budget:
     def _require_possible(self, nbytes: int) -> None:
         if nbytes > self._limit:
             raise exceeded(
+                self._reason,
                 f"there is never room for {nbytes} bytes of {self._what}",
-                nbytes,
-                self._limit,
-                self._setting,
-                "ask for less at once: fewer points, or fewer wants",
+                value=nbytes,
+                limit=self._limit,
+                setting=self._setting,
+                advice="ask for less at once: fewer points, or fewer wants",
             )
 
     def _full(self, nbytes: int) -> ServiceError:
@@ -152,4 +156,5 @@ def budgets(nbytes: int) -> Budgets:
     Results have a quarter, since gRPC has a copy of each message while it sends it.
     """
     requests = Budget(nbytes // 2, "a request", f"half of {_SETTING}")
-    return Budgets(requests, Budget(nbytes // 4, "results", f"a quarter of {_SETTING}"))
+    results = Budget(nbytes // 4, "results", f"a quarter of {_SETTING}", Reason.RESULT_TOO_LARGE)
+    return Budgets(requests, results)

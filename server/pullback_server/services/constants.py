@@ -10,7 +10,8 @@ from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry.blobs import Arriving
 from pullback_server.registry.names import is_digest
 from pullback_server.registry.registry import Registry
-from pullback_server.services.requests.limits import Limits, exceeded
+from pullback_server.services.requests.limits import Limits
+from pullback_server.services.requests.programs import check_constant_size
 
 
 class Constants:
@@ -40,7 +41,7 @@ class Constants:
             raise _malformed(
                 "an upload begins with the constant's digest (64 hexadecimal digits) and size_bytes"
             )
-        self._check_size(first.size_bytes)
+        check_constant_size(first.size_bytes, self._limits)
         arriving = await asyncio.to_thread(self._registry.arrive)
         try:
             await self._receive(first, requests, arriving)
@@ -72,12 +73,6 @@ class Constants:
                 expected=first.digest,
                 actual=arriving.digest,
             )
-
-    def _check_size(self, size: int) -> None:
-        limit = self._limits.constant_bytes
-        if size > limit:
-            advice = "pass the array as an argument, or split it"
-            raise exceeded(f"the constant has {size} bytes", size, limit, "max_constant_bytes", advice)
 
 
 def _malformed(message: str) -> ServiceError:

@@ -21,7 +21,7 @@ from pullback_server.services.binding import Codec
 from pullback_server.services.budget import SMALL, Budgets
 from pullback_server.services.conversion import response_of
 from pullback_server.services.holding import Room, StreamHold, room_until_the_end
-from pullback_server.services.requests.evaluations import check_compilation, check_outcome
+from pullback_server.services.requests.evaluations import check_compilation, check_outcome, check_sent
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
 from pullback_server.services.status import duration, service_error_of, status_message
@@ -77,6 +77,7 @@ class Evaluation:
         revision, evaluation = self._templates.evaluation(request)
         nbytes = evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points)
         if nbytes > SMALL and evaluation.results is None:
+            check_sent(nbytes, self._limits)
             await room(nbytes)
         outcome = await self._scheduler.evaluate(evaluation, ticket.get())
         check_outcome(outcome, self._limits)

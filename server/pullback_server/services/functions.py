@@ -22,7 +22,8 @@ from pullback_server.registry.registry import Registration, Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
-from pullback_server.services.requests.limits import Limits, exceeded
+from pullback_server.services.requests.limits import Limits
+from pullback_server.services.requests.programs import check_inputs, check_program, check_program_size
 
 _MOST_LABELS: Final = 64
 _LONGEST_LABEL: Final = 256
@@ -77,14 +78,17 @@ class Functions:
         name = parse_function_name(request.name)
         _check_texts(request.labels, request.description)
         program = await self._program(request)
+        check_program(program, self._limits)
         digest = await asyncio.to_thread(digest_of, program)
         current = await asyncio.to_thread(self._registry.current, name)
         if current is not None and current.revision.digest == digest:
             return pb.RegisterFunctionResponse(function=function_to_wire(current), created=False)
         findings = await self._findings(program, digest)
+        completed = _completed(program, findings)
+        check_inputs(completed.signature, self._limits)
         registration = Registration(
             name,
-            _completed(program, findings),
+            completed,
             dict(request.labels),
             request.description,
             findings.derivatives,
@@ -115,7 +119,7 @@ class Functions:
             raise _malformed(
                 "an upload begins with the program's digest (64 hexadecimal digits) and size_bytes"
             )
-        self._check_program_size(first.size_bytes)
+        check_program_size(first.size_bytes, self._limits)
         data = bytearray(first.chunk)
         async for request in requests:
             data += request.chunk
@@ -130,7 +134,7 @@ class Functions:
     async def _program(self, request: pb.RegisterFunctionRequest) -> Program:
         match request.WhichOneof("source"):
             case "program":
-                self._check_program_size(request.program.ByteSize())
+                check_program_size(request.program.ByteSize(), self._limits)
                 return _parsed(lambda: program_from_wire(request.program))
             case "program_digest" if is_digest(request.program_digest):
                 data = await asyncio.to_thread(self._registry.program, request.program_digest)
@@ -149,12 +153,6 @@ class Functions:
         except RequestError:
             await asyncio.to_thread(self._registry.discard_upload, digest, program.constants)
             raise
-
-    def _check_program_size(self, size: int) -> None:
-        limit = self._limits.program_bytes
-        if size > limit:
-            advice = "pass large arrays as arguments instead of constants"
-            raise exceeded(f"the program has {size} bytes", size, limit, "max_program_bytes", advice)
 
 
 def _completed(program: Program, findings: Findings) -> Program:

@@ -18,7 +18,7 @@ from pullback_server.services.budget import SMALL, Budget, Budgets
 Room = Callable[[int], Awaitable[None]]
 """Takes room for so many bytes of results, waiting until there is.
 
-Raises ServiceError: LIMIT_EXCEEDED if there never can be.
+Raises ServiceError: RESULT_TOO_LARGE if there never can be.
 """
 
 at_the_end: ContextVar[Callable[[Callable[[object], None]], object]] = ContextVar("at_the_end")
@@ -69,7 +69,7 @@ class StreamHold:
         """Makes sure that a request was admitted.
 
         Raises:
-            ServiceError: LIMIT_EXCEEDED if there never can be room for it.
+            ServiceError: MESSAGE_TOO_LARGE if there never can be room for it.
         """
         if self._refused and (error := self._refused.pop(number, None)):
             raise error
@@ -78,7 +78,7 @@ class StreamHold:
         """Takes room for the results of a request, waiting until there is.
 
         Raises:
-            ServiceError: LIMIT_EXCEEDED if there never can be.
+            ServiceError: RESULT_TOO_LARGE if there never can be.
         """
         if nbytes > SMALL:
             await self._results.take(number, nbytes)

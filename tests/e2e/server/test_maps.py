@@ -115,7 +115,7 @@ def test_a_point_that_is_refused(start: Start) -> None:
         pytest.raises(pullback.LimitExceededError, match="points 0 to 127 of the map") as caught,
     ):
         client.function("f").map(XS, 1.0, chunk=128)
-    assert caught.value.reason == "LIMIT_EXCEEDED"
+    assert caught.value.reason == "BATCH_TOO_LARGE"
 
 
 def test_a_client_that_does_not_read(start: Start) -> None:

@@ -91,7 +91,7 @@ def test_upload(server: Running) -> None:
         ("0" * 64, 9, b"0123456789", "MALFORMED_REQUEST"),
         ("0" * 64, 11, b"0123456789", "MALFORMED_REQUEST"),
         ("0" * 63, None, None, "MALFORMED_REQUEST"),
-        ("0" * 64, 1 << 40, b"0123456789", "LIMIT_EXCEEDED"),
+        ("0" * 64, 1 << 40, b"0123456789", "PROGRAM_TOO_LARGE"),
         ("0" * 64, 0, b"", "MALFORMED_REQUEST"),
     ],
 )

@@ -313,7 +313,7 @@ def test_results_that_are_too_large_are_refused_before_they_are_computed(make_be
         given = X if points is None else np.ones((points, 3))
         with pytest.raises(ServiceError, match="allowed") as caught:
             bench.evaluate(name, wants, given, points=points)
-        assert caught.value.reason is Reason.LIMIT_EXCEEDED
+        assert caught.value.reason is Reason.RESULT_TOO_LARGE
         assert caught.value.metadata["limit"] == "80"
 
 

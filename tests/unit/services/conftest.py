@@ -27,7 +27,10 @@ def limits() -> Limits:
     return Limits(
         message_bytes=10_000,
         program_bytes=1000,
+        result_bytes=10_000,
         constant_bytes=1000,
+        program_constant_bytes=1500,
+        inputs=8,
         derivative_order=3,
         batch=20,
         in_flight=4,

@@ -61,7 +61,7 @@ async def test_too_large() -> None:
     for refused in (budget.take(101), asyncio.to_thread(budget.take_at_once, 101)):
         with pytest.raises(PressureError, match=r"101 bytes.*is 100") as caught:
             await refused
-        assert caught.value.reason is Reason.LIMIT_EXCEEDED
+        assert caught.value.reason is Reason.MESSAGE_TOO_LARGE
         assert caught.value.metadata["limit"] == "100"
 
 

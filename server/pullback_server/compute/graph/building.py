@@ -22,7 +22,7 @@ from pullback_server.compute.graph.equations import (
 from pullback_server.compute.graph.estimate import Estimate
 from pullback_server.compute.graph.limits import MOST_BUILT, MOST_NODES
 from pullback_server.compute.graph.rules import has_own_rule, rule_of
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, exceeded
 
 _ROOT: Final = "main"
 Origins = dict[Any, tuple[int, int]]
@@ -153,10 +153,13 @@ class _Builder:
 def _require_bounded(count: int) -> None:
     """Ends what nested calls of one function may have made endless, long before memory does."""
     if count >= MOST_BUILT:
-        raise service_error(
-            Reason.LIMIT_EXCEEDED,
-            f"the graph has more than {MOST_BUILT} nodes, and {MOST_NODES} are given; show less depth",
-            limit=str(MOST_NODES),
+        raise exceeded(
+            Reason.TOO_MANY_OPERATIONS,
+            f"the graph has {count + 1} nodes or more",
+            value=count + 1,
+            limit=MOST_NODES,
+            setting="",
+            advice="show less depth",
         )
 
 

@@ -17,7 +17,7 @@ from pullback_server.compute.failures import failing_as
 from pullback_server.compute.graph.building import View, build
 from pullback_server.compute.graph.limits import MOST_NODES
 from pullback_server.compute.graph.merging import merge
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, exceeded
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.quantities import Quantity
 
@@ -36,8 +36,8 @@ def graph_of(traced: Traced, batched: Batched, query: GraphQuery) -> Graph:
         query: What to show.
 
     Raises:
-        ServiceError: LIMIT_EXCEEDED if it has more nodes than are given, COMPILATION_FAILED if it should be
-            compiled and cannot be.
+        ServiceError: TOO_MANY_OPERATIONS if it has more nodes than are given, COMPILATION_FAILED if it
+            should be compiled and cannot be.
     """
     points = query.compilation.points
     function, inputs = staged(traced, batched, points)
@@ -73,12 +73,13 @@ def _result_names(traced: Traced) -> Iterator[str]:
 def _require_few_nodes(graph: Graph) -> None:
     count = len(graph.nodes)
     if count > MOST_NODES:
-        raise service_error(
-            Reason.LIMIT_EXCEEDED,
-            f"the graph has {count} nodes, and {MOST_NODES} are given; show less depth, or merge what is "
-            "trivial, or ask for the graph of less",
-            limit=str(MOST_NODES),
-            value=str(count),
+        raise exceeded(
+            Reason.TOO_MANY_OPERATIONS,
+            f"the graph has {count} nodes",
+            value=count,
+            limit=MOST_NODES,
+            setting="",
+            advice="show less depth, or merge what is trivial, or ask for the graph of less",
         )
 
 

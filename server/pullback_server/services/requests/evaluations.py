@@ -15,11 +15,11 @@ from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.trees import leaf_paths
 from pullback.v1 import evaluation_pb2, graphs_pb2
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, exceeded, service_error
 from pullback_server.model.evaluation import Compilation, Data, Kind, Outcome
 from pullback_server.model.functions import Registered
 from pullback_server.model.quantities import Quantity, Want
-from pullback_server.services.requests.limits import Limits, exceeded
+from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.sizes import result_bytes, result_leaves
 from pullback_server.services.requests.symbols import signature_at_sizes, signature_of_arguments
 from pullback_server.services.requests.tensors import CheckedTensor, Expected, check_tensors, common_points
@@ -63,7 +63,7 @@ def check_evaluation(
 
     Raises:
         ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, ARGUMENT_COUNT_MISMATCH,
-            ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH or LIMIT_EXCEEDED.
+            ELEMENT_TYPE_MISMATCH, SHAPE_MISMATCH, ORDER_TOO_HIGH, BATCH_TOO_LARGE or RESULT_TOO_LARGE.
     """
     signature = signature_of_arguments(registered.signature, request.arguments)
     wanted = check_wants(wants, signature, limits.derivative_order)
@@ -95,7 +95,8 @@ def check_compilation(
     """The compilation that a request asks for, or would need whose graph is asked for.
 
     Raises:
-        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.
+        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, ORDER_TOO_HIGH,
+            BATCH_TOO_LARGE or RESULT_TOO_LARGE.
     """
     signature, sizes = signature_at_sizes(registered.signature, request.sizes)
     wants = check_wants(request.wants, signature, limits.derivative_order)
@@ -114,17 +115,30 @@ def check_compilation(
     return Compilation(registered.revision.digest, wants, points, shared, sizes)
 
 
+def check_sent(nbytes: int, limits: Limits) -> None:
+    """Refuses results that are too large for the message that they would be sent in.
+
+    Raises:
+        ServiceError: RESULT_TOO_LARGE.
+    """
+    if nbytes > limits.message_bytes:
+        raise exceeded(
+            Reason.RESULT_TOO_LARGE,
+            f"the results have {nbytes} bytes, and travel in one message",
+            value=nbytes,
+            limit=limits.message_bytes,
+            setting="max_message_bytes",
+            advice=_LESS,
+        )
+
+
 def check_outcome(outcome: Outcome, limits: Limits) -> None:
     """Refuses an outcome that is too large to send; what sparse results take is known only now.
 
     Raises:
-        ServiceError: LIMIT_EXCEEDED.
+        ServiceError: RESULT_TOO_LARGE.
     """
-    size = sum(len(tensor.data) for result in outcome.results for tensor in result)
-    if size > limits.message_bytes:
-        raise exceeded(
-            f"the results have {size} bytes", size, limits.message_bytes, "max_message_bytes", _LESS
-        )
+    check_sent(sum(len(part.data) for result in outcome.results for part in result if not part.place), limits)
 
 
 def _argument_leaves(signature: Signature) -> list[Expected]:
@@ -171,9 +185,21 @@ def _types(checked: Iterable[CheckedTensor]) -> tuple[TensorType, ...]:
 
 def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | None, limits: Limits) -> None:
     if points is not None and points > limits.batch:
-        advice = "send the points in several requests"
-        raise exceeded(f"the batch has {points} points", points, limits.batch, "max_batch", advice)
+        raise exceeded(
+            Reason.BATCH_TOO_LARGE,
+            f"the batch has {points} points",
+            value=points,
+            limit=limits.batch,
+            setting="max_batch",
+            advice="send the points in several requests",
+        )
     size = result_bytes(wants, signature, points)
-    if size > limits.message_bytes:
-        what = f"the results would have {size} bytes"
-        raise exceeded(what, size, limits.message_bytes, "max_message_bytes", _LESS)
+    if size > limits.result_bytes:
+        raise exceeded(
+            Reason.RESULT_TOO_LARGE,
+            f"the results would have {size} bytes",
+            value=size,
+            limit=limits.result_bytes,
+            setting="max_result_bytes",
+            advice=_LESS,
+        )

@@ -8,9 +8,8 @@ from typing import Final
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.v1 import evaluation_pb2
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import Reason, ServiceError, exceeded, service_error
 from pullback_server.model.quantities import Mode, Quantity, Want
-from pullback_server.services.requests.limits import exceeded
 
 _QUANTITIES: Final = {
     int(evaluation_pb2.Quantity.Value(f"QUANTITY_{quantity.name}")): quantity for quantity in Quantity
@@ -38,7 +37,7 @@ def check_wants(
         highest_order: The limit on the order of a derivative.
 
     Raises:
-        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or LIMIT_EXCEEDED.
+        ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED or ORDER_TOO_HIGH.
     """
     if not 0 < len(messages) <= _MOST_WANTS:
         raise _malformed(f"{len(messages)} quantities are wanted; ask for 1 to {_MOST_WANTS}", "wants")
@@ -133,8 +132,14 @@ def _check_order(quantity: Quantity, order: int, highest: int) -> None:
     elif order == 0:
         raise _malformed("a DERIVATIVE needs its order; give 1 or more", "order")
     elif order > highest:
-        what = f"the derivative of order {order} was asked for"
-        raise exceeded(what, order, highest, "max_derivative_order", "ask for a lower order")
+        raise exceeded(
+            Reason.ORDER_TOO_HIGH,
+            f"the derivative of order {order} was asked for",
+            value=order,
+            limit=highest,
+            setting="max_derivative_order",
+            advice="ask for a lower order",
+        )
 
 
 def _argnums(quantity: Quantity, given: tuple[int, ...], count: int) -> tuple[int, ...]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.compute.formats.formula.limits import (
     MAX_CHARACTERS,
     MAX_ELEMENTS,
-    MAX_NESTING,
     MAX_TOKENS,
 )
+from pullback_server.errors import Reason
 
 TOO_LARGE = [
     "eye(10**12)",
@@ -68,7 +69,7 @@ def test_as_large_as_the_largest_argument(formula: Any, refusal: Any) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "(" * (MAX_NESTING + 1) + "x" + ")" * (MAX_NESTING + 1),
+        "(" * (BOUNDS.nesting + 1) + "x" + ")" * (BOUNDS.nesting + 1),
         "(" * 20_000 + "x" + ")" * 20_000,
         "-" * 10_000 + "x",
         "not " * 10_000 + "x",
@@ -96,8 +97,8 @@ def test_hostile_text(source: str, refusal: Any) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "(" * (MAX_NESTING - 1) + "x" + ")" * (MAX_NESTING - 1),
-        "minimum(x, b=" * (MAX_NESTING - 1) + "x" + ")" * (MAX_NESTING - 1),
+        "(" * (BOUNDS.nesting - 1) + "x" + ")" * (BOUNDS.nesting - 1),
+        "minimum(x, b=" * (BOUNDS.nesting - 1) + "x" + ")" * (BOUNDS.nesting - 1),
         "x" + "[...]" * 2_000,
         "x" + ".T" * 4_000,
         " + ".join(["x"] * 4_000),
@@ -108,3 +109,34 @@ def test_hostile_text(source: str, refusal: Any) -> None:
 def test_large_formulas_within_the_limits(source: str, formula: Any) -> None:
     """Long formulas need no deep stack; nesting up to the limit fits Python's."""
     formula(source, x="f64[8]")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "value", "limit"),
+    [
+        ("(" * 65 + "x" + ")" * 65, Reason.NESTING_TOO_DEEP, 65, 64),
+        (" " * MAX_CHARACTERS + "x", Reason.PROGRAM_TOO_LARGE, MAX_CHARACTERS + 1, MAX_CHARACTERS),
+        ("x+" * MAX_TOKENS + "x", Reason.TOO_MANY_OPERATIONS, 2 * MAX_TOKENS + 2, MAX_TOKENS),
+    ],
+)
+def test_each_limit_has_its_reason(source: str, reason: Reason, value: int, limit: int, refusal: Any) -> None:
+    """What is over a limit is told with the reason, the value and the limit, in words and for programs."""
+    error = refusal(source, x="f64[8]")
+    assert (error.reason, error.metadata["value"], error.metadata["limit"]) == (
+        reason,
+        str(value),
+        str(limit),
+    )
+    assert f"{value} " in error.message
+    assert f"is {limit}" in error.message
+
+
+def test_settings_of_limits(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's settings are named, with what they are."""
+    monkeypatch.setattr(BOUNDS, "operations", 3)
+    error = refusal("x + x * x", x="f64[8]")
+    assert error.reason is Reason.TOO_MANY_OPERATIONS
+    assert "the server's limit (max_operations) is 3" in error.message
+    monkeypatch.setattr(BOUNDS, "nesting", 2)
+    error = refusal("-(-(-x))", x="f64[8]")
+    assert "the server's limit (max_nesting) is 2" in error.message

@@ -154,7 +154,7 @@ def test_a_graph_that_is_too_large(
     digest = bench.load(recurrence, np.zeros(3), np.zeros(5))
     with pytest.raises(ServiceError, match="show less depth") as caught:
         bench.kernel.graph(query(digest, want("gradient")))
-    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    assert caught.value.reason is Reason.TOO_MANY_OPERATIONS
     assert bench.kernel.graph(query(digest, want("value"), depth=0)).nodes
 
 

@@ -13,7 +13,7 @@ import pytest
 from pullback.export import export
 from pullback.program.container import StableHlo
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING
+from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.errors import Reason, ServiceError
 
 _T = "tensor<3xf64>"
@@ -206,30 +206,30 @@ def test_calls_that_multiply(lift_text: Any) -> None:
     )
     last = f"func.func private @f30(%x: {_T}) -> {_T} {{ return %x : {_T} }}"
     error = _refusal(lift_text, _main(f"%r = func.call @f0(%x) : ({_T}) -> {_T}", functions + last))
-    assert error.reason is Reason.LIMIT_EXCEEDED
+    assert error.reason is Reason.TOO_MANY_OPERATIONS
 
 
 def test_values_of_impossible_sizes(lift_text: Any) -> None:
     """What no device can hold is refused when it is read, before XLA counts its bytes."""
     huge = "tensor<4611686018427387904xf64>"
     body = f"%i = stablehlo.iota dim = 0 : {huge}\n %r = stablehlo.negate %x : {_T}"
-    assert _refusal(lift_text, _main(body)).reason is Reason.LIMIT_EXCEEDED
+    assert _refusal(lift_text, _main(body)).reason is Reason.DEVICE_MEMORY_EXCEEDED
 
 
 def test_calls_that_nest_too_deep(lift_text: Any) -> None:
     """A chain of calls is followed to a bounded depth."""
     functions = "\n".join(
         f"func.func private @f{n}(%x: {_T}) -> {_T} {{ %r = func.call @f{n + 1}(%x) : ({_T}) -> {_T}\n return %r : {_T} }}"
-        for n in range(DEEPEST_NESTING)
+        for n in range(BOUNDS.nesting)
     )
-    last = f"func.func private @f{DEEPEST_NESTING}(%x: {_T}) -> {_T} {{ return %x : {_T} }}"
+    last = f"func.func private @f{BOUNDS.nesting}(%x: {_T}) -> {_T} {{ return %x : {_T} }}"
     error = _refusal(lift_text, _main(f"%r = func.call @f0(%x) : ({_T}) -> {_T}", functions + last))
-    assert error.reason is Reason.LIMIT_EXCEEDED
+    assert error.reason is Reason.NESTING_TOO_DEEP
 
 
 def test_calls_that_nest_as_deep_as_allowed(lift_text: Any) -> None:
     """What is within the limit can be read, traced and run."""
-    depth = DEEPEST_NESTING - 2
+    depth = BOUNDS.nesting - 2
     functions = "\n".join(
         f"func.func private @f{n}(%x: {_T}) -> {_T} {{ %r = func.call @f{n + 1}(%x) : ({_T}) -> {_T}\n return %r : {_T} }}"
         for n in range(depth)

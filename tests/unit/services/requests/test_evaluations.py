@@ -132,7 +132,7 @@ def test_outcomes_that_are_too_large(limits: Limits) -> None:
     check_outcome(Outcome((tensors[:1],), Timing()), limits)
     with pytest.raises(ServiceError, match="12000 bytes") as caught:
         check_outcome(Outcome((tensors,), Timing()), limits)
-    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    assert caught.value.reason is Reason.RESULT_TOO_LARGE
 
 
 def test_directions_pass_over_integers(mixed: Registered, tensor: MakeTensor, limits: Limits) -> None:
@@ -166,7 +166,7 @@ def test_cotangents_by_leaf(registered: Make, tensor: MakeTensor, limits: Limits
         ([evaluation_pb2.Want(quantity=77)], Reason.MALFORMED_REQUEST, "77"),  # type: ignore[arg-type]
         ([want("GRADIENT", order=1)], Reason.MALFORMED_REQUEST, "order 1 .* only a DERIVATIVE"),
         ([want("DERIVATIVE")], Reason.MALFORMED_REQUEST, "needs its order"),
-        ([want("DERIVATIVE", order=4)], Reason.LIMIT_EXCEEDED, r"order 4 .*max_derivative_order\) is 3"),
+        ([want("DERIVATIVE", order=4)], Reason.ORDER_TOO_HIGH, r"order 4 .*max_derivative_order\) is 3"),
         ([want("HESSIAN", mode="MODE_FORWARD")], Reason.MALFORMED_REQUEST, "only a JACOBIAN"),
         ([want("HESSIAN", modes=[1])], Reason.MALFORMED_REQUEST, "HESSIAN takes 2 modes"),
         ([want("LAPLACIAN", modes=[1, 0])], Reason.MALFORMED_REQUEST, "LAPLACIAN takes 2 modes"),
@@ -288,7 +288,7 @@ def test_too_many_points(registered: Make, tensor: MakeTensor, limits: Limits) -
     """A batch over the limit says limit and value."""
     function = registered("f64[]", x="f64[3]")
     error = refusal(asked(want("VALUE"), arguments=[tensor(21, 3)]), function, limits)
-    assert (error.reason, error.code) == (Reason.LIMIT_EXCEEDED, Code.RESOURCE_EXHAUSTED)
+    assert (error.reason, error.code) == (Reason.BATCH_TOO_LARGE, Code.RESOURCE_EXHAUSTED)
     assert error.metadata == {"value": "21", "limit": "20", "setting": "max_batch"}
 
 
@@ -317,7 +317,7 @@ def test_results_that_are_too_large(
         assert check_evaluation(request, function, limits)
         return
     error = refusal(request, function, limits)
-    assert (error.reason, error.metadata["value"]) == (Reason.LIMIT_EXCEEDED, str(nbytes))
+    assert (error.reason, error.metadata["value"]) == (Reason.RESULT_TOO_LARGE, str(nbytes))
     assert "hvp" in error.message
 
 
@@ -335,7 +335,7 @@ def test_compilations(registered: Make, limits: Limits) -> None:
     ("fields", "reason"),
     [
         ({"batch": -1}, Reason.MALFORMED_REQUEST),
-        ({"batch": 21}, Reason.LIMIT_EXCEEDED),
+        ({"batch": 21}, Reason.BATCH_TOO_LARGE),
         ({"shared_leaves": [0]}, Reason.MALFORMED_REQUEST),
         ({"batch": 2, "shared_leaves": [2]}, Reason.MALFORMED_REQUEST),
         ({"batch": 2, "shared_leaves": [0, 0]}, Reason.MALFORMED_REQUEST),

@@ -71,7 +71,7 @@ def test_results_are_predicted_at_their_sizes(function: Any, typed: Make, limits
     check_evaluation(evaluate(typed("f64[600,2]"), typed("f64[600]")), function, limits)
     with pytest.raises(ServiceError) as caught:
         check_evaluation(evaluate(typed("f64[700,2]"), typed("f64[700]")), function, limits)
-    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    assert caught.value.reason is Reason.RESULT_TOO_LARGE
 
 
 def test_compilations_name_their_sizes(function: Any, registered: Make, limits: Limits) -> None:

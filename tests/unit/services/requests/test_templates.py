@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused_each_time(templates: Templates, request_: 
         assert reason(templates, request_(4)) is Reason.SHAPE_MISMATCH
         assert reason(templates, request_(3, dtype="float32")) is Reason.ELEMENT_TYPE_MISMATCH
         assert reason(templates, request_(flags=b"\1\2")) is Reason.MALFORMED_REQUEST
-        assert reason(templates, request_(21, 3)) is Reason.LIMIT_EXCEEDED
+        assert reason(templates, request_(21, 3)) is Reason.BATCH_TOO_LARGE
         assert reason(templates, request_(name="functions/none")) is Reason.FUNCTION_NOT_FOUND
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
@@ -20,6 +21,33 @@ _LONGEST_GUESS: Final = 40
 _CLOSE: Final = 0.66
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A limit that a formula is over.
+
+    Attributes:
+        reason: Which.
+        value: How large the formula is in this respect, as far as it was read.
+        limit: How large it may be.
+        setting: The server's setting for it; empty where there is none.
+    """
+
+    reason: Reason
+    value: int
+    limit: int
+    setting: str = ""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What programs are told of it."""
+        found = {"value": str(self.value), "limit": str(self.limit)}
+        return found | ({"setting": self.setting} if self.setting else {})
+
+    def __str__(self) -> str:
+        whose = f"the server's limit ({self.setting})" if self.setting else "the limit"
+        return f"{whose} is {self.limit}"
+
+
 class FormulaError(Exception):
     """Something in a formula is wrong.
 
@@ -27,11 +55,15 @@ class FormulaError(Exception):
         what: What is wrong, with the value.
         advice: What to do.
         position: The offset in the source; None where only the caller knows it.
+        over: The limit that the formula is over, where that is what is wrong.
     """
 
-    def __init__(self, what: str, advice: str = "", position: int | None = None) -> None:
+    def __init__(
+        self, what: str, advice: str = "", position: int | None = None, over: Over | None = None
+    ) -> None:
         super().__init__(what)
-        self.what = what
+        self.what = what if over is None else f"{what}; {over}"
+        self.over = over
         self.advice = advice
         self.position = position
 
@@ -41,13 +73,17 @@ class FormulaError(Exception):
 
 
 def report(error: FormulaError, source: str) -> ServiceError:
-    """The error that a caller gets: FORMULA_ERROR with `line` and `column`, both from 1, as metadata."""
+    """The error that a caller gets: FORMULA_ERROR, or the limit's, with `line` and `column`, both from 1."""
     line, column, text = _locate(source, error.position or 0)
     shown, caret = _window(text, column)
     what, advice = brief(error.what, _LONGEST_SENTENCE), brief(error.advice, _LONGEST_SENTENCE)
     rows = [f"line {line}, column {column}: {what}", f"    {shown}", f"    {' ' * caret}^", advice]
     message = printable("\n".join(rows).rstrip())
-    return service_error(Reason.FORMULA_ERROR, message, line=str(line), column=str(column))
+    reason = Reason.FORMULA_ERROR if error.over is None else error.over.reason
+    found = service_error(reason, message, line=str(line), column=str(column))
+    if error.over is not None:
+        found.metadata |= error.over.metadata
+    return found
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pullback_server.compute.formats.formula.diagnostics import FormulaError
+from pullback_server.compute.formats.bounds import BOUNDS, NESTING, OPERATIONS
+from pullback_server.compute.formats.formula.diagnostics import FormulaError, Over
 from pullback_server.compute.formats.formula.grammar import (
     BINARY,
     COMPARISON,
@@ -21,7 +22,7 @@ from pullback_server.compute.formats.formula.grammar import (
     RESERVED,
     UNARY,
 )
-from pullback_server.compute.formats.formula.limits import MAX_INTEGER, MAX_NESTING
+from pullback_server.compute.formats.formula.limits import MAX_INTEGER
 from pullback_server.compute.formats.formula.syntax import (
     Assignment,
     Attribute,
@@ -41,6 +42,7 @@ from pullback_server.compute.formats.formula.syntax import (
     Unary,
 )
 from pullback_server.compute.formats.formula.tokens import Token, TokenKind, tokenize
+from pullback_server.errors import Reason
 
 Item = TypeVar("Item")
 _LONGEST_INTEGER: Final = len(str(MAX_INTEGER))
@@ -83,6 +85,14 @@ class _Parser:
 
     def _add(self, node: Node) -> Index:
         self._nodes.append(node)
+        count = len(self._nodes)
+        if count > BOUNDS.operations:
+            raise FormulaError(
+                f"the formula has {count} nodes or more",
+                "Register it as several functions, or as StableHLO.",
+                node.position,
+                Over(Reason.TOO_MANY_OPERATIONS, count, BOUNDS.operations, OPERATIONS),
+            )
         return len(self._nodes) - 1
 
     def formula(self) -> Syntax:
@@ -117,9 +127,13 @@ class _Parser:
     def _expression(self, floor: int = 0) -> Index:
         """An expression of operators that bind at least as tightly as `floor`."""
         self._depth += 1
-        if self._depth > MAX_NESTING:
-            what = f"the formula is nested more than {MAX_NESTING} levels deep"
-            raise FormulaError(what, "Give inner parts a name with an assignment.", self._next.position)
+        if self._depth > BOUNDS.nesting:
+            raise FormulaError(
+                f"the formula is nested {self._depth} levels deep or more",
+                "Give inner parts a name with an assignment.",
+                self._next.position,
+                Over(Reason.NESTING_TOO_DEEP, self._depth, BOUNDS.nesting, NESTING),
+            )
         left = self._operand(floor)
         while self._binding() >= max(floor, 1):
             left = self._binary(left)

@@ -71,7 +71,7 @@ def _limits() -> str:
     rows = [
         ("characters", str(limits.MAX_CHARACTERS)),
         ("words, numbers and symbols", str(limits.MAX_TOKENS)),
-        ("levels of nesting", str(limits.MAX_NESTING)),
+        ("levels of nesting", "`max_nesting`, 64 unless set"),
         ("axes of an array", str(limits.MAX_RANK)),
         ("elements of an array, unless an argument has more", str(limits.MAX_ELEMENTS)),
     ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from pullback_server.compute.formats.formula.diagnostics import FormulaError
+from pullback_server.compute.formats.formula.diagnostics import FormulaError, Over
 from pullback_server.compute.formats.formula.grammar import FOREIGN_CHARACTERS
 from pullback_server.compute.formats.formula.limits import MAX_CHARACTERS, MAX_TOKENS
+from pullback_server.errors import Reason
 
 
 class TokenKind(Enum):
@@ -74,15 +75,17 @@ def tokenize(source: str) -> tuple[Token, ...]:
     """
     if len(source) > MAX_CHARACTERS:
         raise FormulaError(
-            f"the formula has {len(source)} characters; the limit is {MAX_CHARACTERS}",
+            f"the formula has {len(source)} characters",
             "Register it as several functions, or as StableHLO.",
+            over=Over(Reason.PROGRAM_TOO_LARGE, len(source), MAX_CHARACTERS),
         )
     tokens = [*_outside_brackets(_pieces(source)), Token(TokenKind.END, "", len(source))]
     if len(tokens) > MAX_TOKENS:
         raise FormulaError(
-            f"the formula has more than {MAX_TOKENS} words, numbers and symbols",
+            f"the formula has {len(tokens)} words, numbers and symbols",
             "Write repeated parts once, with an assignment, or register it as StableHLO.",
             tokens[MAX_TOKENS].position,
+            Over(Reason.TOO_MANY_OPERATIONS, len(tokens), MAX_TOKENS),
         )
     return tuple(tokens)
 

@@ -16,15 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pullback_server.compute.formats.bounds import BOUNDS, too_many_operations
 from pullback_server.compute.formats.onnx.call import Call
 from pullback_server.compute.formats.onnx.definitions import definition
-from pullback_server.compute.formats.onnx.failures import ADVICE, malformed, unsupported
+from pullback_server.compute.formats.onnx.failures import ADVICE, malformed, require_shallow, unsupported
 from pullback_server.compute.formats.onnx.limits import (
-    DEEPEST_NESTING,
     LARGEST_FIXED,
     MAX_ELEMENTS,
     MAX_RANK,
-    MOST_NODES,
 )
 from pullback_server.compute.formats.onnx.operators import control
 from pullback_server.compute.formats.onnx.syntax import Function, Graph, Model, Node
@@ -83,16 +82,16 @@ def _rule(node: Node) -> Any:
 
 @dataclass(slots=True)
 class _Budget:
-    """What is left of the limits.
+    """What the walk has taken of the limits.
 
     Attributes:
         elements: The most elements of an array that is made.
-        nodes: How many nodes may still be evaluated.
+        nodes: How many nodes were evaluated.
         depth: How deep graphs are nested now.
     """
 
     elements: int
-    nodes: int = MOST_NODES
+    nodes: int = 0
     depth: int = 0
 
 
@@ -123,17 +122,18 @@ class _Walk:
         names: dict[str, Value] = {**outer, **graph.constants}
         names.update(zip(graph.inputs, inputs, strict=False))
         self._budget.depth += 1
-        if self._budget.depth > DEEPEST_NESTING:
-            raise unsupported("graph", f"is nested deeper than {DEEPEST_NESTING}", "flatten the model")
+        require_shallow(self._budget.depth)
         for node in graph.nodes:
             self._step(node, names, opsets, attributes)
         self._budget.depth -= 1
         return [_found(names, name) if name else None for name in graph.outputs]
 
     def _step(self, node: Node, names: dict[str, Value], opsets: Opsets, attributes: Attributes) -> None:
-        self._budget.nodes -= 1
-        if self._budget.nodes < 0:
-            raise unsupported("model", f"takes more than {MOST_NODES} nodes to evaluate", "make it smaller")
+        self._budget.nodes = count = self._budget.nodes + 1
+        if count > BOUNDS.operations:
+            raise too_many_operations(
+                f"the ONNX model takes {count} nodes or more to evaluate", count, "make it smaller"
+            )
         inputs = tuple(_found(names, name) if name else None for name in node.inputs)
         given = {name: attributes[other] for name, other in node.references.items() if other in attributes}
         own = {**node.attributes, **given}

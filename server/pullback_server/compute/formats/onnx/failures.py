@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pullback_server.compute.formats.bounds import BOUNDS, too_deep
+from pullback_server.compute.formats.onnx.limits import DEEPEST_NESTING
 from pullback_server.errors import Reason, ServiceError, service_error
 
 ADVICE: Final = "export the model with operators that docs/onnx.md lists"
@@ -32,3 +34,14 @@ def malformed(what: str, why: str) -> ServiceError:
     return service_error(
         Reason.MALFORMED_PROGRAM, f"{what} {why}; check the model with onnx.checker and export it again"
     )
+
+
+def require_shallow(depth: int) -> None:
+    """Refuses graphs that are nested too deep.
+
+    Raises:
+        ServiceError: NESTING_TOO_DEEP.
+    """
+    own = DEEPEST_NESTING if BOUNDS.nesting > DEEPEST_NESTING else None
+    if depth > (own or BOUNDS.nesting):
+        raise too_deep("the graphs and calls of the ONNX model are nested too deep", "flatten it", limit=own)

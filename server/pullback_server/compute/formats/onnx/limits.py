@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-MOST_NODES: Final = 100_000
-"""Nodes, those of a function counted again wherever it is called."""
-
 DEEPEST_NESTING: Final = 32
-"""Graphs in graphs and calls in calls."""
+"""Graphs in graphs and calls in calls, if the server's setting does not say less."""
 
 LARGEST_UNROLL: Final = 256
 """Repetitions of a loop whose values change their shapes; each is compiled beside the others."""

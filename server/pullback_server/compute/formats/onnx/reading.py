@@ -10,9 +10,9 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, checker, numpy_helper
 
+from pullback_server.compute.formats.bounds import BOUNDS, too_many_operations
 from pullback_server.compute.formats.onnx.elements import element_of
-from pullback_server.compute.formats.onnx.failures import malformed, unsupported
-from pullback_server.compute.formats.onnx.limits import DEEPEST_NESTING, MOST_NODES
+from pullback_server.compute.formats.onnx.failures import malformed, require_shallow, unsupported
 from pullback_server.compute.formats.onnx.syntax import Function, Graph, Key, Model, Node, Port
 
 OLDEST_OPSET: Final = 7
@@ -77,13 +77,12 @@ def _parse(data: bytes) -> onnx.ModelProto:
 
 def _require_size(message: onnx.ModelProto) -> None:
     count = sum(1 for graph in (message.graph, *message.functions) for _ in _nodes(graph))
-    if count > MOST_NODES:
-        raise unsupported("model", f"has {count} nodes, and {MOST_NODES} are served", "split the model")
+    if count > BOUNDS.operations:
+        raise too_many_operations(f"the ONNX model has {count} nodes", count, "split the model")
 
 
 def _nodes(graph: Any, depth: int = 0) -> Iterator[onnx.NodeProto]:
-    if depth > DEEPEST_NESTING:
-        raise unsupported("graph", f"is nested deeper than {DEEPEST_NESTING}", "flatten the model")
+    require_shallow(depth)
     for node in graph.node:
         yield node
         for attribute in node.attribute:

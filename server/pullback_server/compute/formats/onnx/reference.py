@@ -54,8 +54,8 @@ def _refused() -> str:
 def _limits() -> str:
     rows = [
         ("oldest operator set", str(OLDEST_OPSET)),
-        ("nodes, those of functions counted at each call", str(limits.MOST_NODES)),
-        ("levels of nesting", str(limits.DEEPEST_NESTING)),
+        ("nodes, those of functions counted at each call", "`max_operations`, 1,000,000 unless set"),
+        ("levels of nesting", f"{limits.DEEPEST_NESTING}, or `max_nesting` if that is less"),
         ("repetitions of a loop whose values change their shapes", str(limits.LARGEST_UNROLL)),
         ("pieces that a node cuts an array into", str(limits.MOST_PIECES)),
         ("elements of an array that shapes are made of", str(limits.LARGEST_FIXED)),

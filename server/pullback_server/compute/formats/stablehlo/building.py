@@ -16,14 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import jax
 
+from pullback_server.compute.formats.bounds import BOUNDS, too_deep, too_many_operations
 from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
 from pullback_server.compute.formats.stablehlo.integers import Follower, Known, Linear
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_OPERATIONS
 from pullback_server.compute.formats.stablehlo.reading.module import Module
 from pullback_server.compute.formats.stablehlo.rewriting.blocks import rewritten, scalars_of
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Types
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import ServiceError
 
 Arrays = Sequence[jax.Array]
 Emit = Callable[[Arrays], Arrays]
@@ -150,12 +150,8 @@ class Program:
     def deeper(self) -> Iterator[None]:
         """Counts how deep blocks are nested, through regions, calls and loop bodies alike."""
         self._depth += 1
-        if self._depth > DEEPEST_NESTING:
-            raise service_error(
-                Reason.LIMIT_EXCEEDED,
-                f"calls, loops and regions are nested deeper than {DEEPEST_NESTING}; flatten the function",
-                limit=str(DEEPEST_NESTING),
-            )
+        if self._depth > BOUNDS.nesting:
+            raise too_deep("calls, loops and regions are nested too deep", "flatten the function")
         yield
         self._depth -= 1
 
@@ -163,7 +159,7 @@ class Program:
         """The entry function and the derivative rules, built.
 
         Raises:
-            ServiceError: MALFORMED_PROGRAM, UNSUPPORTED_OPERATION or LIMIT_EXCEEDED.
+            ServiceError: MALFORMED_PROGRAM, UNSUPPORTED_OPERATION, TOO_MANY_OPERATIONS or NESTING_TOO_DEEP.
         """
         entry = self.routine(_Key(ENTRY, _MAIN))
         rules = []
@@ -320,10 +316,9 @@ class Scope:
 
     def _count(self, operations: int) -> None:
         self.size += operations
-        if self.size > MOST_OPERATIONS:
-            raise service_error(
-                Reason.LIMIT_EXCEEDED,
-                f"{self._where} has more than {MOST_OPERATIONS} operations, calls included; "
+        if self.size > BOUNDS.operations:
+            raise too_many_operations(
+                f"{self._where} has {self.size} operations or more, calls included",
+                self.size,
                 "use loops in place of repeated code",
-                limit=str(MOST_OPERATIONS),
             )

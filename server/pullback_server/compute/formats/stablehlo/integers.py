@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from pullback.program.elements import ElementType
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, MOST_FOLLOWED
+from pullback_server.compute.formats.stablehlo.limits import DEEPEST_FOLLOWED, MOST_FOLLOWED
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat
 
 _BITS: Final = {
@@ -100,7 +100,7 @@ class Follower:
 
     def _call(self, operation: Operation, known: Known, depth: int) -> None:
         given = [known.get(number) for number in operation.operands]
-        if depth == DEEPEST_NESTING or not any(map(is_moving, given)):
+        if depth == DEEPEST_FOLLOWED or not any(map(is_moving, given)):
             return
         block = self.callee(operation.attributes["callee"])
         inner: Known = {

@@ -31,8 +31,9 @@ def lift(body: StableHlo, signature: Signature, max_trips: int | None = None) ->
 
     Raises:
         ServiceError: MALFORMED_PROGRAM if the program cannot be read or contradicts itself or the
-            signature; UNSUPPORTED_OPERATION if it uses what is not served; LIMIT_EXCEEDED if it is
-            larger than the server follows. All modules that are referred to are checked.
+            signature; UNSUPPORTED_OPERATION if it uses what is not served; TOO_MANY_OPERATIONS,
+            NESTING_TOO_DEEP or DEVICE_MEMORY_EXCEEDED if it is larger than the server follows. All modules
+            that are referred to are checked.
     """
     modules = {ENTRY: Module(body.entry), **{i: Module(data) for i, data in enumerate(body.modules)}}
     program = Program(modules, TABLE, max_trips)

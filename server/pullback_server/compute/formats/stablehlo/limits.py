@@ -1,14 +1,14 @@
-"""How much of a program the lifter follows. A program within them costs bounded time and stack to read."""
+"""How much of a program the lifter follows. A program within them costs bounded time and stack to read.
+
+How many operations there may be and how deep they are nested are the server's settings (`formats.bounds`).
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-DEEPEST_NESTING: Final = 64
-"""Regions in regions, calls in calls and loop bodies in loop bodies."""
-
-MOST_OPERATIONS: Final = 1_000_000
-"""Operations, those of a function counted again wherever it is called, as XLA compiles them."""
+DEEPEST_FOLLOWED: Final = 64
+"""Regions in regions and calls in calls that are looked into in search of the counter of a loop."""
 
 LARGEST_VALUE_BYTES: Final = 1 << 48
 """A value within a program: more than any device holds, and less than where XLA's counts overflow, which

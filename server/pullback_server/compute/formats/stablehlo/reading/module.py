@@ -13,15 +13,16 @@ from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
+from pullback_server.compute.formats.bounds import BOUNDS, too_deep
 from pullback_server.compute.formats.stablehlo.coverage import QUANTIZED_ADVICE
 from pullback_server.compute.formats.stablehlo.failures import malformed, unsupported
-from pullback_server.compute.formats.stablehlo.limits import DEEPEST_NESTING, LARGEST_VALUE_BYTES
+from pullback_server.compute.formats.stablehlo.limits import LARGEST_VALUE_BYTES
 from pullback_server.compute.formats.stablehlo.reading.attributes import plain
 from pullback_server.compute.formats.stablehlo.reading.constants import parse_dense, parse_resource
 from pullback_server.compute.formats.stablehlo.reading.refinement import refined
 from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE, parts, restructured
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import Reason, ServiceError, exceeded
 
 _PORTABLE: Final = b"ML\xefR"
 _VERSION: Final = re.compile(rb"ML\xefR.?StableHLO_v(\d{1,6}\.\d{1,6}\.\d{1,6})", re.DOTALL)
@@ -30,6 +31,7 @@ _QUANTIZED: Final = '!"quant"<'
 _DIALECT: Final = re.compile(r"Dialect `(\w+)' not found for custom op '([\w.]+)'")
 _UNREGISTERED: Final = "unregistered dialect"
 _LEGALIZE: Final = "write the module in StableHLO alone, with the tool that made it"
+_FLATTEN: Final = "flatten the function"
 _CONSTANTS: Final = frozenset({"stablehlo.constant", "chlo.constant", "arith.constant"})
 _RESOURCE: Final = "dense_resource<"
 _RETURNS: Final = frozenset({"func.return", "stablehlo.return", "sdy.return"})
@@ -152,8 +154,8 @@ class _Reader:
         if len(blocks) != 1:
             raise malformed("a region", f"has {len(blocks)} blocks where StableHLO has one")
         self._depth += 1
-        if self._depth > DEEPEST_NESTING:
-            raise malformed("a region", f"is nested deeper than {DEEPEST_NESTING}")
+        if self._depth > BOUNDS.nesting:
+            raise too_deep("regions are nested too deep", _FLATTEN)
         arguments = tuple(blocks[0].arguments)
         numbers = self._all_numbers(arguments)
         *inner, last = list(blocks[0].operations)
@@ -250,12 +252,13 @@ def tensor_type_of(mlir_type: Any, where: str) -> TensorType:
 
 def _of_possible_size(tensor_type: TensorType, where: str) -> TensorType:
     if tensor_type.nbytes > LARGEST_VALUE_BYTES:
-        raise service_error(
-            Reason.LIMIT_EXCEEDED,
-            f"{where} has a value {tensor_type} of {tensor_type.nbytes} bytes, and a value may have "
-            f"{LARGEST_VALUE_BYTES}; compute it in parts",
-            value=str(tensor_type.nbytes),
-            limit=str(LARGEST_VALUE_BYTES),
+        raise exceeded(
+            Reason.DEVICE_MEMORY_EXCEEDED,
+            f"{where} has a value {tensor_type} of {tensor_type.nbytes} bytes",
+            value=tensor_type.nbytes,
+            limit=LARGEST_VALUE_BYTES,
+            setting="",
+            advice="compute it in parts",
         )
     return tensor_type
 
