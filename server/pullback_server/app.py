@@ -15,7 +15,7 @@ from pullback.memory.handover import socket_path
 from pullback.v1 import administration_pb2, capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 from pullback_server.configuration.reloading import Reloading, reload_log_level
 from pullback_server.configuration.settings import Settings
-from pullback_server.engine.arena import open_arena
+from pullback_server.engine.arena import Arena, open_arena
 from pullback_server.engine.devices import placements
 from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
@@ -29,16 +29,20 @@ from pullback_server.services.announced import Announced
 from pullback_server.services.binding import bind
 from pullback_server.services.budget import budgets
 from pullback_server.services.calls import OpenCalls
-from pullback_server.services.capabilities import Capabilities
+from pullback_server.services.capabilities import Capabilities, server_version
 from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
 from pullback_server.services.graphs import Graphs
 from pullback_server.services.health import Health
 from pullback_server.services.listening import listen
+from pullback_server.services.monitoring import endpoint
+from pullback_server.services.observation import Observation
 from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
 from pullback_server.sharing.channels import SideChannels
 from pullback_server.sharing.segments import Bounds, Segments
+from pullback_server.telemetry.endpoint import Endpoint
+from pullback_server.telemetry.watch import watch
 
 _log = logging.getLogger(__name__)
 
@@ -106,28 +110,39 @@ class Server:
         """
         folder = self._settings.data_dir.expanduser()
         with open_registry(folder) as registry:
-            engine = _engine(self._settings, folder, registry)
-            async with self._serving(registry, engine):
+            arena = _arena(self._settings)
+            engine = _engine(self._settings, folder, registry, arena)
+            async with self._serving(folder, registry, engine, arena):
                 yield
 
     @contextlib.asynccontextmanager
-    async def _serving(self, registry: Registry, engine: Engine) -> AsyncIterator[None]:
+    async def _serving(
+        self, folder: Path, registry: Registry, engine: Engine, arena: Arena | None
+    ) -> AsyncIterator[None]:
         health = Health(engine, _NAMES)
-        calls = OpenCalls()
         channels = _side_channels(self._settings, engine)
-        server = _grpc_server(self._settings, registry, engine, health, calls, channels)
+        scheduler = _scheduler(self._settings, engine)
+        observation = _observation(self._settings, folder, registry, scheduler, engine, arena)
+        calls = observation.calls
+        server = _grpc_server(self._settings, registry, scheduler, health, channels, observation)
         self._addresses = listen(server, _addresses(self._settings), _mode(self._settings))
         with channels.listening():
             await engine.start()
             await server.start()
-            following = asyncio.create_task(health.follow())
+            monitors = await _monitored(self._settings, observation)
+            following = [asyncio.create_task(each) for each in (health.follow(), observation.follow())]
             try:
                 yield
             finally:
-                following.cancel()
+                for task in following:
+                    task.cancel()
+                observation.draining = True
                 await health.drain()
                 await self._drain(server, calls)
                 await engine.stop()
+                await observation.watch.crashes.written()
+                if monitors is not None:
+                    monitors.stop()
 
     async def _drain(self, server: grpc.aio.Server, calls: OpenCalls) -> None:
         """Takes no more calls, and waits for those that are open while there is grace and no hurry."""
@@ -158,7 +173,12 @@ def _side_channels(settings: Settings, engine: Engine) -> SideChannels:
     return SideChannels(paths if bounds.client else (), _mode(settings), segments)
 
 
-def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
+def _arena(settings: Settings) -> Arena | None:
+    size = int(settings.worker_memory_bytes)
+    return open_arena(size, kept=size // _KEPT_SHARE)
+
+
+def _engine(settings: Settings, folder: Path, registry: Registry, arena: Arena | None) -> Engine:
     cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
 
     async def program(digest: str) -> bytes:
@@ -177,32 +197,72 @@ def _engine(settings: Settings, folder: Path, registry: Registry) -> Engine:
         f"--log-format={settings.log_format}",
     )
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
-    size = int(settings.worker_memory_bytes)
-    arena = open_arena(size, kept=size // _KEPT_SHARE)
     return LocalPool(placements(settings.devices), Source(program, constant), launch, arena)
+
+
+def _scheduler(settings: Settings, engine: Engine) -> Scheduler:
+    joining = Joining(settings.join_points, settings.join_bytes)
+    return Scheduler(engine, Admission(settings.max_in_flight), joining)
+
+
+def _observation(
+    settings: Settings,
+    folder: Path,
+    registry: Registry,
+    scheduler: Scheduler,
+    engine: Engine,
+    arena: Arena | None,
+) -> Observation:
+    observing = watch(
+        folder / "crashes",
+        tenants=settings.metrics_tenants,
+        recorded=settings.recorded_requests,
+        slow_seconds=settings.slow_request_seconds,
+    )
+    held = budgets(settings.max_bytes_in_flight)
+    return Observation(
+        engine, registry, scheduler.figures, held, OpenCalls(), arena, observing, server_version()
+    )
+
+
+async def _monitored(settings: Settings, observation: Observation) -> Endpoint | None:
+    """The pages for monitors, if they are wanted."""
+    if not settings.metrics_listen:
+        return None
+    monitors = endpoint(observation)
+    _log.info("metrics are at http://%s/metrics", await monitors.start(settings.metrics_listen))
+    return monitors
+
+
+def _watched(settings: Settings) -> bool:
+    """Whether requests are watched at all."""
+    return bool(settings.metrics_listen or settings.recorded_requests or settings.slow_request_seconds)
 
 
 def _grpc_server(
     settings: Settings,
     registry: Registry,
-    engine: Engine,
+    scheduler: Scheduler,
     health: Health,
-    calls: OpenCalls,
     channels: SideChannels,
+    observation: Observation,
 ) -> grpc.aio.Server:
     limits = _limits(settings)
-    held = budgets(settings.max_bytes_in_flight)
-    joining = Joining(settings.join_points, settings.join_bytes)
-    scheduler = Scheduler(engine, Admission(limits.in_flight), joining)
+    held, calls = observation.budgets, observation.calls
+    observing = observation.watch if _watched(settings) else None
+    evaluations = observing.evaluations if observing else None
     servicers = (
         Functions(registry, scheduler, limits),
-        Evaluation(registry, scheduler, limits, held, channels.segments),
+        Evaluation(registry, scheduler, limits, held, channels.segments, evaluations),
         Graphs(registry, scheduler, limits),
-        Capabilities(engine, limits, channels),
+        Capabilities(observation.engine, limits, channels),
         Administration(registry),
     )
     server = grpc.aio.server(options=_channel_options(limits.message_bytes))
-    bound = (bind(service, servicer, calls) for service, servicer in zip(_SERVICES, servicers, strict=True))
+    bound = (
+        bind(service, servicer, calls, observing)
+        for service, servicer in zip(_SERVICES, servicers, strict=True)
+    )
     server.add_generic_rpc_handlers(
         tuple(Announced(handlers, _EVALUATE, held.requests, calls) for handlers in bound)
     )

@@ -155,6 +155,21 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     """How the log looks: text for people, or one JSON object a line."""
 
+    slow_request_seconds: NonNegativeFloat = 10.0
+    """Requests that take longer are told in the log, with where their time went; 0 tells of none."""
+
+    recorded_requests: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    """How many of the last evaluations are remembered, without their numbers: for `pullback top`, and to be
+    written to "crashes" in data_dir when a worker dies."""
+
+    metrics_listen: str = ""
+    """Where to show metrics to Prometheus, as host:port, such as 127.0.0.1:9464; empty shows none. Nobody is
+    asked who they are there: open it to a network that you trust only."""
+
+    metrics_tenants: PositiveInt = 16
+    """How many tenants have metrics of their own, in the order in which they come; the others share theirs,
+    as "other"."""
+
     exit_with_parent: bool = False
     """Stop when standard input is closed: for a program that starts a server as a child and holds the
     pipe."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -23,7 +24,18 @@ from pullback_server.errors import Reason, service_error
 from pullback_server.model.tickets import Ticket, ticket
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
+from pullback_server.services.watching import (
+    Behaviour,
+    Watching,
+    counted,
+    watched,
+    watched_answers,
+    watched_stream,
+)
+from pullback_server.telemetry.calls import MethodCalls
+from pullback_server.telemetry.crashes import Crashes
 from pullback_server.telemetry.requests import accept_request_id, request_id
+from pullback_server.telemetry.watch import Watch
 from pullback_server.tenants.callers import caller
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -43,7 +55,9 @@ class Codec:
     encode: Callable[[Any], bytes]
 
 
-def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc.GenericRpcHandler:
+def bind(
+    service: ServiceDescriptor, servicer: object, calls: OpenCalls, watch: Watch | None = None
+) -> grpc.GenericRpcHandler:
     """The handler of a service.
 
     Args:
@@ -53,20 +67,27 @@ def bind(service: ServiceDescriptor, servicer: object, calls: OpenCalls) -> grpc
             both sides stream, it takes what reads the next request, None after the last, and what writes a
             response: iterators between would cost as much as the message does. Its `codecs`, where it has
             them, tell by method how messages are read and written; the generated classes do that for the
-            others.
+            others. Its `tells`, where it has it, names methods that tell of slow requests themselves.
         calls: Where the calls are counted while they are open.
+        watch: What watches calls.
     """
     codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
-    handlers = {
-        method.name: _handler(
-            method,
-            codecs.get(method.name) or _generated(method),
-            getattr(servicer, _WORD.sub("_", method.name).lower()),
-            calls,
-        )
-        for method in service.methods
-    }
-    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+    tells: Collection[str] = getattr(servicer, "tells", ())
+
+    def handler(method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
+        name = f"{service.name}/{method.name}"
+        codec = codecs.get(method.name) or _generated(method)
+        behaviour = getattr(servicer, _WORD.sub("_", method.name).lower())
+        if watch is None:
+            return _handler(method, codec, behaviour, calls)
+        streams = method.client_streaming or method.server_streaming
+        counts = watch.calls.method(name, told=not streams and method.name not in tells)
+        counting = Codec(*counted(codec.decode, codec.encode, counts))
+        return _handler(method, counting, behaviour, calls, partial(_watched, counts, watch.crashes))
+
+    return grpc.method_handlers_generic_handler(
+        service.full_name, {method.name: handler(method) for method in service.methods}
+    )
 
 
 def _generated(method: MethodDescriptor) -> Codec:
@@ -75,13 +96,22 @@ def _generated(method: MethodDescriptor) -> Codec:
 
 
 def _handler(
-    method: MethodDescriptor, codec: Codec, behaviour: Callable[[Any], Any], calls: OpenCalls
+    method: MethodDescriptor,
+    codec: Codec,
+    behaviour: Callable[[Any], Any],
+    calls: OpenCalls,
+    watching: Callable[[Behaviour, Watching], Behaviour] = lambda answer, _: answer,
 ) -> grpc.RpcMethodHandler[Any, Any]:
     if method.client_streaming and method.server_streaming:
-        return grpc.stream_stream_rpc_method_handler(_both(behaviour, codec, calls))
+        both = _both(behaviour, codec, calls)
+        return grpc.stream_stream_rpc_method_handler(watching(both, watched_stream))
     read = _read_stream if method.client_streaming else _read
-    make, answer = _MAKERS[method.client_streaming, method.server_streaming]
-    return make(answer(lambda raw: behaviour(read(codec, raw)), codec, calls))
+    make, answer, watch = _MAKERS[method.client_streaming, method.server_streaming]
+    return make(watching(answer(lambda raw: behaviour(read(codec, raw)), codec, calls), watch))
+
+
+def _watched(counts: MethodCalls, crashes: Crashes, answer: Behaviour, watch: Watching) -> Behaviour:
+    return watch(answer, counts, crashes)
 
 
 def _read(codec: Codec, raw: bytes) -> Any:
@@ -164,7 +194,7 @@ def _offered(context: Context) -> str | None:
 
 
 _MAKERS: Final = {
-    (False, False): (grpc.unary_unary_rpc_method_handler, _one),
-    (True, False): (grpc.stream_unary_rpc_method_handler, _one),
-    (False, True): (grpc.unary_stream_rpc_method_handler, _many),
+    (False, False): (grpc.unary_unary_rpc_method_handler, _one, watched),
+    (True, False): (grpc.stream_unary_rpc_method_handler, _one, watched_stream),
+    (False, True): (grpc.unary_stream_rpc_method_handler, _many, watched_answers),
 }

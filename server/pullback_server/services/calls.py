@@ -26,6 +26,11 @@ class OpenCalls:
         # The stubs take objects of a class of their own; gRPC takes any callable.
         context.add_done_callback(self._ended)  # type: ignore[arg-type]
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return self._count
+
     async def none(self) -> None:
         """Returns when no call is open."""
         await self._none.wait()

@@ -39,7 +39,7 @@ class Capabilities:
         del request
         workers = [worker.description for worker in self._engine.workers if worker.description]
         return pb.GetCapabilitiesResponse(
-            server_version=_version(),
+            server_version=server_version(),
             versions={name: version for worker in workers for name, version in worker.versions.items()},
             formats=_formats(),
             program_format_versions=[FORMAT_VERSION],
@@ -64,7 +64,8 @@ def _formats() -> list[str]:
     return list(dict.fromkeys(_FORMATS.get(field.name, field.name) for field in fields))
 
 
-def _version() -> str:
+def server_version() -> str:
+    """The version of the installed server."""
     try:
         return metadata.version("pullback")
     except metadata.PackageNotFoundError:

@@ -27,6 +27,7 @@ from pullback_server.services.requests.templates import Templates
 from pullback_server.services.status import duration, service_error_of, status_message
 from pullback_server.services.streams import answer_each
 from pullback_server.sharing.segments import Segments
+from pullback_server.telemetry.evaluations import Evaluations
 
 StreamRequest = tuple[int, Request]
 """A request of a stream, with its number."""
@@ -44,8 +45,10 @@ class Evaluation:
         limits: The server's limits.
         budgets: What may be in hand.
         segments: The memory that clients have handed over.
+        watch: What watches evaluations.
     """
 
+    tells: Final = frozenset({"Evaluate"})
     codecs: Final[Mapping[str, Codec]] = {
         "Evaluate": Codec(codec.decode_request, codec.encode_response),
         "EvaluateStream": Codec(
@@ -60,7 +63,9 @@ class Evaluation:
         limits: Limits,
         budgets: Budgets,
         segments: Segments | None = None,
+        watch: Evaluations | None = None,
     ) -> None:
+        self._watch = watch
         self._budgets = budgets
         self._room = room_until_the_end(budgets)
         self._registry = registry
@@ -74,14 +79,28 @@ class Evaluation:
 
     async def _evaluate(self, request: Request, room: Room) -> Response:
         began = time.monotonic()
-        revision, evaluation = self._templates.evaluation(request)
-        nbytes = evaluation.kind.result_bytes * (1 if evaluation.points is None else evaluation.points)
-        if nbytes > SMALL and evaluation.results is None:
-            check_sent(nbytes, self._limits)
-            await room(nbytes)
-        outcome = await self._scheduler.evaluate(evaluation, ticket.get())
-        check_outcome(outcome, self._limits)
-        return response_of(revision, outcome, time.monotonic() - began)
+        claim = ticket.get()
+        watch = self._watch
+        number = None
+        try:
+            revision, evaluation = self._templates.evaluation(request)
+            kind, points = evaluation.kind, evaluation.points
+            if watch is not None:
+                number = watch.begin(began, claim.tenant, revision, kind, points)
+            nbytes = kind.result_bytes * (1 if points is None else points)
+            if nbytes > SMALL and evaluation.results is None:
+                check_sent(nbytes, self._limits)
+                await room(nbytes)
+            outcome = await self._scheduler.evaluate(evaluation, claim)
+            check_outcome(outcome, self._limits)
+        except BaseException as error:
+            if watch is not None:
+                watch.fail(number, began, claim.tenant, error)
+            raise
+        now = time.monotonic()
+        if number is not None and watch is not None:
+            watch.end(number, now, outcome.timing)
+        return response_of(revision, outcome, now - began)
 
     async def evaluate_stream(
         self,

@@ -2,72 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from math import inf
+from typing import Final
 
 from pullback_server.telemetry.metrics import CALLS, OPEN_STREAMS, RECEIVED, SENT, Family, Reading
 from pullback_server.telemetry.tenants import Labels
 
-OK = "OK"
+_log = logging.getLogger(__name__)
 
-
-class Tally:
-    """The calls of one tenant to one method.
-
-    Attributes:
-        ok: How many ended well.
-        received: Bytes that were read.
-        sent: Bytes that were written.
-        failed: How many ended with which other code.
-    """
-
-    __slots__ = ("failed", "ok", "received", "sent")
-
-    def __init__(self) -> None:
-        self.ok = 0
-        self.received = 0
-        self.sent = 0
-        self.failed: dict[str, int] = {}
-
-    def fail(self, code: str) -> None:
-        """Counts a call that ended with another code than OK."""
-        self.failed[code] = self.failed.get(code, 0) + 1
+OK: Final = "OK"
 
 
 class MethodCalls:
-    """The calls of one method, by tenant.
+    """The calls of one method.
 
     Args:
         name: The method's, `Service/Method`.
         labels: The labels of tenants.
+        slow_seconds: Those that take longer are told in the log.
 
     Attributes:
-        open: How many have begun and not ended; of streams only.
+        received: Bytes of messages that were read.
+        sent: Bytes of messages that were written.
+        open: How many have begun and not ended, where they are streams.
     """
 
-    __slots__ = ("_by_label", "_by_tenant", "_labels", "name", "open")
+    __slots__ = ("_ends", "_labels", "_slow", "name", "open", "received", "sent")
 
-    def __init__(self, name: str, labels: Labels) -> None:
+    def __init__(self, name: str, labels: Labels, slow_seconds: float) -> None:
         self.name = name
+        self.received = 0
+        self.sent = 0
         self.open = 0
         self._labels = labels
-        self._by_label: dict[str, Tally] = {}
-        self._by_tenant: dict[str, Tally] = {}
+        self._slow = slow_seconds
+        self._ends: dict[tuple[str, str], int] = {}
 
-    def of(self, tenant: str) -> Tally:
-        """Where the calls of a tenant are counted."""
-        tally = self._by_tenant.get(tenant)
-        return self._new(tenant) if tally is None else tally
+    def end(self, tenant: str, seconds: float, code: str = OK) -> None:
+        """Counts a call that has ended after so many seconds."""
+        key = code, self._labels.of(tenant)
+        self._ends[key] = self._ends.get(key, 0) + 1
+        if seconds > self._slow:
+            _log.warning("a slow call: %s took %.3f s and ended with %s", self.name, seconds, code)
+        elif _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s took %.6f s and ended with %s", self.name, seconds, code)
 
-    def tallies(self) -> list[tuple[str, Tally]]:
-        """The tallies, each with its tenant's label."""
-        return list(self._by_label.items())
-
-    def _new(self, tenant: str) -> Tally:
-        label = self._labels.of(tenant)
-        tally = self._by_label.setdefault(label, Tally())
-        if label == tenant:
-            self._by_tenant[tenant] = tally
-        return tally
+    def ends(self) -> Iterator[Reading]:
+        """How many ended with which code, by tenant."""
+        for (code, tenant), count in list(self._ends.items()):
+            yield (self.name, code, tenant), count
 
 
 class Calls:
@@ -75,30 +60,27 @@ class Calls:
 
     Args:
         labels: The labels of tenants.
+        slow_seconds: Those that take longer are told in the log; 0 tells of none.
     """
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Labels, slow_seconds: float = 0.0) -> None:
         self._labels = labels
+        self._slow = slow_seconds or inf
         self._methods: dict[str, MethodCalls] = {}
 
-    def method(self, name: str) -> MethodCalls:
-        """Where the calls of a method are counted, `Service/Method`."""
-        return self._methods.setdefault(name, MethodCalls(name, self._labels))
+    def method(self, name: str, *, told: bool = True) -> MethodCalls:
+        """Where the calls of a method are counted.
+
+        Args:
+            name: `Service/Method`.
+            told: Whether slow ones are told.
+        """
+        return self._methods.setdefault(name, MethodCalls(name, self._labels, self._slow if told else inf))
 
     def families(self) -> Iterator[Family]:
         """The figures."""
         methods = list(self._methods.values())
-        yield CALLS, (reading for method in methods for reading in _ends(method))
-        yield (
-            RECEIVED,
-            (((each.name, label), tally.received) for each in methods for label, tally in each.tallies()),
-        )
-        yield SENT, (((each.name, label), tally.sent) for each in methods for label, tally in each.tallies())
-        yield OPEN_STREAMS, (((), float(sum(each.open for each in methods))),)
-
-
-def _ends(method: MethodCalls) -> Iterator[Reading]:
-    for label, tally in method.tallies():
-        yield (method.name, OK, label), tally.ok
-        for code, count in list(tally.failed.items()):
-            yield (method.name, code, label), count
+        yield CALLS, (reading for method in methods for reading in method.ends())
+        yield RECEIVED, (((method.name,), method.received) for method in methods)
+        yield SENT, (((method.name,), method.sent) for method in methods)
+        yield OPEN_STREAMS, (((), sum(method.open for method in methods)),)

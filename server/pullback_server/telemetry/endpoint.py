@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -41,7 +41,7 @@ class Endpoint:
         pages: By path, what makes the page.
     """
 
-    def __init__(self, pages: Mapping[str, Callable[[], Page]]) -> None:
+    def __init__(self, pages: Mapping[str, Callable[[], Awaitable[Page]]]) -> None:
         self._pages = pages
         self._server: asyncio.Server | None = None
         self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
@@ -85,7 +85,7 @@ class Endpoint:
         elif path not in self._pages:
             page = _refusal(HTTPStatus.NOT_FOUND)
         else:
-            page = self._pages[path]()
+            page = await self._pages[path]()
         await _write(writer, page, body=method != "HEAD")
 
 

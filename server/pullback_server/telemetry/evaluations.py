@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Kind, Timing
 from pullback_server.telemetry import metrics
+from pullback_server.telemetry.crashes import Crashes
 from pullback_server.telemetry.histograms import SECONDS, Histogram
 from pullback_server.telemetry.metrics import Family
-from pullback_server.telemetry.recorder import Began, Recorder, derivative_of
+from pullback_server.telemetry.recorder import Began, Recorder, derivative_of, refused
 from pullback_server.telemetry.requests import request_id
 from pullback_server.telemetry.tenants import Labels
 
@@ -62,16 +65,20 @@ class Evaluations:
     Args:
         labels: The labels of tenants.
         recorder: Where they are recorded.
+        crashes: Where is written what was in hand at an error that nobody foresaw.
         slow_seconds: Those that take longer are told in the log; 0 tells of none.
     """
 
-    def __init__(self, labels: Labels, recorder: Recorder, slow_seconds: float = 0.0) -> None:
+    def __init__(
+        self, labels: Labels, recorder: Recorder, crashes: Crashes, slow_seconds: float = 0.0
+    ) -> None:
         self.recorder = recorder
+        self._crashes = crashes
         self._labels = labels
-        self._slow = slow_seconds or float("inf")
+        self._slow = slow_seconds or inf
         self._series: dict[tuple[str, str], Series] = {}
         self._queues: dict[str, Histogram] = {}
-        self._by_kind: dict[tuple[Kind, str], Series] = {}
+        self._by_kind: dict[tuple[Kind | None, str], Series] = {}
         self._failures: dict[tuple[str, str], int] = {}
 
     def begin(self, began: float, tenant: str, revision: str, kind: Kind, points: int | None) -> int:
@@ -93,12 +100,22 @@ class Evaluations:
         if seconds > self._slow:
             _tell(began, seconds, timing)
 
-    def fail(self, number: int, now: float, error: BaseException) -> None:
-        """Counts one that failed, or that nobody wants any more."""
-        began = self.recorder.take(number)
+    def fail(self, number: int | None, began: float, tenant: str, error: BaseException) -> None:
+        """Counts one that failed, or that nobody wants any more.
+
+        Args:
+            number: Its number; None if it was refused before it was known what it is.
+            began: When it began.
+            tenant: Whose it is.
+            error: Why.
+        """
         reason = _reason(error)
-        self.recorder.keep(began, now - began[0], reason=reason)
-        key = reason, self._labels.of(began[2])
+        if reason == Reason.INTERNAL and not isinstance(error, ServiceError):
+            self._crashes.unforeseen(error)
+        recorder = self.recorder
+        known = recorder.take(number) if number is not None else refused(began, request_id.get(), tenant)
+        recorder.keep(known, time.monotonic() - began, reason=reason)
+        key = reason, self._labels.of(tenant)
         self._failures[key] = self._failures.get(key, 0) + 1
 
     def families(self) -> Iterator[Family]:
@@ -109,7 +126,7 @@ class Evaluations:
         yield metrics.QUEUE, (((label,), queue) for label, queue in list(self._queues.items()))
         yield metrics.FAILURES, list(self._failures.items())
 
-    def _new(self, key: tuple[Kind, str]) -> Series:
+    def _new(self, key: tuple[Kind | None, str]) -> Series:
         """The series of a kind for a tenant, which others may have begun."""
         kind, tenant = key
         name = derivative_of(kind), self._labels.of(tenant)
@@ -124,13 +141,9 @@ class Evaluations:
 
 
 def _reason(error: BaseException) -> str:
-    match error:
-        case ServiceError(reason=reason):
-            return reason.value
-        case asyncio.CancelledError():
-            return _CANCELLED
-        case _:
-            return Reason.INTERNAL.value
+    if isinstance(error, ServiceError):
+        return error.reason.value
+    return _CANCELLED if isinstance(error, asyncio.CancelledError) else Reason.INTERNAL.value
 
 
 def _tell(began: Began, seconds: float, timing: Timing) -> None:

@@ -59,8 +59,8 @@ def _kept(metric: Metric) -> Metric:
 
 
 CALLS: Final = _counter("calls", "Calls that have ended, a stream as one.", "method", "code", "tenant")
-RECEIVED: Final = _counter("received_bytes", "Bytes of messages that were read.", "method", "tenant")
-SENT: Final = _counter("sent_bytes", "Bytes of messages that were written.", "method", "tenant")
+RECEIVED: Final = _counter("received_bytes", "Bytes of messages that were read.", "method")
+SENT: Final = _counter("sent_bytes", "Bytes of messages that were written.", "method")
 OPEN_CALLS: Final = _gauge("open_calls", "Calls that have begun and not ended, streams among them.")
 OPEN_STREAMS: Final = _gauge("open_streams", "Streams that have begun and not ended.")
 
@@ -84,9 +84,7 @@ PADDING: Final = _counter("padding_points", "How many of these were padding.")
 WARMED: Final = _counter("warmed_buckets", "Executables that were compiled in the background.")
 
 WORKER_READY: Final = _gauge("worker_ready", "1 while the worker can take work.", "worker")
-WORKER_DEATHS: Final = _counter(
-    "worker_deaths", "How often the worker's process ended unasked.", "worker", "cause"
-)
+WORKER_DEATHS: Final = _counter("worker_deaths", "How often its process ended unasked.", "worker")
 WORKER_IN_HAND: Final = _gauge("worker_in_hand", "Requests that the worker has in hand.", "worker")
 WORKER_MEMORY: Final = _gauge("worker_memory_bytes", "Memory of the worker's process, as resident.", "worker")
 WORKER_RUNS: Final = _counter("worker_runs", "Runs that the worker has answered.", "worker")
@@ -99,6 +97,5 @@ BYTES_IN_FLIGHT: Final = _gauge("bytes_in_flight", "Bytes in hand that are under
 WAITING_FOR_ROOM: Final = _gauge("waiting_for_room", "Requests that wait for room for their bytes.", "of")
 ARENA: Final = _gauge("arena_bytes", "Memory in which tensors cross between the processes.", "state")
 FUNCTIONS: Final = _gauge("functions", "Registered functions.")
-REVISIONS: Final = _gauge("revisions", "Revisions of registered functions.")
 STORED: Final = _gauge("stored_bytes", "Bytes of programs and constants in the registry.")
 BUILD: Final = _gauge("build", "Always 1; the labels say what runs.", "version")

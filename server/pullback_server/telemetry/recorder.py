@@ -6,13 +6,19 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pullback_server.model.evaluation import Kind, Timing
 
-Began = tuple[float, str, str, str, Kind, int | None]
+Began = tuple[float, str, str, str, Kind | None, int | None]
 """When, on the clock of `time.monotonic`, under which request id and for which tenant a request of a revision
-began, of which kind and of how many points."""
+began, of which kind and of how many points; without revision and kind where it could not be understood."""
+
+
+def refused(at: float, request_id: str, tenant: str) -> Began:
+    """How a request began of which nothing else is known."""
+    return at, request_id, tenant, "", None, None
 
 
 class Record(NamedTuple):
@@ -84,18 +90,24 @@ class Recorder:
         """How many have begun and not ended."""
         return len(self._in_hand)
 
-    def recent(self) -> Iterator[Record]:
-        """Those that have ended, the last one first."""
+    def recent(self, most: int | None = None) -> Iterator[Record]:
+        """Those that have ended, the last one first, at most so many; as they are now.
+
+        What was kept is copied at once and made readable with each step, which another thread may do.
+        """
         since = time.time() - time.monotonic()
-        for began, seconds, timing, reason in reversed(list(self._ended)):
-            yield _record(began, since, seconds, timing, reason)
+        ended = list(self._ended)
+        return (
+            _record(began, since, seconds, timing, reason)
+            for began, seconds, timing, reason in islice(reversed(ended), most)
+        )
 
     def open(self) -> Iterator[Record]:
-        """Those in hand, the oldest first."""
+        """Those in hand, the oldest first; as `recent`."""
         now = time.monotonic()
         since = time.time() - now
-        for began in list(self._in_hand.values()):
-            yield _record(began, since, now - began[0], NOTHING, IN_HAND)
+        in_hand = list(self._in_hand.values())
+        return (_record(began, since, now - began[0], NOTHING, IN_HAND) for began in in_hand)
 
 
 def _record(began: Began, since: float, seconds: float, timing: Timing, reason: str) -> Record:
@@ -115,8 +127,13 @@ def _record(began: Began, since: float, seconds: float, timing: Timing, reason: 
     )
 
 
-def derivative_of(kind: Kind) -> str:
-    """What is wanted, in a word of a bounded set: a quantity, `value_and_` a quantity, or `several`."""
+def derivative_of(kind: Kind | None) -> str:
+    """What is wanted, in a word of a bounded set: a quantity, `value_and_` a quantity, or `several`.
+
+    Of what could not be understood, it is the empty word.
+    """
+    if kind is None:
+        return ""
     quantities = sorted({want.quantity.value for want in kind.wants}, key=lambda each: each != "value")
     match quantities:
         case [one]:

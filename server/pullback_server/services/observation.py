@@ -1,0 +1,126 @@
+"""What a server shows of itself, from wherever it is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pullback_server.engine.arena import Arena
+from pullback_server.engine.interface import Engine, WorkerState, WorkerStatus
+from pullback_server.registry.registry import Registry
+from pullback_server.scheduling.figures import Figures
+from pullback_server.services.budget import Budgets
+from pullback_server.services.calls import OpenCalls
+from pullback_server.telemetry import metrics
+from pullback_server.telemetry.memory import resident_bytes
+from pullback_server.telemetry.metrics import Family, Reading
+from pullback_server.telemetry.watch import Watch
+
+
+@dataclass(slots=True)
+class Observation:
+    """Gathers figures.
+
+    Attributes:
+        engine: Whose workers are shown.
+        registry: Whose functions are counted.
+        figures: What the batcher did.
+        budgets: What is in hand.
+        calls: The calls that are open.
+        arena: Where tensors cross; None where there is no such memory.
+        watch: What is counted where requests pass.
+        version: The server's version.
+        draining: Whether the server takes no new work.
+    """
+
+    engine: Engine
+    registry: Registry
+    figures: Figures
+    budgets: Budgets
+    calls: OpenCalls
+    arena: Arena | None
+    watch: Watch
+    version: str
+    draining: bool = False
+    _stored: tuple[int, int] = (0, 0)
+    _generation: object = field(default=None)
+
+    async def families(self) -> Iterator[Family]:
+        """All figures, as they are now or when they are read."""
+        await self._look_at_registry()
+        return self._families()
+
+    async def follow(self) -> None:
+        """Has it written down what was in hand whenever a worker dies, until cancelled."""
+        deaths = self._deaths()
+        while True:
+            await self.engine.changed()
+            for name, count in (now := self._deaths()).items():
+                if count > deaths.get(name, 0):
+                    self.watch.crashes.worker_died(name, "its process ended unasked")
+            deaths = now
+
+    def _families(self) -> Iterator[Family]:
+        yield from self.watch.calls.families()
+        yield metrics.OPEN_CALLS, [((), self.calls.count)]
+        yield from self.watch.evaluations.families()
+        yield metrics.IN_FLIGHT, [((), self.watch.recorder.in_hand)]
+        yield from _of_batcher(self.figures)
+        yield from _of_workers(self.engine.workers)
+        yield from self._of_memory()
+        functions, nbytes = self._stored
+        yield metrics.FUNCTIONS, [((), functions)]
+        yield metrics.STORED, [((), nbytes)]
+        yield metrics.BUILD, [((self.version,), 1)]
+
+    def _of_memory(self) -> Iterator[Family]:
+        pairs = (("requests", self.budgets.requests), ("results", self.budgets.results))
+        yield metrics.BYTES_IN_FLIGHT, [((name,), budget.used) for name, budget in pairs]
+        yield metrics.WAITING_FOR_ROOM, [((name,), budget.waiting) for name, budget in pairs]
+        if self.arena is not None:
+            arena = self.arena
+            states = {"in_use": arena.in_use, "backed": arena.backed, "peak": arena.peak}
+            yield metrics.ARENA, [((state,), nbytes) for state, nbytes in states.items()]
+
+    async def _look_at_registry(self) -> None:
+        """Counts what is stored anew, if it has changed."""
+        generation = self.registry.generation
+        if generation is not self._generation:
+            usage = (await asyncio.to_thread(self.registry.usage)).values()
+            self._stored = sum(used.functions for used in usage), sum(used.stored_bytes for used in usage)
+            self._generation = generation
+
+    def _deaths(self) -> Mapping[str, int]:
+        return {worker.name: worker.deaths for worker in self.engine.workers}
+
+
+def _of_batcher(figures: Figures) -> Iterator[Family]:
+    yield metrics.RUNS, [((), figures.runs)]
+    yield metrics.JOINED, [((), figures.joined)]
+    yield metrics.CUT, [((), figures.cut)]
+    yield metrics.REPEATED, [((), figures.repeated)]
+    yield metrics.BATCHED, [((), figures.batch)]
+    yield metrics.PADDING, [((), figures.padding)]
+    yield metrics.WARMED, [((), figures.warmed)]
+
+
+def _of_workers(workers: tuple[WorkerStatus, ...]) -> Iterator[Family]:
+    named = [((worker.name,), worker, worker.figures) for worker in workers]
+    ready = WorkerState.READY
+    yield metrics.WORKER_READY, [(name, int(worker.state is ready)) for name, worker, _ in named]
+    yield metrics.WORKER_DEATHS, [(name, worker.deaths) for name, worker, _ in named]
+    yield metrics.WORKER_IN_HAND, [(name, worker.in_flight) for name, worker, _ in named]
+    yield metrics.WORKER_MEMORY, _memory(workers)
+    yield metrics.WORKER_RUNS, [(name, figures.runs) for name, _, figures in named]
+    yield metrics.WORKER_BUSY, [(name, figures.busy_seconds) for name, _, figures in named]
+    yield metrics.WORKER_HITS, [(name, figures.runs - figures.compiling.count) for name, _, figures in named]
+    yield metrics.COMPILE, [(name, figures.compiling) for name, _, figures in named]
+    yield metrics.BATCH, [(name, figures.sizes) for name, _, figures in named]
+
+
+def _memory(workers: tuple[WorkerStatus, ...]) -> Iterator[Reading]:
+    for worker in workers:
+        nbytes = None if worker.process is None else resident_bytes(worker.process)
+        if nbytes is not None:
+            yield (worker.name,), nbytes

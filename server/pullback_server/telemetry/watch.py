@@ -1,0 +1,47 @@
+"""Everything that watches requests where they pass, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pullback_server.telemetry.calls import Calls
+from pullback_server.telemetry.crashes import Crashes
+from pullback_server.telemetry.evaluations import Evaluations
+from pullback_server.telemetry.recorder import Recorder
+from pullback_server.telemetry.tenants import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What watches.
+
+    Attributes:
+        calls: All calls.
+        evaluations: The evaluations among them, and those in streams.
+        crashes: Where is written what was in hand.
+    """
+
+    calls: Calls
+    evaluations: Evaluations
+    crashes: Crashes
+
+    @property
+    def recorder(self) -> Recorder:
+        """The last requests."""
+        return self.evaluations.recorder
+
+
+def watch(folder: Path, *, tenants: int, recorded: int, slow_seconds: float) -> Watch:
+    """Makes what watches.
+
+    Args:
+        folder: Where files go.
+        tenants: How many tenants are told apart.
+        recorded: How many requests are kept.
+        slow_seconds: What takes longer is told in the log; 0 tells of nothing.
+    """
+    labels = Labels(tenants)
+    recorder = Recorder(recorded)
+    crashes = Crashes(folder, recorder)
+    return Watch(Calls(labels, slow_seconds), Evaluations(labels, recorder, crashes, slow_seconds), crashes)
