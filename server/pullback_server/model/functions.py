@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pullback.program.container import Producer
 from pullback.program.derivatives import DerivativeSupport
 from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
+
+EVERY_TENANT: Final = "*"
+"""Whom a function is granted to that all tenants may evaluate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Function:
         current: The digest of the revision that the bare name means.
         labels: Labels to find it by.
         description: A text for people.
+        tenant: The name of the tenant that it belongs to; empty on a server without identities.
+        grants: The names of other tenants that may evaluate it, in order; EVERY_TENANT is all of them.
     """
 
     name: str
@@ -49,11 +55,17 @@ class Function:
     current: str
     labels: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    tenant: str = ""
+    grants: tuple[str, ...] = ()
 
     @property
     def current_revision(self) -> Revision:
         """The revision that the bare name means."""
         return next(revision for revision in self.revisions if revision.digest == self.current)
+
+    def visible_to(self, tenant: str) -> bool:
+        """Whether callers of a tenant may see and evaluate it."""
+        return tenant == self.tenant or tenant in self.grants or EVERY_TENANT in self.grants
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@
     blobs/sha256/ab/abcd...         content-addressed bytes: serialized programs
     functions/NAME.json             the catalogue: one file a function
     uploads/DIGEST                  programs that wait to be registered: the digest of their blob
+    tenants/TENANT/functions/...    both, of a tenant; those above belong to the tenant with the empty name
+    tenants/TENANT/uploads/...
 
 `registry` puts the rooms together, `blobs` and `catalogue` each keep one folder, `names` reads resource
 names, `pages` page tokens, `files` writes files that survive a `kill -9` at any moment.

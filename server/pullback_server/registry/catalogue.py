@@ -1,5 +1,8 @@
 """The catalogue: one JSON file a function, all of it in memory as well.
 
+Functions of the tenant with the empty name lie in `functions/`, those of others in
+`tenants/TENANT/functions/`.
+
 A file that cannot be read is named in the log and its function refused; the others are served.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,8 @@ from pullback.v1 import program_pb2
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.functions import Function, Revision
 from pullback_server.registry.files import remove, write_atomically
+from pullback_server.registry.homes import home, tenants_in
+from pullback_server.registry.names import Key, key_of
 
 _log = logging.getLogger(__name__)
 
@@ -43,67 +49,88 @@ class Entry:
     producers: Mapping[str, Producer]
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Function(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A function without its tenant, which the place of the file says."""
+
+    name: str
+    revisions: tuple[Revision, ...]
+    current: str
+    labels: dict[str, str]
+    description: str
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What stands in a file."""
 
-    function: Function
+    function: _Function
     signatures: dict[str, dict[str, Any]]
     producers: dict[str, Producer]
+    grants: tuple[str, ...] = ()
 
 
 class Catalogue:
-    """Keeps entries by name. One thread at a time may change it while any others read.
+    """Keeps entries by key. One thread at a time may change it while any others read.
 
     Args:
-        folder: The directory of the files.
+        folder: The directory of the registry.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._entries: dict[str, Entry] = {}
-        self._damaged: dict[str, Path] = {}
-        for path in sorted(folder.glob("*.json")):
-            self._load(path)
+        self._entries: dict[Key, Entry] = {}
+        self._damaged: dict[Key, Path] = {}
+        for tenant in tenants_in(folder):
+            for path in sorted((home(folder, tenant) / "functions").glob("*.json")):
+                self._load(Key(tenant, path.name.removesuffix(".json")), path, self._entries)
 
     @property
-    def entries(self) -> Mapping[str, Entry]:
-        """All entries by name."""
+    def entries(self) -> Mapping[Key, Entry]:
+        """All entries by key."""
         return self._entries
 
     @property
-    def damaged(self) -> Mapping[str, Path]:
-        """The files that cannot be read, by the name of their function."""
+    def damaged(self) -> Mapping[Key, Path]:
+        """The files that cannot be read, by the key of their function."""
         return self._damaged
 
-    def find(self, name: str) -> Entry | None:
-        """The entry of a name.
+    def find(self, key: Key) -> Entry | None:
+        """The entry of a key.
 
         Raises:
             StoredDataError: If its file is damaged.
         """
-        if name in self._damaged:
-            path = self._damaged[name]
+        if key in self._damaged:
+            path = self._damaged[key]
             raise service_error(
                 Reason.STORED_PROGRAM_DAMAGED,
-                f"the catalogue file {path} of the function {name!r} is damaged; restore it from a backup "
-                "and restart the server, or delete the function and register it again",
+                f"the catalogue file {path} of the function {key.function!r} is damaged; restore it from a "
+                "backup and restart the server, or delete the function and register it again",
                 file=str(path),
             )
-        return self._entries.get(name)
+        return self._entries.get(key)
 
     def put(self, entry: Entry) -> None:
-        """Keeps an entry under its function's name."""
-        name = entry.function.name
-        write_atomically(self._path(name), _to_bytes(entry))
-        self._entries = {**self._entries, name: entry}
+        """Keeps an entry under its function's key.
 
-    def remove(self, name: str) -> bool:
-        """Removes a name, damaged or not; says whether it was there."""
-        known = name in self._entries or name in self._damaged
+        Raises:
+            OSError: If the disk refuses; then what it has all the same is what there is.
+        """
+        key = key_of(entry.function)
+        with self._as_the_disk_has_it(key):
+            write_atomically(self._path(key), _to_bytes(entry))
+        self._entries = {**self._entries, key: entry}
+
+    def remove(self, key: Key) -> bool:
+        """Removes a function, damaged or not; says whether it was there.
+
+        Raises:
+            OSError: If the disk refuses; then what it has all the same is what there is.
+        """
+        known = key in self._entries or key in self._damaged
         if known:
-            remove(self._path(name))
-            self._entries = {key: entry for key, entry in self._entries.items() if key != name}
-            self._damaged.pop(name, None)
+            with self._as_the_disk_has_it(key):
+                remove(self._path(key))
+            self._forget(key)
         return known
 
     def revisions(self) -> Iterator[Revision]:
@@ -111,19 +138,39 @@ class Catalogue:
         for entry in self._entries.values():
             yield from entry.function.revisions
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+    def of_tenant(self, tenant: str) -> Iterator[Entry]:
+        """The entries of a tenant."""
+        return (entry for key, entry in self._entries.items() if key.tenant == tenant)
 
-    def _load(self, path: Path) -> None:
-        name = path.name.removesuffix(".json")
+    @contextmanager
+    def _as_the_disk_has_it(self, key: Key) -> Iterator[None]:
+        """Reads a key's file again if the disk refuses inside the block, for which it may have changed."""
         try:
-            entry = _from_bytes(path.read_bytes())
-            _check(entry, name)
+            yield
+        except OSError:
+            self._forget(key)
+            if self._path(key).exists():
+                entries = dict(self._entries)
+                self._load(key, self._path(key), entries)
+                self._entries = entries
+            raise
+
+    def _forget(self, key: Key) -> None:
+        self._entries = {other: entry for other, entry in self._entries.items() if other != key}
+        self._damaged = {other: path for other, path in self._damaged.items() if other != key}
+
+    def _path(self, key: Key) -> Path:
+        return home(self._folder, key.tenant) / "functions" / f"{key.function}.json"
+
+    def _load(self, key: Key, path: Path, entries: dict[Key, Entry]) -> None:
+        try:
+            entry = _from_bytes(path.read_bytes(), key.tenant)
+            _check(entry, key.function)
         except (OSError, ValueError, msgspec.MsgspecError, json_format.ParseError) as error:
             _log.error("the catalogue file %s is damaged, and its function is not served: %s", path, error)
-            self._damaged[name] = path
+            self._damaged[key] = path
         else:
-            self._entries[name] = entry
+            entries[key] = entry
 
 
 def _to_bytes(entry: Entry) -> bytes:
@@ -131,14 +178,22 @@ def _to_bytes(entry: Entry) -> bytes:
         digest: json_format.MessageToDict(signature_to_wire(signature))
         for digest, signature in entry.signatures.items()
     }
-    file = _File(entry.function, signatures, dict(entry.producers))
+    function = entry.function
+    stored = _Function(
+        function.name, function.revisions, function.current, dict(function.labels), function.description
+    )
+    file = _File(stored, signatures, dict(entry.producers), function.grants)
     return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
 
 
-def _from_bytes(data: bytes) -> Entry:
+def _from_bytes(data: bytes, tenant: str) -> Entry:
     file = msgspec.json.decode(data, type=_File)
     signatures = {digest: _signature(fields) for digest, fields in file.signatures.items()}
-    return Entry(file.function, signatures, file.producers)
+    stored = file.function
+    function = Function(
+        stored.name, stored.revisions, stored.current, stored.labels, stored.description, tenant, file.grants
+    )
+    return Entry(function, signatures, file.producers)
 
 
 def _signature(fields: dict[str, Any]) -> Signature:

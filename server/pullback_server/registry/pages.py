@@ -1,6 +1,7 @@
 """Page tokens: where in the order of names the next page begins.
 
-A token holds the last name of the page before, so that pages stay stable while functions come and go.
+A token holds the tenant and the name of the last function of the page before, so that pages stay stable while
+functions come and go.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.functions import Registered
+from pullback_server.registry.names import Key, key_of
 
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
@@ -30,27 +32,30 @@ def page_size(asked: int) -> int:
     return min(asked or DEFAULT_PAGE, LARGEST_PAGE)
 
 
-def encode_token(last: str) -> str:
-    """The token of the page after the name `last`."""
-    return base64.urlsafe_b64encode(last.encode()).decode()
+def encode_token(last: Key) -> str:
+    """The token of the page after the function `last`."""
+    text = f"{last.tenant}/{last.function}" if last.tenant else last.function
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def decode_token(token: str) -> str:
-    """The name after which a page begins; empty for the first page.
+def decode_token(token: str) -> Key:
+    """The function after which a page begins; with empty names for the first page.
 
     Raises:
         RequestError: MALFORMED_REQUEST if the token is none of ours.
     """
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise service_error(
             Reason.MALFORMED_REQUEST,
             f"page_token {token[:100]!r} is no token of this server; give next_page_token of the page before",
         ) from error
+    tenant, _, function = text.rpartition("/")
+    return Key(tenant, function)
 
 
 def cut(functions: Sequence[Registered], size: int) -> tuple[Sequence[Registered], str]:
-    """The first page of functions in the order of their names, and the token of the next, or an empty one."""
+    """The first page of functions in the order of their keys, and the token of the next, or an empty one."""
     page = functions[:size]
-    return page, encode_token(page[-1].function.name) if len(functions) > size else ""
+    return page, encode_token(key_of(page[-1].function)) if len(functions) > size else ""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 
 from pullback.program.container import Program
@@ -16,13 +18,16 @@ from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.functions import Function, Registered, Revision
+from pullback_server.model.functions import EVERY_TENANT, Function, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
-from pullback_server.registry.names import ResourceName, function_name
+from pullback_server.registry.homes import home, tenants_in
+from pullback_server.registry.names import Key, ResourceName, function_name, key_of
 from pullback_server.registry.pages import cut
 from pullback_server.registry.uploads import Uploads
+from pullback_server.registry.usage import Usage, require_bytes, require_place
+from pullback_server.tenants.directory import EVERYBODY, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Registration:
         labels: Labels to find the function by.
         description: A text for people.
         derivatives: Which derivatives the program has; without what was not tried.
+        tenant: The tenant that the function belongs to.
     """
 
     name: str
@@ -42,19 +48,12 @@ class Registration:
     labels: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     derivatives: tuple[DerivativeSupport, ...] = ()
+    tenant: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a tenant uses.
-
-    Attributes:
-        functions: How many functions it has.
-        stored_bytes: The bytes of their programs and constants, each counted once.
-    """
-
-    functions: int
-    stored_bytes: int
+    @property
+    def key(self) -> Key:
+        """By what the function is found."""
+        return Key(self.tenant, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +72,19 @@ class Collected:
 
 
 @contextmanager
-def open_registry(folder: Path) -> Iterator[Registry]:
+def open_registry(folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant) -> Iterator[Registry]:
     """Opens the registry of a directory and keeps other servers out of it.
+
+    Args:
+        folder: The directory.
+        tenant: Gives what a tenant may have, by its name.
 
     Raises:
         DirectoryInUseError: If another server uses the directory.
         OSError: If the directory cannot be read or written.
     """
     with locked(folder):
-        registry = Registry(folder)
+        registry = Registry(folder, tenant)
         registry.tidy()
         yield registry
 
@@ -89,16 +92,21 @@ def open_registry(folder: Path) -> Iterator[Registry]:
 class Registry:
     """Keeps functions and programs in a directory. Its methods block, and any thread may call them.
 
+    A function belongs to a tenant; others see it if it was granted to them. Bytes are kept once, whosoever
+    they are, but a tenant has to have sent those that its programs are made of.
+
     Args:
         folder: The directory, which no other process uses.
+        tenant: Gives what a tenant may have, by its name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant) -> None:
         self._folder = folder
+        self._tenant = tenant
         self._blobs = DirectoryBlobs(folder / "blobs")
-        self._catalogue = Catalogue(folder / "functions")
-        self._uploads = Uploads(folder / "uploads")
-        self._rooms = (folder / "blobs", folder / "functions", folder / "uploads")
+        self._catalogue = Catalogue(folder)
+        self._uploads = {name: self._opened_uploads(name) for name in tenants_in(folder)}
+        self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -128,44 +136,58 @@ class Registry:
         """Another object after every change of what names mean; compared by identity."""
         return self._catalogue.entries
 
-    def resolve(self, name: ResourceName) -> Registered:
+    def resolve(self, name: ResourceName, reader: str | None = "") -> Registered:
         """The function of a name at the revision of the name.
+
+        Args:
+            name: The name.
+            reader: The tenant that asks, for whom there is only what it may see; None sees everything.
 
         Raises:
             RequestError: FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, or MALFORMED_REQUEST if the first digits
                 of a digest fit several revisions.
             StoredDataError: If the function's catalogue file is damaged.
         """
-        entry = self._catalogue.find(name.function)
-        if entry is None:
-            raise self._not_found(name.function)
+        entry = self._seen(name.key, reader)
         if name.digest is None:
             return _registered(entry, entry.function.current_revision)
         return _registered(entry, _revision(entry.function, name.digest))
 
-    def current(self, function: str) -> Registered | None:
+    def current(self, key: Key) -> Registered | None:
         """The function at its current revision; None if there is none or the revision's blob is damaged."""
-        entry = self._catalogue.find(function)
+        entry = self._catalogue.find(key)
         if entry is None or not self._blobs.sound(entry.function.current_revision.blob):
             return None
         return _registered(entry, entry.function.current_revision)
 
-    def page(self, after: str, size: int, labels: Mapping[str, str]) -> tuple[Sequence[Registered], str]:
-        """Functions in the order of their names.
+    def page(
+        self,
+        after: Key,
+        size: int,
+        labels: Mapping[str, str],
+        *,
+        tenant: str = "",
+        reader: str | None = "",
+    ) -> tuple[Sequence[Registered], str]:
+        """Functions in the order of their tenants and names.
 
         Args:
-            after: The name after which to begin; empty to begin with the first.
+            after: The function after which to begin; with empty names to begin with the first.
             size: The most functions to give.
             labels: Labels that each must have.
+            tenant: Whose functions; EVERY_TENANT is those of all.
+            reader: The tenant that asks, for whom there is only what it may see; None sees everything.
 
         Returns:
             The functions at their current revisions, and the token of the next page or an empty text.
         """
-        entries = self._catalogue.entries
         fitting = [
-            _registered(entries[name], entries[name].function.current_revision)
-            for name in sorted(entries)
-            if name > after and labels.items() <= entries[name].function.labels.items()
+            _registered(entry, entry.function.current_revision)
+            for key, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0))
+            if key > after
+            and tenant in (key.tenant, EVERY_TENANT)
+            and _visible(entry, reader)
+            and labels.items() <= entry.function.labels.items()
         ]
         return cut(fitting, size)
 
@@ -173,17 +195,22 @@ class Registry:
         """Stores a program as the current revision of a function, which it makes if need be.
 
         Raises:
-            RequestError: CONSTANT_NOT_FOUND if a constant of the program is missing.
+            RequestError: CONSTANT_NOT_FOUND if the tenant has not sent a constant of the program.
             StoredDataError: If the function's catalogue file is damaged.
-            PressureError: STORAGE_FULL if the disk has no room.
+            PressureError: STORAGE_FULL if the disk has no room, TENANT_FULL if the tenant has as much as it
+                may.
         """
         digest = digest_of(registration.program)
+        tenant = self._tenant(registration.tenant)
         with self._change():
-            before = self._catalogue.find(registration.name)
+            before = self._catalogue.find(registration.key)
+            if before is None:
+                require_place(tenant, len(list(self._catalogue.of_tenant(tenant.name))))
             constants = registration.program.constants
-            for constant in self._missing(constants):
+            for constant in self._missing(constants, tenant.name):
                 raise _constant_not_found(constant)
             blob = self._blobs.keep(program_to_bytes(registration.program))
+            self._require_bytes(tenant, {blob, *constants})
             revision = Revision(
                 digest,
                 blob,
@@ -195,10 +222,10 @@ class Registry:
             entry = _with_revision(before, registration, revision)
             self._catalogue.put(entry)
             with afterwards("forget the uploads of what was registered"):
-                self._release(digest, constants)
+                self._release(digest, constants, tenant.name)
         return _registered(entry, entry.function.current_revision)
 
-    def delete(self, function: str) -> None:
+    def delete(self, key: Key) -> None:
         """Deletes a function, and the programs that no other function has.
 
         Raises:
@@ -206,41 +233,73 @@ class Registry:
             ExecutionError: INTERNAL if the disk refuses.
         """
         with self._change():
-            if not self._catalogue.remove(function):
-                raise self._not_found(function)
+            if not self._catalogue.remove(key):
+                raise self._not_found(key, key.tenant)
             with afterwards("remove programs that no function has"):
                 self._sweep()
 
-    def upload(self, digest: str, program: bytes) -> None:
-        """Stores a program that will be registered later.
+    def grant(self, key: Key, tenant: str) -> Registered:
+        """Lets another tenant see and evaluate a function, or EVERY_TENANT; gives the function as it is then.
 
         Raises:
+            RequestError: FUNCTION_NOT_FOUND if there is none.
+            StoredDataError: If its catalogue file is damaged.
             PressureError: STORAGE_FULL if the disk has no room.
         """
-        with self._change():
-            self._uploads.put(digest, self._blobs.keep(program))
+        return self._granted(key, lambda grants: grants | {tenant})
 
-    def missing_constants(self, digests: Iterable[str]) -> tuple[str, ...]:
-        """Those of the constants that are not here, each once; the others stay until they are registered."""
+    def revoke(self, key: Key, tenant: str) -> Registered:
+        """Takes a grant back, if there is one; holds from the next request on.
+
+        Raises:
+            RequestError: FUNCTION_NOT_FOUND if there is none.
+            StoredDataError: If its catalogue file is damaged.
+            PressureError: STORAGE_FULL if the disk has no room.
+        """
+        return self._granted(key, lambda grants: grants - {tenant})
+
+    def upload(self, digest: str, program: bytes, tenant: str = "") -> None:
+        """Stores a program that the tenant will register later.
+
+        Raises:
+            PressureError: STORAGE_FULL if the disk has no room, TENANT_FULL if the tenant has as much as it
+                may.
+        """
+        with self._change():
+            self._keep_upload(tenant, digest, self._blobs.keep(program))
+
+    def missing_constants(self, digests: Iterable[str], tenant: str = "") -> tuple[str, ...]:
+        """Those of the constants that the tenant has to send, each once; the others stay until registered."""
         asked = tuple(dict.fromkeys(digests))
         with self._changing:
-            missing = self._missing(asked)
+            missing = self._missing(asked, tenant)
             for digest in frozenset(asked).difference(missing):
-                self._uploads.claim(digest)
+                self._uploads_of(tenant).claim(digest)
         return missing
+
+    def require_room(self, nbytes: int, tenant: str = "") -> None:
+        """Makes sure that a tenant may store so many bytes more, before they are sent.
+
+        Raises:
+            PressureError: TENANT_FULL if not.
+        """
+        who = self._tenant(tenant)
+        if who.max_stored_bytes is not None:
+            require_bytes(who, self._bytes(self._used(tenant)) + nbytes)
 
     def arrive(self) -> Arriving:
         """Begins to take a constant that comes in parts; whoever calls it drops it in the end."""
         return self._blobs.arrive()
 
-    def upload_constant(self, arrived: Arriving) -> None:
-        """Stores a constant that has come, for programs that will be registered later.
+    def upload_constant(self, arrived: Arriving, tenant: str = "") -> None:
+        """Stores a constant that has come, for programs that the tenant will register later.
 
         Raises:
-            PressureError: STORAGE_FULL if the disk has no room.
+            PressureError: STORAGE_FULL if the disk has no room, TENANT_FULL if the tenant has as much as it
+                may.
         """
         with self._change():
-            self._uploads.put(arrived.digest, self._blobs.keep_arrived(arrived))
+            self._keep_upload(tenant, arrived.digest, self._blobs.keep_arrived(arrived))
 
     def constant(self, digest: str) -> bytes:
         """The bytes of a constant.
@@ -253,28 +312,32 @@ class Registry:
             raise _constant_not_found(digest)
         return self._blobs.read(digest)
 
-    def discard_upload(self, digest: str, constants: Iterable[str] = ()) -> None:
+    def discard_upload(self, digest: str, constants: Iterable[str] = (), tenant: str = "") -> None:
         """Forgets an uploaded program that was refused, and its constants, for one who brought them."""
         with self._changing, afterwards("remove a program that was refused"):
-            self._release(digest, constants)
+            self._release(digest, constants, tenant)
             self._sweep()
 
-    def release(self, digest: str, constants: Iterable[str] = ()) -> None:
+    def release(self, digest: str, constants: Iterable[str] = (), tenant: str = "") -> None:
         """Forgets that somebody counts on a program and its constants, which turned out to be registered."""
         with self._changing, afterwards("forget an upload"):
-            self._release(digest, constants)
+            self._release(digest, constants, tenant)
 
-    def program(self, digest: str) -> bytes:
+    def program(self, digest: str, tenant: str | None = None) -> bytes:
         """The serialized program of a digest, uploaded or registered.
+
+        Args:
+            digest: The program's digest.
+            tenant: Whose it has to be; None is anybody's.
 
         Raises:
             RequestError: PROGRAM_NOT_FOUND if it is neither.
             StoredDataError: If its blob is damaged.
         """
-        blobs = {revision.blob for revision in self._catalogue.revisions() if revision.digest == digest}
-        uploaded = self._uploads.find(digest)
-        if uploaded is not None and self._blobs.has(uploaded):
-            blobs.add(uploaded)
+        entries = self._catalogue.entries.values() if tenant is None else self._catalogue.of_tenant(tenant)
+        uploads = [*self._uploads.values()] if tenant is None else [self._uploads_of(tenant)]
+        blobs = {rev.blob for entry in entries for rev in entry.function.revisions if rev.digest == digest}
+        blobs |= {blob for each in uploads if (blob := each.find(digest)) and self._blobs.has(blob)}
         *others, last = sorted(blobs) or [""]
         if not last:
             raise service_error(
@@ -287,11 +350,12 @@ class Registry:
         return data
 
     def usage(self) -> Mapping[str, Usage]:
-        """What each tenant uses, by its name."""
-        blobs = {
-            blob for revision in self._catalogue.revisions() for blob in (revision.blob, *revision.constants)
+        """What each tenant uses that has something, by its name."""
+        counts = Counter(key.tenant for key in (*self._catalogue.entries, *self._catalogue.damaged))
+        return {
+            tenant: Usage(counts[tenant], self._bytes(self._used(tenant)))
+            for tenant in sorted({*counts, *self._uploads})
         }
-        return {"": Usage(len(self._catalogue.entries), sum(map(self._blobs.size, blobs)))}
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -299,15 +363,72 @@ class Registry:
         with self._changing, telling(self._folder):
             yield
 
-    def _missing(self, digests: Iterable[str]) -> tuple[str, ...]:
-        return tuple(digest for digest in dict.fromkeys(digests) if not self._blobs.has(digest))
+    def _seen(self, key: Key, reader: str | None) -> Entry:
+        """What a reader sees under a key; what it may not see is not there."""
+        entry = (
+            self._catalogue.find(key) if reader in (key.tenant, None) else self._catalogue.entries.get(key)
+        )
+        if entry is None or not _visible(entry, reader):
+            raise self._not_found(key, reader)
+        return entry
 
-    def _release(self, digest: str, constants: Iterable[str]) -> None:
+    def _granted(self, key: Key, change: Callable[[frozenset[str]], frozenset[str]]) -> Registered:
+        with self._change():
+            entry = self._seen(key, None)
+            grants = tuple(sorted(change(frozenset(entry.function.grants))))
+            if grants != entry.function.grants:
+                entry = replace(entry, function=replace(entry.function, grants=grants))
+                self._catalogue.put(entry)
+        return _registered(entry, entry.function.current_revision)
+
+    def _opened_uploads(self, tenant: str) -> Uploads:
+        return Uploads(home(self._folder, tenant) / "uploads")
+
+    def _uploads_of(self, tenant: str) -> Uploads:
+        if tenant not in self._uploads:
+            # Another dict: readers go through it without the lock.
+            self._uploads = {**self._uploads, tenant: self._opened_uploads(tenant)}
+        return self._uploads[tenant]
+
+    def _keep_upload(self, tenant: str, digest: str, blob: str) -> None:
+        self._require_bytes(self._tenant(tenant), {blob})
+        self._uploads_of(tenant).put(digest, blob)
+
+    def _missing(self, digests: Iterable[str], tenant: str) -> tuple[str, ...]:
+        """What a tenant has not sent, though another may have: that one has it must not show."""
+        revisions = [rev for entry in self._catalogue.of_tenant(tenant) for rev in entry.function.revisions]
+        sent = {constant for revision in revisions for constant in revision.constants}
+        uploads = self._uploads_of(tenant)
+        return tuple(
+            digest
+            for digest in dict.fromkeys(digests)
+            if not (self._blobs.has(digest) and (digest in sent or uploads.find(digest) == digest))
+        )
+
+    def _release(self, digest: str, constants: Iterable[str], tenant: str) -> None:
         for uploaded in (digest, *constants):
-            self._uploads.release(uploaded)
+            self._uploads_of(tenant).release(uploaded)
+
+    def _require_bytes(self, tenant: Tenant, blobs: set[str]) -> None:
+        """Makes sure that a tenant may have blobs that are kept already; those of nobody go again if not."""
+        if tenant.max_stored_bytes is None:
+            return
+        try:
+            require_bytes(tenant, self._bytes(self._used(tenant.name) | blobs))
+        except ServiceError:
+            self._sweep()
+            raise
+
+    def _used(self, tenant: str) -> set[str]:
+        """The blobs of a tenant's functions and of its uploads."""
+        uploads = self._uploads.get(tenant)
+        return _blobs_of(self._catalogue.of_tenant(tenant)) | (uploads.blobs() if uploads else set())
+
+    def _bytes(self, blobs: Iterable[str]) -> int:
+        return sum(map(self._blobs.size, blobs))
 
     def _collect(self) -> Collected:
-        uploads = self._uploads.forget_overdue()
+        uploads = sum(uploads.forget_overdue() for uploads in self._uploads.values())
         blobs, nbytes = self._sweep()
         return Collected(uploads, blobs, nbytes)
 
@@ -315,20 +436,27 @@ class Registry:
         """Removes blobs that nothing needs, unless a damaged catalogue file may; says how many, and bytes."""
         if self._catalogue.damaged:
             return 0, 0
-        revisions = list(self._catalogue.revisions())
-        used = {blob for revision in revisions for blob in (revision.blob, *revision.constants)}
-        removed = [
-            (blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used - self._uploads.blobs()
-        ]
+        uploaded = (uploads.blobs() for uploads in self._uploads.values())
+        used = _blobs_of(self._catalogue.entries.values()).union(*uploaded)
+        removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
         for blob, _ in removed:
             self._blobs.remove(blob)
         return len(removed), sum(nbytes for _, nbytes in removed)
 
-    def _not_found(self, function: str) -> ServiceError:
-        near = difflib.get_close_matches(function, self._catalogue.entries, n=1)
+    def _not_found(self, key: Key, reader: str | None) -> ServiceError:
+        """The error of a function that is not there, or that the reader may not see: they do not differ."""
+        known = [
+            other.function
+            for other, entry in self._catalogue.entries.items()
+            if other.tenant == key.tenant and _visible(entry, reader)
+        ]
+        near = difflib.get_close_matches(key.function, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else "ListFunctions gives the names that there are"
+        owner = f" of the tenant {key.tenant!r}" if key.tenant != (reader or "") else ""
         return service_error(
-            Reason.FUNCTION_NOT_FOUND, f"no function has the name {function!r}; {hint}", function=function
+            Reason.FUNCTION_NOT_FOUND,
+            f"no function{owner} has the name {key.function!r}; {hint}",
+            function=key.function,
         )
 
 
@@ -359,6 +487,19 @@ def _constant_not_found(digest: str) -> ServiceError:
     )
 
 
+def _visible(entry: Entry, reader: str | None) -> bool:
+    return reader is None or entry.function.visible_to(reader)
+
+
+def _blobs_of(entries: Iterable[Entry]) -> set[str]:
+    return {
+        blob
+        for entry in entries
+        for revision in entry.function.revisions
+        for blob in (revision.blob, *revision.constants)
+    }
+
+
 def _registered(entry: Entry, revision: Revision) -> Registered:
     return Registered(
         entry.function, revision, entry.signatures[revision.digest], entry.producers[revision.digest]
@@ -373,7 +514,7 @@ def _revision(function: Function, digest: str) -> Revision:
         case []:
             raise service_error(
                 Reason.REVISION_NOT_FOUND,
-                f"{function_name(function.name)} has no revision {digest!r}; "
+                f"{function_name(key_of(function))} has no revision {digest!r}; "
                 f"its current revision is {function.current}",
                 function=function.name,
                 revision=digest,
@@ -381,7 +522,7 @@ def _revision(function: Function, digest: str) -> Revision:
         case _:
             raise service_error(
                 Reason.MALFORMED_REQUEST,
-                f"{len(fitting)} revisions of {function_name(function.name)} begin with {digest!r}; "
+                f"{len(fitting)} revisions of {function_name(key_of(function))} begin with {digest!r}; "
                 "give more digits",
                 function=function.name,
                 revision=digest,
@@ -391,7 +532,13 @@ def _revision(function: Function, digest: str) -> Revision:
 def _with_revision(before: Entry | None, registration: Registration, revision: Revision) -> Entry:
     program = registration.program
     function = Function(
-        registration.name, (revision,), revision.digest, dict(registration.labels), registration.description
+        registration.name,
+        (revision,),
+        revision.digest,
+        dict(registration.labels),
+        registration.description,
+        registration.tenant,
+        before.function.grants if before else (),
     )
     signatures = {revision.digest: program.signature}
     producers = {revision.digest: program.producer}

@@ -23,7 +23,7 @@ class Administration:
     async def list_tenants(self, request: pb.ListTenantsRequest) -> pb.ListTenantsResponse:
         """Lists tenants with what they use."""
         del request
-        require(Role.ADMINISTER, "to list tenants")
+        require(Role.ADMINISTER, "listing tenants")
         usage = await asyncio.to_thread(self._registry.usage)
         tenants = [
             pb.Tenant(name=name, functions=used.functions, stored_bytes=used.stored_bytes)

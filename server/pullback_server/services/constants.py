@@ -12,6 +12,7 @@ from pullback_server.registry.names import is_digest
 from pullback_server.registry.registry import Registry
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.programs import check_constant_size
+from pullback_server.tenants.callers import caller
 
 
 class Constants:
@@ -31,7 +32,8 @@ class Constants:
         for digest in request.digests:
             if not is_digest(digest):
                 raise _malformed(f"{digest[:100]!r} is no digest of 64 hexadecimal digits")
-        missing = await asyncio.to_thread(self._registry.missing_constants, request.digests)
+        tenant = caller.get().tenant
+        missing = await asyncio.to_thread(self._registry.missing_constants, request.digests, tenant)
         return pb.ListMissingConstantsResponse(missing_digests=missing)
 
     async def upload(self, requests: AsyncIterator[pb.UploadConstantRequest]) -> pb.UploadConstantResponse:
@@ -42,10 +44,12 @@ class Constants:
                 "an upload begins with the constant's digest (64 hexadecimal digits) and size_bytes"
             )
         check_constant_size(first.size_bytes, self._limits)
+        tenant = caller.get().tenant
+        await asyncio.to_thread(self._registry.require_room, first.size_bytes, tenant)
         arriving = await asyncio.to_thread(self._registry.arrive)
         try:
             await self._receive(first, requests, arriving)
-            await asyncio.to_thread(self._registry.upload_constant, arriving)
+            await asyncio.to_thread(self._registry.upload_constant, arriving, tenant)
         finally:
             await asyncio.to_thread(arriving.drop)
         return pb.UploadConstantResponse(digest=first.digest)

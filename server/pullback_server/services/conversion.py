@@ -16,7 +16,7 @@ from pullback.v1 import capabilities_pb2, functions_pb2
 from pullback_server.model.devices import Device
 from pullback_server.model.evaluation import Outcome, Tensor
 from pullback_server.model.functions import Registered, Revision
-from pullback_server.registry.names import function_name, revision_name
+from pullback_server.registry.names import function_name, key_of, revision_name
 
 _KINDS: Final = {
     DerivativeKind.FORWARD: functions_pb2.DERIVATIVE_KIND_FORWARD,
@@ -25,20 +25,32 @@ _KINDS: Final = {
 }
 
 
-def function_to_wire(registered: Registered) -> functions_pb2.Function:
-    """The message of a function at a revision."""
+def function_to_wire(
+    registered: Registered, home: str = "", *, with_grants: bool = True
+) -> functions_pb2.Function:
+    """The message of a function at a revision.
+
+    Args:
+        registered: The function.
+        home: The tenant of whoever reads it, whose functions have short names.
+        with_grants: Whether it tells to whom the function is granted.
+    """
     function, revision = registered.function, registered.revision
+    key = key_of(function)
     return functions_pb2.Function(
-        name=function_name(function.name),
-        revision=revision_name(function.name, revision.digest),
+        name=function_name(key, home),
+        revision=revision_name(key, revision.digest, home),
         signature=signature_to_wire(registered.signature),
         labels=function.labels,
         description=function.description,
         create_time=_timestamp(revision.created),
-        revisions=[_revision_to_wire(function.name, each) for each in function.revisions],
+        revisions=[
+            _revision_to_wire(revision_name(key, each.digest, home), each) for each in function.revisions
+        ],
         format=revision.format,
         producer=producer_to_wire(registered.producer),
         derivatives=map(_support_to_wire, revision.derivatives),
+        grants=function.grants if with_grants else (),
     )
 
 
@@ -67,9 +79,9 @@ def device_to_wire(device: Device) -> capabilities_pb2.Device:
     return capabilities_pb2.Device(platform=device.platform, kind=device.kind, ordinal=device.ordinal)
 
 
-def _revision_to_wire(function: str, revision: Revision) -> functions_pb2.Revision:
+def _revision_to_wire(name: str, revision: Revision) -> functions_pb2.Revision:
     return functions_pb2.Revision(
-        name=revision_name(function, revision.digest),
+        name=name,
         create_time=_timestamp(revision.created),
         format=revision.format,
     )

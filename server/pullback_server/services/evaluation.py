@@ -28,6 +28,7 @@ from pullback_server.services.status import duration, service_error_of, status_m
 from pullback_server.services.streams import answer_each
 from pullback_server.sharing.segments import Segments
 from pullback_server.telemetry.evaluations import Evaluations
+from pullback_server.tenants.callers import caller
 
 StreamRequest = tuple[int, Request]
 """A request of a stream, with its number."""
@@ -83,7 +84,7 @@ class Evaluation:
         watch = self._watch
         number = None
         try:
-            revision, evaluation = self._templates.evaluation(request)
+            revision, evaluation = self._templates.evaluation(request, claim.tenant)
             kind, points = evaluation.kind, evaluation.points
             if watch is not None:
                 number = watch.begin(began, claim.tenant, revision, kind, points)
@@ -142,7 +143,8 @@ class Evaluation:
     async def compile(self, request: pb.CompileRequest) -> AsyncIterator[pb.CompileResponse]:
         """Compiles ahead; says when it begins and when it is ready."""
         began = time.monotonic()
-        registered = self._registry.resolve(parse_name(request.function))
+        tenant = caller.get().tenant
+        registered = self._registry.resolve(parse_name(request.function, tenant), tenant)
         compilation = check_compilation(request, registered, self._limits)
         yield pb.CompileResponse(state=pb.CompileResponse.STATE_STARTED, elapsed=_since(began))
         cached = await self._scheduler.compile(compilation)

@@ -1,4 +1,4 @@
-"""FunctionService: registering, giving, listing and deleting functions."""
+"""FunctionService: registering, giving, listing, deleting and granting functions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pullback.program.trees import LEAF
 from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes
 from pullback.v1 import functions_pb2 as pb
 from pullback_server.errors import Reason, RequestError, ServiceError, service_error
-from pullback_server.model.functions import Findings
-from pullback_server.registry.names import is_digest, parse_function_name, parse_name
+from pullback_server.model.functions import EVERY_TENANT, Findings, Registered
+from pullback_server.registry.names import Key, is_digest, is_tenant, parse_function_name, parse_name
 from pullback_server.registry.pages import decode_token, page_size
 from pullback_server.registry.registry import Registration, Registry
 from pullback_server.scheduling.scheduler import Scheduler
@@ -24,6 +24,9 @@ from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.programs import check_inputs, check_program, check_program_size
+from pullback_server.services.rights import reader, require, require_own, require_rights_to
+from pullback_server.tenants.callers import Caller, Role, caller
+from pullback_server.tenants.current import CurrentDirectory
 
 _MOST_LABELS: Final = 64
 _LONGEST_LABEL: Final = 256
@@ -37,19 +40,28 @@ class Functions:
         registry: Where functions are kept.
         scheduler: What reads and traces programs before they are kept.
         limits: The server's limits.
+        directory: The tenants; None is any.
     """
 
-    def __init__(self, registry: Registry, scheduler: Scheduler, limits: Limits) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        scheduler: Scheduler,
+        limits: Limits,
+        directory: CurrentDirectory | None = None,
+    ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._limits = limits
+        self._directory = directory or CurrentDirectory()
         self._constants = Constants(registry, limits)
 
     async def upload_program(
         self, requests: AsyncIterator[pb.UploadProgramRequest]
     ) -> pb.UploadProgramResponse:
         """Stores a program that comes in chunks, if it is whole and has its digest."""
-        digest, data = await self._receive(requests)
+        who = require(Role.REGISTER, "uploading a program")
+        digest, data = await self._receive(requests, who)
         actual = await asyncio.to_thread(_digest_of_bytes, data)
         if actual != digest:
             raise service_error(
@@ -58,68 +70,117 @@ class Functions:
                 expected=digest,
                 actual=actual,
             )
-        await asyncio.to_thread(self._registry.upload, digest, data)
+        await asyncio.to_thread(self._registry.upload, digest, data, who.tenant)
         return pb.UploadProgramResponse(digest=digest)
 
     async def list_missing_constants(
         self, request: pb.ListMissingConstantsRequest
     ) -> pb.ListMissingConstantsResponse:
         """Gives those of the constants that have to be uploaded."""
+        require(Role.REGISTER, "uploading constants")
         return await self._constants.missing(request)
 
     async def upload_constant(
         self, requests: AsyncIterator[pb.UploadConstantRequest]
     ) -> pb.UploadConstantResponse:
         """Stores a constant that comes in chunks, if it is whole and has its digest."""
+        require(Role.REGISTER, "uploading a constant")
         return await self._constants.upload(requests)
 
     async def register_function(self, request: pb.RegisterFunctionRequest) -> pb.RegisterFunctionResponse:
         """Registers a program that a worker can read and trace; one that it cannot leaves no trace."""
-        name = parse_function_name(request.name)
+        who = require(Role.REGISTER, "registering a function")
+        key = parse_function_name(request.name, who.tenant)
+        require_own(self._registry, key, who)
         _check_texts(request.labels, request.description)
-        program = await self._program(request)
+        program = await self._program(request, who)
         check_program(program, self._limits)
         digest = await asyncio.to_thread(digest_of, program)
-        current = await asyncio.to_thread(self._registry.current, name)
+        current = await asyncio.to_thread(self._registry.current, key)
         if current is not None and current.revision.digest == digest:
-            return pb.RegisterFunctionResponse(function=function_to_wire(current), created=False)
-        findings = await self._findings(program, digest)
+            return pb.RegisterFunctionResponse(function=function_to_wire(current, who.tenant), created=False)
+        findings = await self._findings(program, digest, who)
         completed = _completed(program, findings)
         check_inputs(completed.signature, self._limits)
         registration = Registration(
-            name,
+            key.function,
             completed,
             dict(request.labels),
             request.description,
             findings.derivatives,
+            key.tenant,
         )
         registered = await asyncio.to_thread(self._registry.register, registration)
-        return pb.RegisterFunctionResponse(function=function_to_wire(registered), created=True)
+        return pb.RegisterFunctionResponse(function=function_to_wire(registered, who.tenant), created=True)
 
     async def get_function(self, request: pb.GetFunctionRequest) -> pb.GetFunctionResponse:
         """Gives a function at the revision that the name means."""
-        return pb.GetFunctionResponse(
-            function=function_to_wire(self._registry.resolve(parse_name(request.name)))
-        )
+        who = caller.get()
+        registered = self._registry.resolve(parse_name(request.name, who.tenant), reader(who))
+        return pb.GetFunctionResponse(function=_told(registered, who))
 
     async def list_functions(self, request: pb.ListFunctionsRequest) -> pb.ListFunctionsResponse:
-        """Lists functions in the order of their names."""
-        after, size = decode_token(request.page_token), page_size(request.page_size)
-        page, token = await asyncio.to_thread(self._registry.page, after, size, dict(request.labels))
-        return pb.ListFunctionsResponse(functions=map(function_to_wire, page), next_page_token=token)
+        """Lists functions in the order of their tenants and names."""
+        who = caller.get()
+        page, token = await asyncio.to_thread(
+            self._registry.page,
+            decode_token(request.page_token),
+            page_size(request.page_size),
+            dict(request.labels),
+            tenant=request.tenant or who.tenant,
+            reader=reader(who),
+        )
+        functions = [_told(registered, who) for registered in page]
+        return pb.ListFunctionsResponse(functions=functions, next_page_token=token)
 
     async def delete_function(self, request: pb.DeleteFunctionRequest) -> pb.DeleteFunctionResponse:
         """Deletes a function with all its revisions."""
-        await asyncio.to_thread(self._registry.delete, parse_function_name(request.name))
+        _, key = self._changeable(request.name, "deleting")
+        await asyncio.to_thread(self._registry.delete, key)
         return pb.DeleteFunctionResponse()
 
-    async def _receive(self, requests: AsyncIterator[pb.UploadProgramRequest]) -> tuple[str, bytes]:
+    async def grant_function(self, request: pb.GrantFunctionRequest) -> pb.GrantFunctionResponse:
+        """Lets another tenant see and evaluate a function."""
+        who, key = self._changeable(request.name, "granting")
+        self._check_tenant(request.tenant, key)
+        granted = await asyncio.to_thread(self._registry.grant, key, request.tenant)
+        return pb.GrantFunctionResponse(function=_told(granted, who))
+
+    async def revoke_function(self, request: pb.RevokeFunctionRequest) -> pb.RevokeFunctionResponse:
+        """Takes a grant back."""
+        who, key = self._changeable(request.name, "revoking")
+        left = await asyncio.to_thread(self._registry.revoke, key, request.tenant)
+        return pb.RevokeFunctionResponse(function=_told(left, who))
+
+    def _changeable(self, name: str, action: str) -> tuple[Caller, Key]:
+        """The caller and the key of a function that it may change, as far as there is one."""
+        who = require(Role.REGISTER, f"{action} a function")
+        key = parse_function_name(name, who.tenant)
+        require_rights_to(self._registry, key, who)
+        return who, key
+
+    def _check_tenant(self, tenant: str, key: Key) -> None:
+        if tenant == key.tenant:
+            raise _malformed(
+                f"{key.function!r} belongs to the tenant {tenant!r}; name the one to grant it to"
+            )
+        if tenant != EVERY_TENANT and not (is_tenant(tenant) and tenant in self._directory.directory):
+            raise service_error(
+                Reason.TENANT_NOT_FOUND,
+                f"no tenant has the name {tenant[:300]!r}; give the name of one, or {EVERY_TENANT!r} for all",
+                tenant=tenant[:300],
+            )
+
+    async def _receive(
+        self, requests: AsyncIterator[pb.UploadProgramRequest], who: Caller
+    ) -> tuple[str, bytes]:
         first = await anext(requests, None)
         if first is None or not is_digest(first.digest) or first.size_bytes <= 0:
             raise _malformed(
                 "an upload begins with the program's digest (64 hexadecimal digits) and size_bytes"
             )
         check_program_size(first.size_bytes, self._limits)
+        await asyncio.to_thread(self._registry.require_room, first.size_bytes, who.tenant)
         data = bytearray(first.chunk)
         async for request in requests:
             data += request.chunk
@@ -131,13 +192,13 @@ class Functions:
             )
         return first.digest, bytes(data)
 
-    async def _program(self, request: pb.RegisterFunctionRequest) -> Program:
+    async def _program(self, request: pb.RegisterFunctionRequest, who: Caller) -> Program:
         match request.WhichOneof("source"):
             case "program":
                 check_program_size(request.program.ByteSize(), self._limits)
                 return _parsed(lambda: program_from_wire(request.program))
             case "program_digest" if is_digest(request.program_digest):
-                data = await asyncio.to_thread(self._registry.program, request.program_digest)
+                data = await asyncio.to_thread(self._registry.program, request.program_digest, who.tenant)
                 return _parsed(lambda: program_from_bytes(data))
             case "program_digest":
                 raise _malformed(f"{request.program_digest[:100]!r} is no digest of 64 hexadecimal digits")
@@ -146,12 +207,12 @@ class Functions:
                     "nothing to register was given; set program, or program_digest after an upload"
                 )
 
-    async def _findings(self, program: Program, digest: str) -> Findings:
+    async def _findings(self, program: Program, digest: str, who: Caller) -> Findings:
         """What a worker finds in a program; an upload that it refuses is discarded."""
         try:
             return await self._scheduler.load(digest, program_to_bytes(program))
         except RequestError:
-            await asyncio.to_thread(self._registry.discard_upload, digest, program.constants)
+            await asyncio.to_thread(self._registry.discard_upload, digest, program.constants, who.tenant)
             raise
 
 
@@ -165,6 +226,11 @@ def _completed(program: Program, findings: Findings) -> Program:
     if program.signature.result is not None:
         return program
     return replace(program, signature=replace(program.signature, result=Result(LEAF, findings.result)))
+
+
+def _told(registered: Registered, who: Caller) -> pb.Function:
+    own = registered.function.tenant == who.tenant
+    return function_to_wire(registered, who.tenant, with_grants=own or who.role is Role.ADMINISTER)
 
 
 def _digest_of_bytes(data: bytes) -> str:

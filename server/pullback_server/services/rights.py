@@ -1,10 +1,16 @@
-"""What the role of a caller allows."""
+"""What callers may do: by their role, and with whose functions.
+
+A function that a caller may not see is answered as one that is not there. One that it sees and may not change
+is refused with PERMISSION_DENIED.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.registry.names import Key, ResourceName, function_name
+from pullback_server.registry.registry import Registry
 from pullback_server.tenants.callers import Caller, Role, caller
 
 _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
@@ -15,7 +21,7 @@ def require(role: Role, action: str) -> Caller:
 
     Args:
         role: The least role that does.
-        action: What it is for, for the message: `to register functions`.
+        action: What it is for, for the message: `registering a function`.
 
     Raises:
         AccessError: PERMISSION_DENIED if the caller has a lesser role.
@@ -30,3 +36,41 @@ def require(role: Role, action: str) -> Caller:
             needed=role.value,
         )
     return who
+
+
+def reader(who: Caller) -> str | None:
+    """As whom a caller sees functions: as its tenant; None for administrators, who see all."""
+    return None if who.role is Role.ADMINISTER else who.tenant
+
+
+def require_rights_to(registry: Registry, key: Key, who: Caller) -> None:
+    """Makes sure that a caller may change a function: one of its own tenant, or any for administrators.
+
+    Raises:
+        RequestError: FUNCTION_NOT_FOUND if it may not see the function.
+        AccessError: PERMISSION_DENIED if it sees the function only.
+    """
+    if who.role is not Role.ADMINISTER:
+        require_own(registry, key, who)
+
+
+def require_own(registry: Registry, key: Key, who: Caller) -> None:
+    """Makes sure that a function belongs to the tenant of a caller, or would if there were one.
+
+    Raises:
+        RequestError: FUNCTION_NOT_FOUND if it belongs to another and the caller may not see it.
+        AccessError: PERMISSION_DENIED if the caller sees it only.
+    """
+    if key.tenant != who.tenant:
+        registry.resolve(ResourceName(key.function, tenant=key.tenant), reader(who))
+        raise _belongs_to_another(key, who)
+
+
+def _belongs_to_another(key: Key, who: Caller) -> ServiceError:
+    return service_error(
+        Reason.PERMISSION_DENIED,
+        f"{function_name(key, who.tenant)} belongs to the tenant {key.tenant!r}, whose callers alone may do "
+        f"this, and {who.subject!r} is of the tenant {who.tenant!r}; register it under a name of your own",
+        function=key.function,
+        tenant=key.tenant,
+    )

@@ -20,8 +20,9 @@ from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
-from pullback_server.registry.names import ResourceName, parse_name
-from pullback_server.registry.registry import Registration, Registry, Usage, open_registry
+from pullback_server.registry.names import Key, ResourceName, parse_name
+from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.usage import Usage
 
 Make = Callable[[str], Program]
 
@@ -90,13 +91,13 @@ def test_pages(registry: Registry, formula: Make) -> None:
     """Pages are in the order of names, stay stable while functions come and go, and end without a token."""
     for name in ("e", "a", "c", "b", "d"):
         registry.register(Registration(name, formula("sum(x)"), {"even": str(name in "bd")}))
-    page, token = registry.page("", 2, {})
+    page, token = registry.page(Key("", ""), 2, {})
     assert ([each.function.name for each in page], bool(token)) == (["a", "b"], True)
-    registry.delete("b")
+    registry.delete(Key("", "b"))
     registry.register(Registration("aa", formula("sum(x)")))
-    page, token = registry.page("b", 3, {})
+    page, token = registry.page(Key("", "b"), 3, {})
     assert ([each.function.name for each in page], token) == (["c", "d", "e"], "")
-    page, token = registry.page("", 10, {"even": "True"})
+    page, token = registry.page(Key("", ""), 10, {"even": "True"})
     assert [each.function.name for each in page] == ["d"]
 
 
@@ -106,14 +107,14 @@ def test_delete_removes_what_only_it_had(registry: Registry, formula: Make, tmp_
     registry.register(Registration("f", shared))
     registry.register(Registration("f", own))
     registry.register(Registration("g", shared))
-    registry.delete("f")
+    registry.delete(Key("", "f"))
     assert len(files(tmp_path)) == 2
     assert registry.program(digest_of(shared))
     with pytest.raises(RequestError) as caught:
         registry.program(digest_of(own))
     assert caught.value.reason is Reason.PROGRAM_NOT_FOUND
     with pytest.raises(RequestError) as caught:
-        registry.delete("f")
+        registry.delete(Key("", "f"))
     assert caught.value.reason is Reason.FUNCTION_NOT_FOUND
 
 
@@ -129,7 +130,7 @@ def test_damaged_blob_is_named(registry: Registry, formula: Make, tmp_path: Path
     assert caught.value.metadata == {"file": str(path), "digest": bad.revision.blob}
     assert str(path) in caught.value.message
     assert registry.program(good.revision.digest)
-    assert registry.current("bad") is None
+    assert registry.current(Key("", "bad")) is None
     registry.register(Registration("bad", formula("sum(x)")))
     assert registry.program(bad.revision.digest)
 
@@ -161,7 +162,7 @@ def test_damaged_catalogue_file(tmp_path: Path, formula: Make, caplog: pytest.Lo
             with pytest.raises(StoredDataError) as caught:
                 touch()
             assert caught.value.metadata["file"] == str(path)
-        registry.delete("good")
+        registry.delete(Key("", "good"))
     path.write_bytes(whole)
     with open_registry(tmp_path) as registry:
         assert registry.program(registry.resolve(ResourceName("bad")).revision.digest)
@@ -173,7 +174,7 @@ def test_damaged_function_can_be_deleted(tmp_path: Path, formula: Make) -> None:
         registry.register(Registration("f", formula("sum(x)")))
     (tmp_path / "functions" / "f.json").write_bytes(b"{}")
     with open_registry(tmp_path) as registry:
-        registry.delete("f")
+        registry.delete(Key("", "f"))
         assert registry.register(Registration("f", formula("sum(x)"))).function.name == "f"
 
 
@@ -239,7 +240,7 @@ def test_registrations_at_the_same_time(registry: Registry, formula: Make) -> No
     for thread in threads:
         thread.join()
     assert len(registry.resolve(ResourceName("shared")).function.revisions) == 12
-    assert len(registry.page("", 100, {})[0]) == 13
+    assert len(registry.page(Key("", ""), 100, {})[0]) == 13
 
 
 def test_ambiguous_digest(registry: Registry, formula: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,9 +281,9 @@ def test_constants_are_shared_and_go_with_the_last(registry: Registry) -> None:
     bring(registry)
     for name in ("f", "g"):
         registry.register(Registration(name, with_constant(name.encode())))
-    registry.delete("f")
+    registry.delete(Key("", "f"))
     assert registry.constant(DIGEST) == WEIGHTS
-    registry.delete("g")
+    registry.delete(Key("", "g"))
     assert registry.missing_constants([DIGEST]) == (DIGEST,)
 
 

@@ -21,7 +21,7 @@ DERIVATIVE_KIND_REVERSE: DerivativeKind
 DERIVATIVE_KIND_SECOND_ORDER: DerivativeKind
 
 class Function(_message.Message):
-    __slots__ = ("name", "revision", "signature", "labels", "description", "create_time", "revisions", "format", "producer", "derivatives")
+    __slots__ = ("name", "revision", "signature", "labels", "description", "create_time", "revisions", "format", "producer", "derivatives", "grants")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class Function(_message.Message):
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     PRODUCER_FIELD_NUMBER: _ClassVar[int]
     DERIVATIVES_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: str
     signature: _program_pb2.Signature
@@ -49,7 +50,8 @@ class Function(_message.Message):
     format: str
     producer: _program_pb2.Producer
     derivatives: _containers.RepeatedCompositeFieldContainer[DerivativeSupport]
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., signature: _Optional[_Union[_program_pb2.Signature, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., description: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[Revision, _Mapping]]] = ..., format: _Optional[str] = ..., producer: _Optional[_Union[_program_pb2.Producer, _Mapping]] = ..., derivatives: _Optional[_Iterable[_Union[DerivativeSupport, _Mapping]]] = ...) -> None: ...
+    grants: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., signature: _Optional[_Union[_program_pb2.Signature, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., description: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revisions: _Optional[_Iterable[_Union[Revision, _Mapping]]] = ..., format: _Optional[str] = ..., producer: _Optional[_Union[_program_pb2.Producer, _Mapping]] = ..., derivatives: _Optional[_Iterable[_Union[DerivativeSupport, _Mapping]]] = ..., grants: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DerivativeSupport(_message.Message):
     __slots__ = ("kind", "supported", "reason")
@@ -157,7 +159,7 @@ class GetFunctionResponse(_message.Message):
     def __init__(self, function: _Optional[_Union[Function, _Mapping]] = ...) -> None: ...
 
 class ListFunctionsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "labels")
+    __slots__ = ("page_size", "page_token", "labels", "tenant")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -168,10 +170,12 @@ class ListFunctionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    tenant: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., tenant: _Optional[str] = ...) -> None: ...
 
 class ListFunctionsResponse(_message.Message):
     __slots__ = ("functions", "next_page_token")
@@ -190,3 +194,31 @@ class DeleteFunctionRequest(_message.Message):
 class DeleteFunctionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class GrantFunctionRequest(_message.Message):
+    __slots__ = ("name", "tenant")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    tenant: str
+    def __init__(self, name: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
+
+class GrantFunctionResponse(_message.Message):
+    __slots__ = ("function",)
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    function: Function
+    def __init__(self, function: _Optional[_Union[Function, _Mapping]] = ...) -> None: ...
+
+class RevokeFunctionRequest(_message.Message):
+    __slots__ = ("name", "tenant")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    tenant: str
+    def __init__(self, name: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
+
+class RevokeFunctionResponse(_message.Message):
+    __slots__ = ("function",)
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    function: Function
+    def __init__(self, function: _Optional[_Union[Function, _Mapping]] = ...) -> None: ...

@@ -1,6 +1,7 @@
 """What was made of requests is kept, so that the next one that looks alike costs a look-up.
 
-Two requests look alike if their heads are the same bytes and their tensors have the same types, as they came.
+Two requests of one tenant look alike if their heads are the same bytes and their tensors have the same types,
+as they came.
 What was made holds as long as names mean what they meant.
 """
 
@@ -20,7 +21,7 @@ from pullback.v1 import evaluation_pb2 as pb
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.evaluation import Data, Evaluation, Kind
 from pullback_server.model.memory import Place
-from pullback_server.registry.names import parse_name, revision_name
+from pullback_server.registry.names import key_of, parse_name, revision_name
 from pullback_server.registry.registry import Registry
 from pullback_server.services.requests.evaluations import Checked, check_evaluation
 from pullback_server.services.requests.limits import Limits
@@ -74,8 +75,12 @@ class Templates:
     def __len__(self) -> int:
         return len(self._templates)
 
-    def evaluation(self, request: Request) -> tuple[str, Evaluation]:
+    def evaluation(self, request: Request, tenant: str = "") -> tuple[str, Evaluation]:
         """The name of the revision that a request means, and the evaluation that it asks for.
+
+        Args:
+            request: The request.
+            tenant: Who asks: the same name means another function to another tenant.
 
         Raises:
             ServiceError: SEGMENT_NOT_FOUND, FUNCTION_NOT_FOUND, REVISION_NOT_FOUND, STORED_PROGRAM_DAMAGED,
@@ -88,10 +93,10 @@ class Templates:
             elements = data if shared is None else self._place(shared)
             inputs.append(elements)
             looks.append((element, shape, len(elements)))
-        key = (head, len(arguments), len(tangents), *looks)
+        key = (tenant, head, len(arguments), len(tangents), *looks)
         template = self._templates.get(key)
         if template is None or template.generation is not self._registry.generation:
-            template = self._make(request, inputs, key)
+            template = self._make(request, tenant, inputs, key)
         for number, type_, path in template.narrow:
             check_values(inputs[number], type_, path)
         place = None if results is None else self._place(results)
@@ -106,14 +111,14 @@ class Templates:
             raise not_shared(shared.segment)
         return self._segments.place(*shared)
 
-    def _make(self, request: Request, inputs: Sequence[Data], key: _Key) -> Template:
+    def _make(self, request: Request, tenant: str, inputs: Sequence[Data], key: _Key) -> Template:
         generation = self._registry.generation
         head = _parsed(request.head)
-        registered = self._registry.resolve(parse_name(head.function))
+        registered = self._registry.resolve(parse_name(head.function, tenant), tenant)
         checked = check_evaluation(request, inputs, head.wants, registered, self._limits)
         template = Template(
             generation,
-            revision_name(registered.function.name, registered.revision.digest),
+            revision_name(key_of(registered.function), registered.revision.digest, tenant),
             self._interned(checked.kind),
             checked.points,
             tuple(_narrow(checked)),

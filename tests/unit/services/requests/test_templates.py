@@ -20,6 +20,7 @@ from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.memory import Place, Segment
+from pullback_server.registry.names import Key
 from pullback_server.registry.registry import Registration, Registry, open_registry
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
@@ -99,7 +100,7 @@ def test_names_are_resolved_anew(templates: Templates, registry: Registry, reque
     assert name.endswith(revision.digest)
     registry.register(Registration("g", program("sum(x)")))
     assert templates.evaluation(request_())[1].kind is after.kind
-    registry.delete("f")
+    registry.delete(Key("", "f"))
     assert reason(templates, request_()) is Reason.FUNCTION_NOT_FOUND
 
 
