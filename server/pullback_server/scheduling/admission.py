@@ -1,17 +1,24 @@
-"""Admission: a bound on what is in flight, so that overload is shed and never queued."""
+"""Admission: bounds on what is in flight, so that overload is shed and never queued without end.
+
+There is a bound for the whole server, and each tenant may have one of its own and a rate. Where the server is
+full, a tenant with less than its share of the places gets one all the same: the tenant that is furthest over
+its own share loses what it had queued last. So a flood does not lock others out.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.scheduling.accounts import Account, Accounts
 
-_WEIGHT: Final = 0.1
-_SHORTEST_DELAY: Final = 0.05
-_LONGEST_DELAY: Final = 10.0
+# Beyond the limit, those are let in for whom somebody else was shed and has not gone yet: one in so many.
+_RESERVE: Final = 8
+
+Shed = Callable[[Account, ServiceError], bool]
+"""Drops what a tenant queued last, with an error; False if nothing of it waits."""
 
 
 class Admission:
@@ -19,46 +26,109 @@ class Admission:
 
     Args:
         limit: The most requests in flight.
+        accounts: Those of the tenants.
+
+    Attributes:
+        accounts: Those of the tenants.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, accounts: Accounts | None = None) -> None:
+        self.accounts = Accounts() if accounts is None else accounts
         self._limit = limit
+        self._most = limit + max(1, limit // _RESERVE)
         self._in_flight = 0
-        self._mean_seconds = _SHORTEST_DELAY
+        self._shed: Shed = _nothing_queued
 
     @property
     def in_flight(self) -> int:
         """How many requests are in flight."""
         return self._in_flight
 
-    def enter(self) -> float:
-        """Takes a place, and gives the time at which it was taken, for `leave`.
+    def shed_by(self, shed: Shed) -> None:
+        """Has room made by what knows the queue."""
+        self._shed = shed
+
+    def enter(self, account: Account) -> float:
+        """Takes a place for a tenant, and gives the time at which it was taken, for `leave`.
 
         Raises:
-            PressureError: OVERLOADED if all places are taken; a try after the mean time that requests
-                took of late finds one free.
+            PressureError: OVERLOADED if all places are taken, and the tenant has its share of them;
+                TENANT_OVERLOADED if it has as many as it may; RATE_LIMITED if it came too often.
         """
+        now = time.monotonic()
+        if account.limited:
+            self._hold_to_limits(account, now)
         if self._in_flight >= self._limit:
-            raise service_error(
-                Reason.OVERLOADED,
-                f"{self._in_flight} requests are in flight, which is the limit (max_in_flight); "
-                "try again later",
-                retry_delay=min(max(self._mean_seconds, _SHORTEST_DELAY), _LONGEST_DELAY),
-                limit=str(self._limit),
-            )
+            self._make_room(account)
+        figures = account.figures
+        if not figures.in_flight:
+            self.accounts.turns.arrive(account.share, first=not self._in_flight)
+        figures.in_flight += 1
+        figures.requests += 1
         self._in_flight += 1
-        return time.monotonic()
+        return now
 
-    def leave(self, began: float) -> None:
+    def leave(self, account: Account, began: float) -> None:
         """Gives a place back."""
         self._in_flight -= 1
-        self._mean_seconds += _WEIGHT * (time.monotonic() - began - self._mean_seconds)
+        account.figures.in_flight -= 1
+        account.left(time.monotonic() - began)
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Holds a place inside the block; raises as `enter`."""
-        began = self.enter()
-        try:
-            yield
-        finally:
-            self.leave(began)
+    def _hold_to_limits(self, account: Account, now: float) -> None:
+        in_flight, most = account.figures.in_flight, account.most
+        if most is not None and in_flight >= most:
+            account.figures.shed += 1
+            raise service_error(
+                Reason.TENANT_OVERLOADED,
+                f"{in_flight} requests of {_named(account)} are in flight, which is its limit "
+                "(max_in_flight); try again later",
+                retry_delay=account.delay(),
+                limit=str(most),
+            )
+        delay = None if account.rate is None else account.rate.take(now)
+        if account.rate is not None and delay is not None:
+            account.figures.shed += 1
+            raise service_error(
+                Reason.RATE_LIMITED,
+                f"{_named(account)} may send {account.rate.per_second:g} requests a second "
+                "(requests_per_second); try again later",
+                retry_delay=delay,
+                limit=f"{account.rate.per_second:g}",
+            )
+
+    def _make_room(self, account: Account) -> None:
+        """Sheds what the tenant furthest over its share queued last; refuses where that is not another."""
+        greediest = max(self.accounts, key=_appetite)
+        if greediest is not account and self._in_flight < self._most and self._has_claim(account):
+            greediest.figures.shed += 1
+            if self._shed(greediest, self._full(greediest)):
+                return
+            greediest.figures.shed -= 1
+        account.figures.shed += 1
+        raise self._full(account)
+
+    def _has_claim(self, account: Account) -> bool:
+        """Whether a tenant has less than its share of the places, among those that have any."""
+        busy = [each for each in self.accounts if each.figures.in_flight and each is not account]
+        weights = account.share.weight + sum(each.share.weight for each in busy)
+        return account.figures.in_flight < self._limit * account.share.weight / weights
+
+    def _full(self, account: Account) -> ServiceError:
+        return service_error(
+            Reason.OVERLOADED,
+            f"{self._in_flight} requests are in flight, which is the limit (max_in_flight); try again later",
+            retry_delay=account.delay(),
+            limit=str(self._limit),
+        )
+
+
+def _nothing_queued(account: Account, error: ServiceError) -> bool:  # noqa: ARG001 -- as every Shed
+    return False
+
+
+def _appetite(account: Account) -> float:
+    return account.figures.in_flight / account.share.weight
+
+
+def _named(account: Account) -> str:
+    return f"the tenant {account.name!r}" if account.name else "all clients"

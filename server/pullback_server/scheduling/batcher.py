@@ -1,11 +1,12 @@
 """The batcher: decides for each evaluation when it runs, with whom, and in how many pieces.
 
-Nobody waits while a worker is idle: while fewer runs of a kind are in hand than keep the workers busy, an
-evaluation goes at once and alone. Those that come meanwhile wait, and travel together when a place is free.
+Nobody waits while there is a place: while fewer runs of a kind are in hand than keep the workers busy, and
+the workers have not enough in hand of all kinds, an evaluation goes at once and alone. Those that come
+meanwhile wait, and travel together when a place is free. Whose turn it is then, the `queue` says, for all
+lanes: tenants share the devices' time.
 
-Knows the engine and asyncio; the decisions themselves are in `serving`, the arithmetic in `joining`
-and `splitting`, what is known of a kind in its `lane`. Which lane's turn it is, the lanes need not agree on:
-each has places of its own.
+Knows the engine and asyncio; the decisions themselves are in `planning` and `serving`, the arithmetic in
+`joining` and `splitting`, what is known of a kind in its `lane`, and what workers may have in `hand`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
-from pullback_server.engine.interface import Engine, WorkerState
+from pullback_server.engine.interface import Engine
 from pullback_server.errors import AvailabilityError, Reason, ServiceError, StoredDataError, service_error
 from pullback_server.model.evaluation import Evaluation, Outcome
 from pullback_server.model.tickets import OPEN, Ticket
+from pullback_server.scheduling.accounts import Account, Accounts
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.figures import Figures
 from pullback_server.scheduling.group import Group
-from pullback_server.scheduling.lane import Joining, Lane, Member
+from pullback_server.scheduling.hand import Hand
+from pullback_server.scheduling.lane import Joining, Lane, Member, Trip
 from pullback_server.scheduling.lanes import Lanes
-from pullback_server.scheduling.serving import Gathering, Piece, gather, serve, worth_compiling
-from pullback_server.scheduling.splitting import cut, put_together, spread
+from pullback_server.scheduling.planning import Planning
+from pullback_server.scheduling.queue import Queue, late
+from pullback_server.scheduling.serving import Piece, gather, run_seconds
+from pullback_server.scheduling.splitting import cut, put_together
+from pullback_server.scheduling.turns import Line
 from pullback_server.scheduling.warming import Warming
 
 # gRPC hands over a request in several rounds of the loop, with another thread between them; after so many
@@ -37,12 +44,8 @@ _QUIET_ROUNDS: Final = 50
 _ENOUGH: Final = 64
 # From here on it is worth a thought how a batch is served, though its own bucket is warm.
 _HEAVY_SECONDS: Final = 2e-3
-# Batches that take longer are spread over workers, in pieces that take half as long at least.
-_SPREAD_SECONDS: Final = 8e-3
 # Reasons that no member of a run is the cause of.
 _EVERYONES: Final = frozenset({Reason.OVERLOADED, Reason.PROGRAM_NOT_FOUND, Reason.CONSTANT_NOT_FOUND})
-# What compiling is believed to take before it was measured.
-_COMPILING_SECONDS: Final = 0.25
 
 
 class Batcher:
@@ -51,151 +54,217 @@ class Batcher:
     Args:
         engine: What computes.
         joining: How much may travel together.
+        accounts: Those of the tenants, who share the engine.
     """
 
-    def __init__(self, engine: Engine, joining: Joining) -> None:
+    def __init__(self, engine: Engine, joining: Joining, accounts: Accounts | None = None) -> None:
         self.figures = Figures()
         self._engine = engine
+        self._accounts = Accounts() if accounts is None else accounts
+        self._turns = self._accounts.turns
+        self._queue = Queue(self._turns)
+        self._hand = Hand()
         self._lanes = Lanes(joining)
-        self._warming = Warming(engine, self.figures)
-        self._runs: set[asyncio.Task[None]] = set()
+        self._planning = Planning(engine, Warming(engine, self.figures))
+        self._trips: set[asyncio.Task[float | None]] = set()
 
-    async def evaluate(self, evaluation: Evaluation, ticket: Ticket = OPEN) -> Outcome:  # noqa: ARG002
-        """Evaluates; raises what the engine raises."""
+    async def evaluate(
+        self, evaluation: Evaluation, ticket: Ticket = OPEN, account: Account | None = None
+    ) -> Outcome:
+        """Evaluates.
+
+        Args:
+            evaluation: What.
+            ticket: With what claim.
+            account: Its tenant's, where that is at hand.
+
+        Raises:
+            ServiceError: What the engine raises; DEADLINE_EXCEEDED if the ticket's deadline passes while it
+                waits; OVERLOADED if it is dropped for others while it waits.
+        """
         self.figures.requests += 1
         points = evaluation.points
         if points == 0:
-            return await self._engine.evaluate(evaluation)
+            return await self._engine.evaluate(evaluation, ticket.deadline)
+        if account is None:
+            account = self._accounts.of(ticket.tenant)
         lane = self._lanes.of(evaluation.kind)
         bucket = bucket_of(points)
         kind = lane.kind_of(bucket)
         if kind is not evaluation.kind:
             evaluation = Evaluation(kind, evaluation.inputs, points, evaluation.results)
         warmth = self._engine.warmth(kind, points)
-        if warmth and (lane.costs.seconds(bucket) or 0.0) < _HEAVY_SECONDS:
-            return await self._whole(lane, evaluation, bucket, warmth)
-        return await self._planned(lane, evaluation, bucket, warmth)
-
-    async def _whole(self, lane: Lane, evaluation: Evaluation, bucket: int, warmth: int) -> Outcome:
-        """Runs an evaluation whose own bucket is warm: at once if there is a place, else with others."""
-        free = lane.running < lane.places(warmth)
+        seconds = lane.costs.seconds(bucket) or 0.0
+        if not warmth or seconds >= _HEAVY_SECONDS:
+            return await self._planned(lane, evaluation, account, ticket, bucket, warmth)
+        free = lane.running < lane.places(warmth) and not self._turns.contended and self._hand.free(seconds)
         look = lane.looks_for_company()
         if look or lane.waiting or lane.alone or not free:
-            return await self._wait(lane, evaluation, look=look and free)
+            return await self._wait(lane, evaluation, account, ticket, look=look and free)
+        return await self._whole(lane, evaluation, account, ticket, bucket, seconds)
+
+    def shed(self, account: Account, error: Exception) -> bool:
+        """Drops what a tenant queued last, with an error; False if nothing of it waits."""
+        member = self._queue.newest(account)
+        if member is not None:
+            self._drop(member, error)
+        return member is not None
+
+    async def _whole(
+        self,
+        lane: Lane,
+        evaluation: Evaluation,
+        account: Account,
+        ticket: Ticket,
+        bucket: int,
+        seconds: float,
+    ) -> Outcome:
+        """Runs an evaluation whose own bucket is warm, at once."""
+        hand = self._hand
         lane.running += 1
+        hand.take(seconds)
         self.figures.runs += 1
+        spent, began = -1.0, time.monotonic()
         try:
-            outcome = await self._engine.evaluate(evaluation)
+            outcome = await self._engine.evaluate(evaluation, ticket.deadline)
             timing = outcome.timing
+            spent = timing.execute
             lane.learn(bucket, timing, 1)
             self.figures.batch += timing.batch
             self.figures.padding += timing.padding
             return outcome
         finally:
             lane.running -= 1
+            hand.leave(seconds)
+            if spent < 0.0:  # it failed, or its caller has gone
+                spent = time.monotonic() - began
+            self._turns.charge(account.share, spent)
+            account.figures.device_seconds += spent
             if lane.waiting:
-                self._advance(lane)
+                self._release(lane)
+            elif self._turns.contended:
+                self._advance()
 
-    async def _wait(self, lane: Lane, evaluation: Evaluation, *, look: bool = False) -> Outcome:
+    async def _wait(
+        self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, *, look: bool = False
+    ) -> Outcome:
         """Has an evaluation wait for a place; where there is one, it may `look` who came with it."""
+        self._share(ticket)
         loop = asyncio.get_running_loop()
-        member = lane.member(evaluation, loop.create_future(), time.monotonic())
-        lane.waiting.append(member)
-        if lane.gathering is None:
+        member = lane.member(evaluation, loop.create_future(), time.monotonic(), account, ticket)
+        self._queue.add(lane, member)
+        if lane.gathering is None and not lane.blocked:
             if look:
                 self._gather(lane)
             else:
-                self._advance(lane)
-        return await member.outcome
+                self._release(lane)
+        try:
+            return await member.outcome
+        except asyncio.CancelledError:
+            self._leave(member)
+            raise
 
-    async def _planned(self, lane: Lane, evaluation: Evaluation, bucket: int, warmth: int) -> Outcome:
+    async def _planned(
+        self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int, warmth: int
+    ) -> Outcome:
         """Runs an evaluation whose own bucket is cold, or takes long."""
-        points = evaluation.points or 1
-        pieces = self._spread(lane, points) if warmth and evaluation.points else ()
-        serving = None if pieces else serve(points, self._warm(lane, bucket), lane.costs)
-        if serving is not None and (warmth or serving.seconds < (lane.compiling or _COMPILING_SECONDS)):
-            pieces = serving.pieces
-            if not warmth and (len(pieces) > 1 or worth_compiling(bucket, serving.seconds, lane.costs)):
-                self._warming.want(lane, bucket)
+        self._share(ticket)
+        pieces = self._planning.pieces(
+            lane, evaluation.points, bucket, warm=bool(warmth), shared=self._hand.shared
+        )
         match pieces:
             case () if not warmth:
-                return await self._cold(lane, evaluation, bucket)
+                return await self._cold(lane, evaluation, account, ticket, bucket)
             case () | (Piece(),):
-                return await self._wait(lane, evaluation)
+                return await self._wait(lane, evaluation, account, ticket)
             case _:
-                return await self._cut(lane, evaluation, pieces)
+                return await self._cut(lane, evaluation, account, ticket, pieces)
 
-    async def _cold(self, lane: Lane, evaluation: Evaluation, bucket: int) -> Outcome:
+    async def _cold(
+        self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int
+    ) -> Outcome:
         """Runs what has to be compiled first. It takes no place, so that nothing warm waits for it."""
         self.figures.runs += 1
-        outcome = await self._engine.evaluate(evaluation)
+        outcome = await self._engine.evaluate(evaluation, ticket.deadline)
+        self._turns.charge(account.share, outcome.timing.execute)
+        account.figures.device_seconds += outcome.timing.execute
         lane.learn(bucket, outcome.timing, 1)
-        self._advance(lane)
+        self._release(lane)
         return outcome
 
-    async def _cut(self, lane: Lane, evaluation: Evaluation, pieces: Sequence[Piece]) -> Outcome:
+    async def _cut(
+        self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, pieces: Sequence[Piece]
+    ) -> Outcome:
         """Runs a batch in pieces, which wait for places like any other."""
         self.figures.cut += 1
-        loop = asyncio.get_running_loop()
+        loop, now = asyncio.get_running_loop(), time.monotonic()
         point = lane.point if any(piece.bucket == POINT for piece in pieces) else None
         parts = list(cut(evaluation, pieces, point))
-        members = [Member(part, loop.create_future(), time.monotonic(), part.points or 1) for part in parts]
-        lane.waiting += members
-        self._advance(lane)
-        outcomes = await asyncio.gather(*(member.outcome for member in members))
+        members = [
+            Member(part, loop.create_future(), account, ticket, now, part.points or 1) for part in parts
+        ]
+        later = 0.0
+        for member, piece in zip(members, pieces, strict=True):
+            self._queue.add(lane, member, later=later)
+            later += run_seconds(piece.bucket, lane.costs)
+        self._release(lane)
+        try:
+            outcomes = await asyncio.gather(*(member.outcome for member in members))
+        except BaseException:
+            for member in members:
+                if not member.outcome.done() or member.outcome.cancelled():
+                    member.outcome.cancel()
+                    self._leave(member)
+            raise
         return put_together(outcomes, lane.batch, [part.points for part in parts], evaluation.results)
 
-    def _spread(self, lane: Lane, points: int) -> tuple[Piece, ...]:
-        """The pieces of a batch that takes long, if several workers are warm for them."""
-        seconds = lane.costs.seconds(bucket_of(points)) or 0.0
-        ready = sum(worker.state is WorkerState.READY for worker in self._engine.workers)
-        if seconds < _SPREAD_SECONDS or ready < 2:  # noqa: PLR2004 -- one has nobody to share with
-            return ()
-        size = spread(points, ready, seconds, _SPREAD_SECONDS / 2)
-        warm = self._engine.warmth(lane.batch, size)
-        if warm < ready:
-            self._warming.want(lane, bucket_of(size))
-            size = spread(points, warm, seconds, _SPREAD_SECONDS / 2)
-            if self._engine.warmth(lane.batch, size) < warm:
-                return ()
-        if size >= points:
-            return ()
-        starts = range(0, points, size)
-        return tuple(Piece(min(size, points - start), bucket_of(size)) for start in starts)
-
-    def _warm(self, lane: Lane, own: int) -> list[int]:
-        """The buckets of a lane that a ready worker has, and into which what has the bucket `own` can go."""
-        warmth = self._engine.warmth
-        buckets = lane.buckets_for(own)
-        return [bucket for bucket in buckets if warmth(lane.kind_of(bucket), bucket or None)]
+    def _share(self, ticket: Ticket) -> None:
+        """Takes note of whether there is more than one tenant, or priority."""
+        if not self._hand.shared and (ticket.priority or len(self._accounts) > 1):
+            self._hand.shared = True
 
     def _gather(self, lane: Lane) -> None:
         """Starts what waits once some rounds of the loop have brought nobody more."""
-        lane.gathering = (len(lane.waiting), 0)
+        lane.gathering = (lane.waiting, 0)
         asyncio.get_running_loop().call_soon(self._gather_on, lane)
 
     def _gather_on(self, lane: Lane) -> None:
         if lane.gathering is None:  # somebody has started them
             return
         seen, quiet = lane.gathering
-        count = len(lane.waiting)
+        count = lane.waiting
         lane.gathering = (count, quiet + 1 if count == seen else 0)
         if quiet < _QUIET_ROUNDS and count < min(_ENOUGH, lane.most):
             asyncio.get_running_loop().call_soon(self._gather_on, lane)
         else:
-            self._advance(lane)
+            self._release(lane)
 
-    def _advance(self, lane: Lane) -> None:
-        """Starts what can start of those that wait."""
+    def _release(self, lane: Lane) -> None:
+        """Has those who wait in a lane take their turns, and starts what can start."""
         lane.gathering = None
-        while lane.waiting and not lane.alone:
-            first = lane.waiting[0]
-            if first.outcome.done():  # its caller has gone
-                lane.waiting.popleft()
-            elif lane.running < self._places(lane, first):
-                self._start(lane)
+        self._queue.release(lane)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Starts what can start of those whose turn it is."""
+        while (line := self._queue.next()) is not None:
+            lane, first = line.lane, line.first
+            if late(first, time.monotonic()):
+                first.account.figures.late += 1
+                self._drop(first, _too_late(first))
+            elif lane.alone or lane.running >= self._places(lane, first):
+                self._queue.block(lane)
+            elif self._has_room(lane.costs.seconds(bucket_of(first.evaluation.points)) or 0.0):
+                self._start(line)
             else:
                 return
+
+    def _has_room(self, seconds: float) -> bool:
+        """Whether the workers should have another run in hand."""
+        if self._hand.free(seconds):
+            return True
+        self._hand.resize(self._planning.ready())
+        return self._hand.free(seconds)
 
     def _places(self, lane: Lane, first: Member) -> int:
         """How many runs of a lane may be in hand when the first of those that wait starts."""
@@ -205,69 +274,115 @@ class Batcher:
         warmth = self._engine.warmth(lane.kind_of(bucket), first.evaluation.points)
         return lane.places(max(1, warmth), joined=first.joinable)
 
-    def _start(self, lane: Lane) -> None:
-        """Starts the first of those that wait, and those that travel with it."""
-        company = lane.company()
+    def _start(self, line: Line[Member, Lane]) -> None:
+        """Starts the first of a line, and those that travel with it."""
+        lane = line.lane
+        company = lane.company(line)
         sums = list(accumulate(member.points for member in company))
-        warm = self._warm(lane, bucket_of(company[0].evaluation.points))
+        warm = self._planning.warm(lane, bucket_of(company[0].evaluation.points))
         gathering = gather(sums, warm, lane.costs)
         members = company[: gathering.members]
         if len(members) < len(company):
-            self._regret(lane, sums[-1], gathering, warm)
-        lane.take(members)
+            self._planning.regret(lane, sums[-1], gathering, warm)
+        trip = Trip(len(members))
+        for member in members:
+            self._queue.remove(member)
+            member.trip = trip
+        self._send(lane, Group(lane, members, gathering.bucket), trip)
+
+    def _send(self, lane: Lane, group: Group, trip: Trip) -> None:
+        """Starts a run, and charges it by prediction to those whose it is."""
+        seconds = lane.costs.seconds(group.bucket) or 0.0
         lane.running += 1
-        lane.alone = members[0].suspect
-        run = asyncio.create_task(self._run(lane, Group(lane, members, gathering.bucket)))
-        self._runs.add(run)
-        run.add_done_callback(self._runs.discard)
+        lane.alone = group.members[0].suspect
+        self._hand.take(seconds)
+        claims = group.claims()
+        for account, part in claims:
+            self._turns.charge(account.share, part * seconds)
+        task = trip.task = asyncio.create_task(self._run(lane, group))
+        self._trips.add(task)
+        # Not at the end of the task's own work: one that is cancelled early does none.
+        task.add_done_callback(partial(self._ended, lane, group, claims, seconds))
 
-    def _regret(self, lane: Lane, points: int, gathering: Gathering, warm: Sequence[int]) -> None:
-        """Sees to it that more can go together the next time, if that pays."""
-        own = bucket_of(points)
-        if own in warm:
-            lane.costs.doubt(own)
-        elif worth_compiling(own, gathering.seconds * points, lane.costs):
-            self._warming.want(lane, own)
+    async def _run(self, lane: Lane, group: Group) -> float | None:
+        """One run; whatever comes of it, everyone who waits for it is told.
 
-    async def _run(self, lane: Lane, group: Group) -> None:
-        """One run; whatever comes of it, everyone who waits for it is told."""
-        began = time.monotonic()
+        Returns:
+            What it took on the device, in seconds; None if it failed.
+        """
+        self._count(group)
         try:
-            outcome = await self._engine.evaluate(group.evaluation)
+            outcome = await self._engine.evaluate(group.evaluation, group.until)
             lane.learn(group.bucket, outcome.timing, len(group.members))
-            for member, own in zip(group.members, group.outcomes(outcome, began), strict=True):
+            for member, own in zip(group.members, group.outcomes(outcome), strict=True):
                 if not member.outcome.done():
                     member.outcome.set_result(own)
-        except asyncio.CancelledError:
-            for member in group.members:
-                member.outcome.cancel()
-            raise
         except Exception as error:  # noqa: BLE001 -- it is theirs who wait
             self._fail(lane, group.members, error)
-        finally:
-            self._count(group, began)
-            lane.running -= 1
-            lane.alone = False
-            self._advance(lane)
+            return None
+        return outcome.timing.execute
+
+    def _ended(
+        self,
+        lane: Lane,
+        group: Group,
+        claims: Sequence[tuple[Account, float]],
+        seconds: float,
+        task: asyncio.Task[float | None],
+    ) -> None:
+        """Puts right what a run was charged that has ended, and gives its place to the next."""
+        self._trips.discard(task)
+        if task.cancelled():
+            for member in group.members:
+                member.outcome.cancel()
+        spent = None if task.cancelled() else task.result()
+        if spent is None:
+            spent = time.monotonic() - group.began
+        for account, part in claims:
+            self._turns.correct(account.share, part * (spent - seconds))
+            account.figures.device_seconds += part * spent
+        self._hand.leave(seconds)
+        lane.running -= 1
+        lane.alone = False
+        self._release(lane)
 
     def _fail(self, lane: Lane, members: Sequence[Member], error: Exception) -> None:
         """Gives those who wait their error; where it may be one's alone, each is run once more by itself."""
+        waiting = [member for member in members if not member.outcome.done()]
         if len(members) > 1 and not _is_everyones(error):
-            self.figures.repeated += len(members)
-            for member in reversed(members):
+            self.figures.repeated += len(waiting)
+            for member in reversed(waiting):
                 member.suspect = True
-                lane.waiting.appendleft(member)
+                self._queue.put_back(lane, member)
             return
-        for member in members:
-            if not member.outcome.done():
-                member.outcome.set_exception(_twin(error))
+        for member in waiting:
+            member.outcome.set_exception(_twin(error))
 
-    def _count(self, group: Group, began: float) -> None:
+    def _leave(self, member: Member) -> None:
+        """Takes out one whose caller has gone, and ends a run that nobody waits for any more."""
+        trip = member.trip
+        if trip is None:
+            self._queue.remove(member)
+            return
+        trip.wanted -= 1
+        if not trip.wanted and trip.task is not None:
+            trip.task.cancel()
+
+    def _drop(self, member: Member, error: Exception) -> None:
+        """Ends the wait of one that was not started with an error."""
+        self._queue.remove(member)
+        if not member.outcome.done():
+            member.outcome.set_exception(error)
+
+    def _count(self, group: Group) -> None:
         figures = self.figures
         figures.runs += 1
         figures.batch += group.bucket
         figures.padding += group.padding
-        figures.queue_seconds += sum(began - member.since for member in group.members)
+        for member in group.members:
+            waited = group.began - member.since
+            figures.queue_seconds += waited
+            member.account.figures.queue_seconds += waited
         if len(group.members) > 1:
             figures.joined += len(group.members)
 
@@ -277,6 +392,15 @@ def _is_everyones(error: Exception) -> bool:
     if not isinstance(error, ServiceError):
         return False
     return isinstance(error, AvailabilityError | StoredDataError) or error.reason in _EVERYONES
+
+
+def _too_late(member: Member) -> ServiceError:
+    waited = time.monotonic() - member.since
+    return service_error(
+        Reason.DEADLINE_EXCEEDED,
+        f"the call's deadline passed after {waited:.3f} s, before a worker was free for it; "
+        "give it more time, or try again when there is less to do",
+    )
 
 
 def _twin(error: Exception) -> Exception:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from pullback_server.model.evaluation import Evaluation, Outcome, Timing
+from pullback_server.scheduling.accounts import Account
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.joining import Results, join, shares
 from pullback_server.scheduling.lane import Lane, Member
@@ -22,9 +24,23 @@ class Group:
 
     def __init__(self, lane: Lane, members: Sequence[Member], bucket: int | None) -> None:
         self.members = members
+        self.began = time.monotonic()
         self._lane = lane
         self.points = sum(member.points for member in members)
         self.evaluation = self._sent(bucket)
+
+    @property
+    def until(self) -> float | None:
+        """When nobody waits for it any more, on the clock of `time.monotonic`; None if that never is."""
+        deadlines = [member.ticket.deadline for member in self.members]
+        return None if None in deadlines else max(each for each in deadlines if each is not None)
+
+    def claims(self) -> list[tuple[Account, float]]:
+        """The accounts of its members, each with its part of the run, by points."""
+        points: dict[Account, int] = {}
+        for member in self.members:
+            points[member.account] = points.get(member.account, 0) + member.points
+        return [(account, own / self.points) for account, own in points.items()]
 
     @property
     def bucket(self) -> int:
@@ -36,13 +52,13 @@ class Group:
         """How many points of the bucket are padding; the rest of what is sent as it is, a worker pads."""
         return self.bucket - self.points if self.bucket != POINT else 0
 
-    def outcomes(self, outcome: Outcome, began: float) -> Iterator[Outcome]:
-        """The outcome of each member, from that of the run which began at `began`."""
+    def outcomes(self, outcome: Outcome) -> Iterator[Outcome]:
+        """The outcome of each member, from that of the run."""
         timing = outcome.timing
         batch = timing.batch or self.bucket
         padding = timing.padding + self._added if timing.batch else self.padding
         for member, results in zip(self.members, self._results(outcome), strict=True):
-            queue = began - member.since
+            queue = self.began - member.since
             yield Outcome(results, Timing(timing.compile, timing.execute, queue, batch, padding))
 
     @property

@@ -1,22 +1,26 @@
 """A lane: the evaluations of one kind, those that wait and those that run. Without I/O.
 
 Single points and batches in which everything is batched share a lane, since they can travel together.
-Lanes know nothing of each other, so that a kind that compiles or takes long holds up no other.
+Lanes know nothing of each other, so that a kind that compiles or takes long holds up no other. Who waits in
+a lane stands in a line for each tenant and priority; the `queue` says whose turn it is.
 """
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import Future, Task
 from bisect import bisect_right, insort
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from pullback_server.model.evaluation import Evaluation, Kind, Outcome, Timing
 from pullback_server.model.memory import Place
+from pullback_server.model.tickets import Ticket
+from pullback_server.scheduling.accounts import Account
 from pullback_server.scheduling.buckets import POINT, Costs
 from pullback_server.scheduling.joining import shared_bytes
 from pullback_server.scheduling.serving import run_seconds
+from pullback_server.scheduling.turns import Line, Share
 
 # For each worker: one runs, and one waits in the worker's socket.
 _PLACES: Final = 2
@@ -51,26 +55,47 @@ class Joining:
 
 
 @dataclass(slots=True, eq=False)
+class Trip:
+    """A run that was started, as those know it who travel in it.
+
+    Attributes:
+        wanted: For how many of them somebody still waits.
+        task: What runs it.
+    """
+
+    wanted: int
+    task: Task[float | None] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Member:
     """An evaluation that waits.
 
     Attributes:
         evaluation: What is asked.
         outcome: Where its caller waits.
+        account: Its tenant's.
+        ticket: With what claim it waits.
         since: When it came.
         points: How many points it has; 1 for a single point.
         shared: Its shared inputs, by which it is told with whom it can travel.
         joinable: Whether it may travel with others.
         suspect: Whether it failed with others, so that it must run with no other of its lane.
+        line: Where it stands while it waits; None once it runs.
+        trip: The run in which it travels; None while it waits.
     """
 
     evaluation: Evaluation
     outcome: Future[Outcome]
+    account: Account
+    ticket: Ticket
     since: float
     points: int
     shared: bytes = b""
     joinable: bool = False
     suspect: bool = False
+    line: Line[Member, Lane] | None = None
+    trip: Trip | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -83,9 +108,11 @@ class Lane:
         most: How many points may travel together.
         nbytes: The bytes of a point's inputs and results.
         costs: What runs take.
-        waiting: Who waits, in the order of arrival.
+        lines: Where its members wait, by tenant and priority.
+        waiting: How many of them do.
         running: How many runs workers have in hand, without those that compile first.
         alone: Whether a suspect runs, so that nothing else may.
+        blocked: Whether those who wait have to until a run has ended.
         compiling: What the last executable took to compile, in seconds; None before the first.
         buckets: The buckets that ran or were compiled once, in ascending order.
         wanted: How often a cold bucket would have been of use.
@@ -104,9 +131,11 @@ class Lane:
     most: int
     nbytes: int
     costs: Costs = field(default_factory=Costs)
-    waiting: deque[Member] = field(default_factory=deque)
+    lines: dict[tuple[Share[Member, Lane], int], Line[Member, Lane]] = field(default_factory=dict)
+    waiting: int = 0
     running: int = 0
     alone: bool = False
+    blocked: bool = False
     compiling: float | None = None
     buckets: list[int] = field(default_factory=list)
     wanted: dict[int, int] = field(default_factory=dict)
@@ -175,7 +204,9 @@ class Lane:
         if bucket not in self.buckets:
             insort(self.buckets, bucket)
 
-    def member(self, evaluation: Evaluation, outcome: Future[Outcome], now: float) -> Member:
+    def member(
+        self, evaluation: Evaluation, outcome: Future[Outcome], now: float, account: Account, ticket: Ticket
+    ) -> Member:
         """One who waits."""
         points = 1 if evaluation.points is None else evaluation.points
         joinable = (
@@ -184,33 +215,40 @@ class Lane:
             and not any(isinstance(data, Place) for data in evaluation.inputs)
         )
         shared = shared_bytes(self.batch, evaluation) if joinable else b""
-        return Member(evaluation, outcome, now, points, shared, joinable)
+        return Member(evaluation, outcome, account, ticket, now, points, shared, joinable)
 
-    def company(self) -> list[Member]:
-        """The first who waits, and those who can travel with it, as many as may."""
-        first = self.waiting[0]
+    def line_of(self, member: Member) -> Line[Member, Lane]:
+        """Where a member has to wait."""
+        key = (member.account.share, member.ticket.priority)
+        line = self.lines.get(key)
+        if line is None:
+            line = self.lines[key] = Line(member.account.share, self)
+        return line
+
+    def company(self, line: Line[Member, Lane]) -> list[Member]:
+        """The first of a line, and those who can travel with it, as many as may."""
+        first = line.first
         if not first.joinable or first.suspect:
             return [first]
         company: list[Member] = []
         points = 0
-        for member in self.waiting:
+        for member in self._in_order(line):
             if points + member.points > self.most:
                 break
-            if member.outcome.done():  # its caller has gone
-                continue
             if member.joinable and not member.suspect and member.shared == first.shared:
                 company.append(member)
                 points += member.points
         return company
 
-    def take(self, members: list[Member]) -> None:
-        """Takes members, the first of which is the first who waits, out of those who wait."""
-        if all(member is waiting for member, waiting in zip(members, self.waiting, strict=False)):
-            for _ in members:
-                self.waiting.popleft()
-            return
-        taken = set(map(id, members))
-        self.waiting = deque(each for each in self.waiting if id(each) not in taken)
+    def _in_order(self, line: Line[Member, Lane]) -> Iterator[Member]:
+        """Those who wait in a line, then the others of its tenant, then all others."""
+        yield from line.waiting
+        if len(line.waiting) < self.waiting:
+            share = line.share
+            others = [each for each in self.lines.values() if each.waiting and each is not line]
+            others.sort(key=lambda each: (each.share is not share, each.first_rank()))
+            for each in others:
+                yield from each.waiting
 
     def _joining_pays(self) -> bool:
         batches = [bucket for bucket in self.buckets if bucket > 1]

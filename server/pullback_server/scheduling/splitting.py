@@ -26,6 +26,18 @@ def spread(points: int, workers: int, seconds: float, least_seconds: float) -> i
     return ceil(points / pieces)
 
 
+def tile(points: int, seconds: float, longest_seconds: float) -> int:
+    """How many points a tile has that takes so long at most: a power of two, so that nothing is padded.
+
+    Args:
+        points: The size of the batch.
+        seconds: What the batch takes.
+        longest_seconds: What a tile may take, if it has more than one point.
+    """
+    most = int(points * longest_seconds / seconds)
+    return 1 << (max(most, 1).bit_length() - 1)
+
+
 def cut(evaluation: Evaluation, pieces: Sequence[Piece], point: Kind | None) -> Iterator[Evaluation]:
     """The pieces of a batch, whose inputs are views of its inputs.
 

@@ -1,0 +1,56 @@
+"""What the workers have in hand, and whether they should have more. Without I/O."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# For each worker: one runs, and one waits in the worker's socket.
+_FEW: Final = 2
+# As many as a worker runs at a time.
+_MANY: Final = 8
+# Short runs may be in hand beyond the few as long as they are over so soon.
+_AHEAD_SECONDS: Final = 2e-3
+
+
+class Hand:
+    """Runs that were given to workers and have not ended.
+
+    What a worker has in hand is out of reach: whoever comes then waits for it, whatever its claim. So where
+    several share the workers, they have enough in hand to be busy, and not more.
+
+    Attributes:
+        runs: How many there are.
+        seconds: What they take by prediction.
+        shared: Whether there are several tenants or priorities, so that it matters who goes first.
+    """
+
+    __slots__ = ("_ahead", "_few", "_many", "runs", "seconds", "shared")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.seconds = 0.0
+        self.shared = False
+        self.resize(1)
+
+    def resize(self, workers: int) -> None:
+        """Takes note of how many workers are ready."""
+        workers = max(workers, 1)
+        self._few = _FEW * workers
+        self._many = _MANY * workers
+        self._ahead = _AHEAD_SECONDS * workers
+
+    def free(self, seconds: float) -> bool:
+        """Whether a run that takes so long may start."""
+        if self.runs < self._few:
+            return True
+        return self.runs < self._many and (not self.shared or self.seconds + seconds <= self._ahead)
+
+    def take(self, seconds: float) -> None:
+        """Counts a run."""
+        self.runs += 1
+        self.seconds += seconds
+
+    def leave(self, seconds: float) -> None:
+        """Counts a run no more; `seconds` as it was taken."""
+        self.runs -= 1
+        self.seconds = self.seconds - seconds if self.runs else 0.0
