@@ -27,7 +27,7 @@ import grpc
 import numpy as np
 
 import pullback
-from pullback._channel import OPTIONS
+from pullback._channel import options
 from pullback.client import Client
 
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
@@ -79,7 +79,7 @@ class Load:
 
     def _work(self, address: str) -> None:
         x = np.ones(NUMBERS)
-        channel = grpc.insecure_channel(address, [*OPTIONS, OWN_CONNECTION])
+        channel = grpc.insecure_channel(address, [*options(address), OWN_CONNECTION])
         with Client(channel, address, timeout=300.0) as client:
             gradient = client.function("squares").grad
             while not self._over.is_set():

@@ -21,11 +21,12 @@ from pullback._aio_joined import AsyncJoined
 from pullback._aio_stream import AsyncStream, call_error
 from pullback._channel import (
     DEFAULT_TIMEOUT,
-    OPTIONS,
     POLL_INTERVAL,
     STARTUP_TIMEOUT,
     Deadline,
     announcement,
+    is_unhealthy,
+    options,
     pause_before_retry,
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
@@ -73,6 +74,10 @@ class AsyncClient:
             without end.
         lender: What shares memory with the server; None where everything goes in messages.
         join: Whether evaluations that are made at the same time travel together.
+
+    Attributes:
+        patient: Whether a server that has answered before, and is away, is waited for: some 40 seconds, and
+            within a call's timeout.
     """
 
     def __init__(
@@ -86,6 +91,8 @@ class AsyncClient:
     ) -> None:
         self.address = address
         self.timeout = timeout
+        self.patient = True
+        self._served = False
         self._channel = channel
         self._lender = lender
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
@@ -175,7 +182,13 @@ class AsyncClient:
         Raises:
             PullbackError: If the call fails, as it does where nothing listens.
         """
-        return await self.call(HEALTH_CHECK, b"", timeout)
+        try:
+            return await self._method(HEALTH_CHECK)(b"", timeout=self.timeout if timeout is None else timeout)
+        except grpc.aio.AioRpcError as error:
+            failure = call_error(error, self.address)
+        if is_unhealthy(failure):
+            return Health.NOT_SERVING
+        raise failure
 
     def stream(self, *, in_flight: int = 64) -> AsyncStream:
         """Opens a stream for many evaluations at once, as `Client.stream`."""
@@ -266,10 +279,13 @@ class AsyncClient:
         deadline = Deadline(self.timeout if timeout is None else timeout)
         for number in itertools.count(1):
             try:
-                return await attempt(deadline.remaining())
+                response = await attempt(deadline.remaining())
             except grpc.aio.AioRpcError as error:
                 failure = call_error(error, self.address)
-            pause = pause_before_retry(failure, number, deadline.remaining())
+            else:
+                self._served = self.patient
+                return response
+            pause = pause_before_retry(failure, number, deadline.remaining(), served=self._served)
             if pause is None:
                 raise failure
             await asyncio.sleep(pause)
@@ -313,9 +329,9 @@ def connect(
     """
     lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        channel = grpc.aio.insecure_channel(address, OPTIONS)
+        channel = grpc.aio.insecure_channel(address, options(address))
     else:
-        channel = grpc.aio.secure_channel(address, credentials, OPTIONS)
+        channel = grpc.aio.secure_channel(address, credentials, options(address))
     return AsyncClient(channel, address, timeout, lender, join=join)
 
 
@@ -338,6 +354,8 @@ async def local(
     try:
         address = await asyncio.to_thread(server.start)
         async with connect(address, timeout=timeout, join=join) as client:
+            # Nobody starts it again.
+            client.patient = False
             await _wait_until_serving(client, server, deadline)
             yield client
     finally:

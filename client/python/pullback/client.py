@@ -15,11 +15,12 @@ import grpc
 
 from pullback._channel import (
     DEFAULT_TIMEOUT,
-    OPTIONS,
     POLL_INTERVAL,
     STARTUP_TIMEOUT,
     Deadline,
     announcement,
+    is_unhealthy,
+    options,
     pause_before_retry,
 )
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
@@ -69,6 +70,10 @@ class Client:
             without end.
         lender: What shares memory with the server; None where everything goes in messages.
         join: Whether evaluations that are made at the same time travel together.
+
+    Attributes:
+        patient: Whether a server that has answered before, and is away, is waited for: some 40 seconds, and
+            within a call's timeout.
     """
 
     def __init__(
@@ -82,6 +87,8 @@ class Client:
     ) -> None:
         self.address = address
         self.timeout = timeout
+        self.patient = True
+        self._served = False
         self._channel = channel
         self._lender = lender
         self._methods: dict[str, grpc.UnaryUnaryMultiCallable[Any, Any]] = {}
@@ -186,7 +193,13 @@ class Client:
         Raises:
             PullbackError: If the call fails, as it does where nothing listens.
         """
-        return self.call(HEALTH_CHECK, b"", timeout)
+        try:
+            return self._method(HEALTH_CHECK)(b"", timeout=self.timeout if timeout is None else timeout)
+        except grpc.RpcError as error:
+            failure = call_error(error, self.address)
+        if is_unhealthy(failure):
+            return Health.NOT_SERVING
+        raise failure
 
     def stream(self, *, in_flight: int = 64) -> Stream:
         """Opens a stream for many evaluations at once, of any functions.
@@ -275,10 +288,13 @@ class Client:
         deadline = Deadline(self.timeout if timeout is None else timeout)
         for number in itertools.count(1):
             try:
-                return attempt(deadline.remaining())
+                response = attempt(deadline.remaining())
             except grpc.RpcError as error:
                 failure = call_error(error, self.address)
-            pause = pause_before_retry(failure, number, deadline.remaining())
+            else:
+                self._served = self.patient
+                return response
+            pause = pause_before_retry(failure, number, deadline.remaining(), served=self._served)
             if pause is None:
                 raise failure
             time.sleep(pause)
@@ -314,9 +330,9 @@ def connect(
     """
     lender = lender_for(address) if shared_memory else None
     if credentials is None:
-        channel = grpc.insecure_channel(address, OPTIONS)
+        channel = grpc.insecure_channel(address, options(address))
     else:
-        channel = grpc.secure_channel(address, credentials, OPTIONS)
+        channel = grpc.secure_channel(address, credentials, options(address))
     return Client(channel, address, timeout, lender, join=join)
 
 
@@ -347,6 +363,8 @@ def local(
     deadline = Deadline(startup_timeout)
     try:
         with connect(server.start(), timeout=timeout, join=join) as client:
+            # Nobody starts it again.
+            client.patient = False
             _wait_until_serving(client, server, deadline)
             yield client
     finally:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pullback._channel import Deadline, announcement, pause_before_retry
-from pullback.errors import InvalidArgumentError, LimitExceededError, OverloadedError, PullbackError
+from pullback._channel import Deadline, announcement, may_be_several, options, pause_before_retry
+from pullback.errors import (
+    InvalidArgumentError,
+    LimitExceededError,
+    OverloadedError,
+    PullbackError,
+    UnavailableError,
+)
 from pullback.v1 import evaluation_pb2
 
 OVERLOADED = OverloadedError("too much", retry_after=0.5)
@@ -26,6 +32,53 @@ OVERLOADED = OverloadedError("too much", retry_after=0.5)
 def test_pauses(error: PullbackError, attempt: int, remaining: float | None, pause: float | None) -> None:
     """The server's delay after an overload, within the attempts and the deadline; nothing else."""
     assert pause_before_retry(error, attempt, remaining) == pause
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "pauses"),
+    [
+        (UnavailableError("gone", code="UNAVAILABLE"), 1, True),
+        (UnavailableError("gone", code="UNAVAILABLE"), 23, True),
+        (UnavailableError("gone", code="UNAVAILABLE"), 24, False),
+        (UnavailableError("closed", code="CANCELLED"), 1, False),
+    ],
+)
+def test_a_server_that_was_there_is_waited_for(error: PullbackError, attempt: int, pauses: bool) -> None:
+    """A server that has answered may come back; one that never did is not waited for."""
+    pause = pause_before_retry(error, attempt, None, served=True)
+    assert (pause is not None) == pauses
+    assert pause is None or 0 < pause <= 2
+    assert pause_before_retry(error, attempt, None) is None
+    assert pause_before_retry(error, attempt, 0.01, served=True) is None
+
+
+def test_servers_that_do_not_serve_yet_are_waited_for() -> None:
+    """Where all say NOT_SERVING, they are there, and a first call waits for them as well."""
+    error = UnavailableError("no server answers (backend unhealthy)", code="UNAVAILABLE")
+    assert pause_before_retry(error, 1, None) is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "several"),
+    [
+        ("localhost:7450", False),
+        ("127.0.0.1:7450", False),
+        ("[::1]:7450", False),
+        ("unix:/run/pullback", False),
+        ("ipv4:127.0.0.1:1", False),
+        ("ipv4:127.0.0.1:1,127.0.0.1:2", True),
+        ("dns:///pullback.example:7450", True),
+        ("dns:///10.0.0.1:7450", False),
+        ("pullback:7450", True),
+        ("pullback", True),
+        ("localhost", False),
+    ],
+)
+def test_health_is_followed_where_there_may_be_several(address: str, several: bool) -> None:
+    """Of one server alone the health is not followed: there is nowhere else to go."""
+    assert may_be_several(address) == several
+    config = str(dict(options(address))["grpc.service_config"])
+    assert ("healthCheckConfig" in config) == several
 
 
 def test_deadlines() -> None:
