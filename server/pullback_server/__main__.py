@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from pullback_server.allocation import keep_freed_memory
@@ -17,6 +18,7 @@ from pullback_server.configuration.settings import Settings
 from pullback_server.configuration.sources import ConfigurationError, load_settings
 from pullback_server.engine.devices import DevicesError
 from pullback_server.registry.files import DirectoryInUseError
+from pullback_server.services.entrance import EntranceError
 from pullback_server.services.listening import ListenError
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
@@ -39,6 +41,8 @@ def main() -> None:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
+    except EntranceError as error:
+        _fail(str(error), 2)
     except (DevicesError, DirectoryInUseError, ListenError, OSError) as error:
         _fail(str(error), 1)
 
@@ -46,11 +50,12 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     server = Server(settings, lambda: load_settings(sys.argv[1:]))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGTERM, server.stop)
+    stop_at_once = partial(server.stop, pause=False)
+    loop.add_signal_handler(signal.SIGINT, stop_at_once)
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     if settings.exit_with_parent:
-        _when_input_ends(lambda: loop.call_soon_threadsafe(server.stop))
+        _when_input_ends(lambda: loop.call_soon_threadsafe(stop_at_once))
     async with server.started():
         print(f"pullback: listening on {server.address}", flush=True)  # noqa: T201 -- a parent reads it
         await server.stopped()

@@ -30,6 +30,7 @@ from pullback_server.services.binding import bind
 from pullback_server.services.budget import budgets
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.capabilities import Capabilities, server_version
+from pullback_server.services.entrance import Entrance
 from pullback_server.services.evaluation import Evaluation
 from pullback_server.services.functions import Functions
 from pullback_server.services.graphs import Graphs
@@ -37,6 +38,7 @@ from pullback_server.services.health import Health
 from pullback_server.services.listening import listen
 from pullback_server.services.monitoring import endpoint
 from pullback_server.services.observation import Observation
+from pullback_server.services.options import channel_options
 from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
 from pullback_server.sharing.channels import SideChannels
@@ -55,13 +57,8 @@ _SERVICES: Final = (
 )
 _EVALUATE: Final = f"/{evaluation_pb2.DESCRIPTOR.services_by_name['EvaluationService'].full_name}/Evaluate"
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
-# A request has a little around its tensors, and a program around its modules.
-_ENVELOPE_BYTES: Final = 1 << 20
-_LARGEST_MESSAGE: Final = (1 << 31) - 1
 # Of the memory in which tensors cross, what stays taken while it is free: a share of one in four.
 _KEPT_SHARE: Final = 4
-_KEEPALIVE_MILLISECONDS: Final = 60_000
-_CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
 
 
 class Server:
@@ -78,6 +75,7 @@ class Server:
         self._reloading.add(reload_log_level)
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
+        self._pausing = True
         self._addresses: tuple[str, ...] = ()
 
     @property
@@ -85,10 +83,15 @@ class Server:
         """Where it listens, with the ports that it got, and commas between."""
         return ",".join(self._addresses)
 
-    def stop(self) -> None:
-        """Has `stopped` return; a second call ends the grace of what is in flight."""
+    def stop(self, *, pause: bool = True) -> None:
+        """Has `stopped` return; a second call ends the pause, and the grace of what is in flight.
+
+        Args:
+            pause: Whether to go on serving for a while, so that clients notice and move.
+        """
         if self._stopping.is_set():
             self._hurrying.set()
+        self._pausing = pause
         self._stopping.set()
 
     async def stopped(self) -> None:
@@ -104,28 +107,34 @@ class Server:
         """Serves inside the block; drains and stops when it ends. Nothing is left behind.
 
         Raises:
+            EntranceError: If the settings of how callers get in will not do.
             DirectoryInUseError: If another server uses the data directory.
             DevicesError: If the devices are not there.
             ListenError: If an address cannot be listened on.
         """
+        entrance = Entrance(self._settings, _addresses(self._settings))
+        self._reloading.add(entrance.reread)
         folder = self._settings.data_dir.expanduser()
         with open_registry(folder) as registry:
             arena = _arena(self._settings)
             engine = _engine(self._settings, folder, registry, arena)
-            async with self._serving(folder, registry, engine, arena):
+            async with self._serving(folder, registry, engine, arena, entrance):
                 yield
 
     @contextlib.asynccontextmanager
     async def _serving(
-        self, folder: Path, registry: Registry, engine: Engine, arena: Arena | None
+        self, folder: Path, registry: Registry, engine: Engine, arena: Arena | None, entrance: Entrance
     ) -> AsyncIterator[None]:
         health = Health(engine, _NAMES)
         channels = _side_channels(self._settings, engine)
         scheduler = _scheduler(self._settings, engine)
         observation = _observation(self._settings, folder, registry, scheduler, engine, arena)
         calls = observation.calls
-        server = _grpc_server(self._settings, registry, scheduler, health, channels, observation)
-        self._addresses = listen(server, _addresses(self._settings), _mode(self._settings))
+        server = _grpc_server(self._settings, registry, scheduler, health, channels, observation, entrance)
+        self._addresses = listen(
+            server, _addresses(self._settings), _mode(self._settings), entrance.credentials
+        )
+        entrance.start()
         with channels.listening():
             await engine.start()
             await server.start()
@@ -145,11 +154,14 @@ class Server:
                     monitors.stop()
 
     async def _drain(self, server: grpc.aio.Server, calls: OpenCalls) -> None:
-        """Takes no more calls, and waits for those that are open while there is grace and no hurry."""
+        """Pauses, takes no more, and waits for what is in hand, while there is grace and no hurry."""
         _log.info("draining")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurrying.wait(), self._settings.drain_seconds)
+            await asyncio.wait_for(self._hurrying.wait(), self._settings.drain_seconds * self._pausing)
         stopping = asyncio.create_task(server.stop(self._settings.grace_seconds))
+        # Connections are told first, so that clients do not come back on them.
+        await asyncio.sleep(0)
+        calls.end_streams()
         ends = [asyncio.create_task(end) for end in (calls.none(), self._hurrying.wait())]
         await asyncio.wait((stopping, *ends), return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
@@ -246,6 +258,7 @@ def _grpc_server(
     health: Health,
     channels: SideChannels,
     observation: Observation,
+    entrance: Entrance,
 ) -> grpc.aio.Server:
     limits = _limits(settings)
     held, calls = observation.budgets, observation.calls
@@ -258,16 +271,19 @@ def _grpc_server(
         Capabilities(observation.engine, limits, channels),
         Administration(registry),
     )
-    server = grpc.aio.server(options=_channel_options(limits.message_bytes))
+    server = grpc.aio.server(
+        options=channel_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_rpcs
+    )
     bound = (
         bind(service, servicer, calls, observing)
         for service, servicer in zip(_SERVICES, servicers, strict=True)
     )
-    server.add_generic_rpc_handlers(
+    door = entrance.door(server, calls)
+    door.add_generic_rpc_handlers(
         tuple(Announced(handlers, _EVALUATE, held.requests, calls) for handlers in bound)
     )
     health.add_to(server)
-    add_reflection(server, _NAMES)
+    add_reflection(door, _NAMES)
     return server
 
 
@@ -284,17 +300,3 @@ def _limits(settings: Settings) -> Limits:
         in_flight=settings.max_in_flight,
         in_flight_per_stream=settings.max_in_flight_per_stream,
     )
-
-
-def _channel_options(message_bytes: int) -> list[tuple[str, int]]:
-    largest = min(message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
-    return [
-        ("grpc.max_receive_message_length", largest),
-        ("grpc.max_send_message_length", largest),
-        ("grpc.so_reuseport", 0),
-        # It would open windows of many mebibytes to calls whose messages are not read yet.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
-        ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_MAY_PING_EVERY_MILLISECONDS),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]

@@ -47,8 +47,74 @@ class Settings(BaseSettings):
 
     listen: Annotated[str, BeforeValidator(_joined)] = "127.0.0.1:7450"
     """Where to listen: host:port, with port 0 for any free one, or unix:/path, which is faster for clients on
-    this machine, since they share memory with the server; or several, with commas between. There is no
-    encryption and no authentication; open it to a network that you trust only."""
+    this machine, since they share memory with the server; or several, with commas between. An address that
+    other machines reach takes TLS and callers who are asked who they are, or insecure."""
+
+    insecure: bool = False
+    """Listen where other machines reach the server, even without TLS or without asking who calls, and warn of
+    it: for networks that keep others out, or with a proxy before the server that does all that."""
+
+    tls_certificate: Path | None = None
+    """The server's certificate in PEM, followed by those that lead to its authority; every host:port
+    speaks TLS then. A reload reads the file again, for connections from then on."""
+
+    tls_key: Path | None = None
+    """The private key of tls_certificate, in PEM, without a password. A reload reads the file again."""
+
+    tls_client_ca: Path | None = None
+    """Certificates in PEM of authorities; clients then need a certificate of one of them to connect at any
+    host:port. Which tenant's they are says tenants_file. A reload reads the file again."""
+
+    tenants_file: Path | None = None
+    """A TOML file with the tenants: their limits, the hashes of their tokens, and the subjects of their
+    certificates (docs/security.md). With it, and with oidc_issuer, callers are asked who they are. A reload
+    reads the file again."""
+
+    oidc_issuer: str | None = None
+    """The issuer whose JWTs are taken as tokens: an address that begins with https://, as the claim "iss" has
+    it."""
+
+    oidc_audience: str | None = None
+    """For whom JWTs must be made, as the claim "aud" has it; needed with oidc_issuer."""
+
+    oidc_jwks_url: str | None = None
+    """Where the issuer's public keys are; left out, the issuer tells at /.well-known/openid-configuration."""
+
+    oidc_jwks_file: Path | None = None
+    """A file with the issuer's public keys as a JSON Web Key Set, in place of an address. It is read
+    again as one from an address is: every ten minutes, when a token names a new key, and by a reload."""
+
+    oidc_tenant_claim: str = "tenant"
+    """The claim of a JWT that names the tenant; with dots between, a path into nested claims."""
+
+    oidc_role_claim: Annotated[str, BeforeValidator(_joined)] = "role,scope"
+    """The claims of a JWT that may name the role, with commas between; the first that is there counts. It has
+    evaluate, register or administer among its words, or as a scope such as pullback:register."""
+
+    oidc_leeway_seconds: NonNegativeFloat = 30.0
+    """By how much the clocks of the issuer and the server may differ."""
+
+    socket_tenant: str | None = None
+    """Whose callers at unix:/path are who bring no token, on a server that asks who calls. Left out, with a
+    socket_mode of 600 or less they are administrators without a tenant, since they could read the server's
+    files as well; with another mode they need a token."""
+
+    socket_role: Literal["evaluate", "register", "administer"] = "register"
+    """What the callers of socket_tenant may do."""
+
+    reuse_port: bool = False
+    """Let several servers listen at the same port and share its connections; without it, the second one
+    cannot start."""
+
+    max_concurrent_rpcs: PositiveInt = 8192
+    """The most calls that are open at a time, those that wait among them; more are refused."""
+
+    max_connection_age_seconds: PositiveFloat | None = None
+    """After how long clients are asked to connect anew, so that they spread over new servers and show new
+    certificates; calls that are open go on."""
+
+    max_connection_age_grace_seconds: PositiveFloat | None = None
+    """How long calls may go on then; left out, until they end."""
 
     socket_mode: Annotated[str, Field(pattern="^[0-7]{3}$")] = "600"
     """Who may use unix:/path, as the mode of the socket's file: 600 is the server's own user, 660 also its
@@ -141,9 +207,9 @@ class Settings(BaseSettings):
     worker_start_seconds: PositiveFloat = 120.0
     """How long a worker process may take until it has its device."""
 
-    drain_seconds: NonNegativeFloat = 0.0
-    """How long to go on serving after SIGTERM, with health at NOT_SERVING, so that load balancers
-    notice."""
+    drain_seconds: NonNegativeFloat = 2.0
+    """How long to go on serving after SIGTERM, with health at NOT_SERVING, so that clients and load balancers
+    notice and go elsewhere. After SIGINT there is no such pause."""
 
     grace_seconds: NonNegativeFloat = 30.0
     """How long requests in flight may take to finish when the server stops."""
@@ -154,6 +220,10 @@ class Settings(BaseSettings):
 
     log_format: Literal["text", "json"] = "text"
     """How the log looks: text for people, or one JSON object a line."""
+
+    audit_log: str = ""
+    """A file for the audit log: one JSON object a line, of who registered, deleted, granted and administered
+    what, and who was turned away (docs/tenants.md). "-" is standard error; empty writes none."""
 
     slow_request_seconds: NonNegativeFloat = 10.0
     """Requests that take longer are told in the log, with where their time went; 0 tells of none."""

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from pullback_server.errors import Reason, service_error
 from pullback_server.services.binding import Context
+from pullback_server.services.door import Door
 from pullback_server.services.status import abort
 
 
@@ -21,10 +22,10 @@ class Guard:
     """Takes a service's handlers, as generated code adds them to a server, and adds guarded ones.
 
     Args:
-        server: The server.
+        server: The server, or its door.
     """
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: grpc.aio.Server | Door) -> None:
         self._server = server
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:

@@ -16,13 +16,19 @@ class ListenError(Exception):
     """The address cannot be listened on."""
 
 
-def listen(server: grpc.aio.Server, addresses: Sequence[str], mode: int) -> tuple[str, ...]:
+def listen(
+    server: grpc.aio.Server,
+    addresses: Sequence[str],
+    mode: int,
+    credentials: grpc.ServerCredentials | None = None,
+) -> tuple[str, ...]:
     """Has a server listen, once it is started.
 
     Args:
         server: The server.
         addresses: Where: `host:port` or `unix:/path`; at least one.
         mode: The mode of the files of Unix domain sockets.
+        credentials: For TLS at each `host:port`; None for none.
 
     Returns:
         The addresses, with the ports that they got.
@@ -32,14 +38,16 @@ def listen(server: grpc.aio.Server, addresses: Sequence[str], mode: int) -> tupl
     """
     if not addresses:
         raise ListenError("there is no address to listen on; give --listen one, such as 127.0.0.1:7450")
-    return tuple(_listen(server, address, mode) for address in addresses)
+    return tuple(_listen(server, address, mode, credentials) for address in addresses)
 
 
-def _listen(server: grpc.aio.Server, address: str, mode: int) -> str:
+def _listen(
+    server: grpc.aio.Server, address: str, mode: int, credentials: grpc.ServerCredentials | None
+) -> str:
     path = socket_path(address)
     try:
         if path is None:
-            return f"{address.rpartition(':')[0]}:{server.add_insecure_port(address)}"
+            return f"{address.rpartition(':')[0]}:{_port(server, address, credentials)}"
         clear(path)
         with _masked(mode):
             server.add_insecure_port(address)
@@ -49,6 +57,12 @@ def _listen(server: grpc.aio.Server, address: str, mode: int) -> str:
             f"choose another --listen ({error})"
         ) from error
     return address
+
+
+def _port(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    if credentials is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, credentials)
 
 
 @contextlib.contextmanager

@@ -118,7 +118,8 @@ class Verifier:
             names = " and ".join(map(repr, trust.role_claims))
             raise _denied(f"its claims {names} name none of the roles {', '.join(Role)}")
         subject = str(claims["sub"])[:_LONGEST_SUBJECT]
-        return Identity(Caller(tenant, subject, role), float(claims["exp"]) + trust.leeway)
+        expires = float(claims["exp"]) + trust.leeway
+        return Identity(Caller(tenant, subject, role), expires, issued=True)
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pullback_server.tenants.directory import EVERYBODY, Directory, Tenant
-from pullback_server.tenants.reading import TenantsFileError, read_directory
+from pullback_server.tenants.reading import read_directory
 
 _log = logging.getLogger(__name__)
 
@@ -40,15 +40,23 @@ class CurrentDirectory:
         """Has something called after each replacement."""
         self._watchers.append(act)
 
-    def reload(self) -> None:
-        """Reads the file again, and takes what it says all at once; one that will not do changes nothing."""
-        if self._path is None:
-            return
-        try:
-            self._directory = read_directory(self._path)
-        except TenantsFileError as error:
-            _log.error("the tenants stay as they were, since their file will not do: %s", error)
-            return
-        _log.info("read %d tenants from %s", len(self._directory), self._path)
-        for act in self._watchers:
-            act()
+    def reread(self) -> Callable[[], None]:
+        """Reads the file again.
+
+        Returns:
+            What has it count, all at once; until then nothing has changed.
+
+        Raises:
+            TenantsFileError: If it will not do now.
+        """
+        directory = self._directory if self._path is None else read_directory(self._path)
+
+        def replace() -> None:
+            self._directory = directory
+            _log.info(
+                "%d tenants have %d tokens", len(directory), sum(len(each.tokens) for each in directory)
+            )
+            for act in self._watchers:
+                act()
+
+        return replace

@@ -14,7 +14,9 @@ class Identity:
     Attributes:
         caller: Whose they are.
         expires: When they cease to hold, in seconds since 1970; None if they do not by themselves.
+        issued: Whether an issuer vouches for them, and not the directory.
     """
 
     caller: Caller
     expires: float | None = None
+    issued: bool = False

@@ -1,0 +1,43 @@
+"""How gRPC treats connections: sizes, pings, ages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pullback_server.configuration.settings import Settings
+
+# A request has a little around its tensors, and a program around its modules.
+_ENVELOPE_BYTES: Final = 1 << 20
+_LARGEST_MESSAGE: Final = (1 << 31) - 1
+_KEEPALIVE_MILLISECONDS: Final = 60_000
+_CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
+_PINGS_TOO_MANY: Final = 2
+# Who connects and says nothing keeps a descriptor so long.
+_HANDSHAKE_MILLISECONDS: Final = 20_000
+
+
+def channel_options(settings: Settings) -> list[tuple[str, int]]:
+    """The options of a server's connections."""
+    largest = min(settings.max_message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
+    return [
+        ("grpc.max_receive_message_length", largest),
+        ("grpc.max_send_message_length", largest),
+        # gRPC's default lets a second server take part of the connections without a word.
+        ("grpc.so_reuseport", int(settings.reuse_port)),
+        # It would open windows of many mebibytes to calls whose messages are not read yet.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _CLIENTS_MAY_PING_EVERY_MILLISECONDS),
+        ("grpc.http2.max_ping_strikes", _PINGS_TOO_MANY),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
+        *_ages(settings),
+    ]
+
+
+def _ages(settings: Settings) -> list[tuple[str, int]]:
+    ages = {
+        "grpc.max_connection_age_ms": settings.max_connection_age_seconds,
+        "grpc.max_connection_age_grace_ms": settings.max_connection_age_grace_seconds,
+    }
+    return [(name, round(seconds * 1000)) for name, seconds in ages.items() if seconds is not None]
