@@ -67,7 +67,7 @@ class EmbeddedServer:
         folder = self._make_folder() if self._data_dir is None else str(self._data_dir)
         options = ["--listen", self._listen_address(), "--data-dir", folder, "--devices", self._devices]
         return subprocess.Popen(
-            [sys.executable, "-m", "pullback_server", *options, "--exit-with-parent"],
+            [sys.executable, "-m", "pullback_server", *options, "--exit-with-parent", "--drain-seconds=0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """The calls that are open, so that a server that stops knows when the last one has ended.
 
-gRPC's own count has health watchers in it, which never end.
+gRPC's own count has health watchers in it, which never end. Streams of requests may be idle for hours; a
+server that stops takes no more from them, so that they end with the last answer that they wait for.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from typing import Any
 
 import grpc
 
+from pullback_server.services.reading import Reader
+
 
 class OpenCalls:
     """Counts calls from their beginning until their status is sent."""
 
     def __init__(self) -> None:
+        self._readers: set[Reader] = set()
+        self._ending = False
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
@@ -30,6 +35,21 @@ class OpenCalls:
     def count(self) -> int:
         """How many are open."""
         return self._count
+
+    def reader(self, context: grpc.aio.ServicerContext[Any, Any]) -> Reader:
+        """What reads the requests of a stream, until it ends or the server takes no more."""
+        reader = Reader(context)
+        self._readers.add(reader)
+        context.add_done_callback(lambda _: self._readers.discard(reader))  # type: ignore[arg-type]
+        if self._ending:
+            reader.end()
+        return reader
+
+    def end_streams(self) -> None:
+        """Takes no more requests from streams; what is in hand of them is answered."""
+        self._ending = True
+        for reader in tuple(self._readers):
+            reader.end()
 
     async def none(self) -> None:
         """Returns when no call is open."""

@@ -20,6 +20,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         folder = folder or tmp_path_factory.mktemp("data")
         log = tmp_path_factory.mktemp("log") / "log"
         command = [sys.executable, "-m", "pullback_server", "--devices=cpu:1", "--listen=127.0.0.1:0"]
+        command += ["--drain-seconds=0"]
         with log.open("w") as errors:
             process = subprocess.Popen(
                 [*command, f"--data-dir={folder}", *flags],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -18,6 +20,8 @@ import psutil
 import pytest
 from e2e.server.running import NOT_SERVING, SERVING, Running, Start, details, end, formula, request
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pullback.v1 import evaluation_pb2
 
 A = np.full((1500, 1500), 1e-3)
 SLOW = formula("sum(a @ a @ a @ a)", a="f64[1500,1500]")
@@ -90,18 +94,40 @@ def test_watchers_of_health_hold_up_nothing(start: Start) -> None:
 
 
 def test_grace_has_an_end(start: Start) -> None:
-    """A stream that its client leaves open is cut when the grace is over."""
+    """An upload that its client leaves open is cut when the grace is over."""
     server = start("--grace-seconds=1")
-    open_ended = threading.Event()
-    answers = server.call("EvaluationService/EvaluateStream", (_ for _ in iter(open_ended.wait, True)))
-    time.sleep(0.2)
+    left = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        upload = threads.submit(
+            server.call, "FunctionService/UploadProgram", (_ for _ in iter(left.wait, True))
+        )
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.4)
+        assert server.process.poll() is None
+        assert server.process.wait(10) == 0
+        with pytest.raises(grpc.RpcError):
+            upload.result(10)
+        left.set()
+
+
+def test_streams_without_work_hold_up_nothing(start: Start) -> None:
+    """A stream is told that the server stops, once it has answers to all that was read of it."""
+    server = start("--grace-seconds=60")
+    server.register("f", formula("sum(x**2)", x="f64[3]"))
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    answers = server.call("EvaluationService/EvaluateStream", iter(requests.get, None))
+    requests.put(evaluation_pb2.EvaluateStreamRequest(id=7, request=request("f", "VALUE", [1.0, 2.0, 3.0])))
+    assert next(answers).id == 7
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.4)
-    assert server.process.poll() is None
     assert server.process.wait(10) == 0
-    with pytest.raises(grpc.RpcError):
+    with pytest.raises(grpc.RpcError) as caught:
         next(answers)
-    open_ended.set()
+    assert (caught.value.code(), details(caught.value)[1].reason) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "NOT_READY",
+    )
+    requests.put(None)
 
 
 def test_second_signal_ends_the_grace(start: Start) -> None:
