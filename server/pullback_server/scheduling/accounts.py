@@ -14,7 +14,6 @@ from pullback_server.tenants.directory import EVERYBODY, Tenant
 if TYPE_CHECKING:
     from pullback_server.scheduling.lane import Lane, Member
 
-_WEIGHT: Final = 0.1
 _FIRST_GUESS_SECONDS: Final = 0.05
 _MOST_ACCOUNTS: Final = 4096
 
@@ -32,9 +31,10 @@ class Account:
         limited: Whether it has limits of its own.
         most: The most of its requests in flight; None without a limit.
         rate: How often it may come; None without a limit.
+        seconds: What its requests took of late, from their coming to their end.
     """
 
-    __slots__ = ("_returns", "_seconds", "figures", "limited", "most", "name", "rate", "share")
+    __slots__ = ("_returns", "figures", "limited", "most", "name", "rate", "seconds", "share")
 
     def __init__(self, tenant: Tenant) -> None:
         self.name = tenant.name
@@ -42,7 +42,7 @@ class Account:
         self.figures = TenantFigures()
         self.rate: Rate | None = None
         self._returns = Returns()
-        self._seconds = _FIRST_GUESS_SECONDS
+        self.seconds = _FIRST_GUESS_SECONDS
         self.settle(tenant)
 
     def settle(self, tenant: Tenant) -> None:
@@ -52,13 +52,9 @@ class Account:
         self.rate = _rate(tenant)
         self.limited = self.most is not None or self.rate is not None
 
-    def left(self, seconds: float) -> None:
-        """Takes note that one of its requests has ended, which took so long."""
-        self._seconds += _WEIGHT * (seconds - self._seconds)
-
     def delay(self) -> float:
         """In how many seconds one that is refused may come back, by how fast its others come to an end."""
-        pace = self._seconds / max(self.figures.in_flight, 1)
+        pace = self.seconds / max(self.figures.in_flight, 1)
         return self._returns.delay(time.monotonic(), pace)
 
 

@@ -16,6 +16,7 @@ from pullback_server.scheduling.accounts import Account, Accounts
 
 # Beyond the limit, those are let in for whom somebody else was shed and has not gone yet: one in so many.
 _RESERVE: Final = 8
+_WEIGHT: Final = 0.1
 
 Shed = Callable[[Account, ServiceError], bool]
 """Drops what a tenant queued last, with an error; False if nothing of it waits."""
@@ -72,7 +73,7 @@ class Admission:
         """Gives a place back."""
         self._in_flight -= 1
         account.figures.in_flight -= 1
-        account.left(time.monotonic() - began)
+        account.seconds += _WEIGHT * (time.monotonic() - began - account.seconds)
 
     def _hold_to_limits(self, account: Account, now: float) -> None:
         in_flight, most = account.figures.in_flight, account.most

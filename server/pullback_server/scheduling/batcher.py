@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate
 from typing import Final
 
@@ -66,7 +65,7 @@ class Batcher:
         self._hand = Hand()
         self._lanes = Lanes(joining)
         self._planning = Planning(engine, Warming(engine, self.figures))
-        self._trips: set[asyncio.Task[float | None]] = set()
+        self._trips: set[asyncio.Task[None]] = set()
 
     async def evaluate(
         self, evaluation: Evaluation, ticket: Ticket = OPEN, account: Account | None = None
@@ -97,7 +96,7 @@ class Batcher:
         seconds = lane.costs.seconds(bucket) or 0.0
         if not warmth or seconds >= _HEAVY_SECONDS:
             return await self._planned(lane, evaluation, account, ticket, bucket, warmth)
-        free = lane.running < lane.places(warmth) and not self._turns.contended and self._hand.free(seconds)
+        free = lane.running < lane.places(warmth) and not self._turns.contenders and self._hand.free(seconds)
         look = lane.looks_for_company()
         if look or lane.waiting or lane.alone or not free:
             return await self._wait(lane, evaluation, account, ticket, look=look and free)
@@ -120,29 +119,31 @@ class Batcher:
         seconds: float,
     ) -> Outcome:
         """Runs an evaluation whose own bucket is warm, at once."""
-        hand = self._hand
+        hand, figures = self._hand, self.figures
         lane.running += 1
-        hand.take(seconds)
-        self.figures.runs += 1
+        hand.runs += 1
+        hand.seconds += seconds
+        figures.runs += 1
         spent, began = -1.0, time.monotonic()
         try:
             outcome = await self._engine.evaluate(evaluation, ticket.deadline)
             timing = outcome.timing
             spent = timing.execute
             lane.learn(bucket, timing, 1)
-            self.figures.batch += timing.batch
-            self.figures.padding += timing.padding
+            figures.batch += timing.batch
+            figures.padding += timing.padding
             return outcome
         finally:
             lane.running -= 1
-            hand.leave(seconds)
+            hand.runs -= 1
+            hand.seconds -= seconds
             if spent < 0.0:  # it failed, or its caller has gone
                 spent = time.monotonic() - began
             self._turns.charge(account.share, spent)
             account.figures.device_seconds += spent
             if lane.waiting:
                 self._release(lane)
-            elif self._turns.contended:
+            elif self._turns.contenders:
                 self._advance()
 
     async def _wait(
@@ -296,55 +297,47 @@ class Batcher:
         lane.running += 1
         lane.alone = group.members[0].suspect
         self._hand.take(seconds)
-        claims = group.claims()
-        for account, part in claims:
+        for account, part in group.claims:
             self._turns.charge(account.share, part * seconds)
-        task = trip.task = asyncio.create_task(self._run(lane, group))
+        task = trip.task = asyncio.create_task(self._run(lane, group, trip, seconds))
         self._trips.add(task)
-        # Not at the end of the task's own work: one that is cancelled early does none.
-        task.add_done_callback(partial(self._ended, lane, group, claims, seconds))
+        task.add_done_callback(self._trips.discard)
 
-    async def _run(self, lane: Lane, group: Group) -> float | None:
-        """One run; whatever comes of it, everyone who waits for it is told.
-
-        Returns:
-            What it took on the device, in seconds; None if it failed.
-        """
+    async def _run(self, lane: Lane, group: Group, trip: Trip, seconds: float) -> None:
+        """One run; whatever comes of it, everyone who waits for it is told, and its place is given on."""
+        trip.begun = True
+        spent = None
         self._count(group)
         try:
-            outcome = await self._engine.evaluate(group.evaluation, group.until)
-            lane.learn(group.bucket, outcome.timing, len(group.members))
-            for member, own in zip(group.members, group.outcomes(outcome), strict=True):
-                if not member.outcome.done():
-                    member.outcome.set_result(own)
-        except Exception as error:  # noqa: BLE001 -- it is theirs who wait
-            self._fail(lane, group.members, error)
-            return None
-        return outcome.timing.execute
-
-    def _ended(
-        self,
-        lane: Lane,
-        group: Group,
-        claims: Sequence[tuple[Account, float]],
-        seconds: float,
-        task: asyncio.Task[float | None],
-    ) -> None:
-        """Puts right what a run was charged that has ended, and gives its place to the next."""
-        self._trips.discard(task)
-        if task.cancelled():
+            if trip.wanted:
+                spent = await self._outcomes(lane, group)
+        except asyncio.CancelledError:
             for member in group.members:
                 member.outcome.cancel()
-        spent = None if task.cancelled() else task.result()
-        if spent is None:
-            spent = time.monotonic() - group.began
-        for account, part in claims:
+            raise
+        except Exception as error:  # noqa: BLE001 -- it is theirs who wait
+            self._fail(lane, group.members, error)
+        finally:
+            self._put_right(group, seconds, time.monotonic() - group.began if spent is None else spent)
+            self._hand.leave(seconds)
+            lane.running -= 1
+            lane.alone = False
+            self._release(lane)
+
+    async def _outcomes(self, lane: Lane, group: Group) -> float:
+        """Gives everyone of a run the outcome; tells how long a device worked for it, in seconds."""
+        outcome = await self._engine.evaluate(group.evaluation, group.until)
+        lane.learn(group.bucket, outcome.timing, len(group.members))
+        for member, own in zip(group.members, group.outcomes(outcome), strict=True):
+            if not member.outcome.done():
+                member.outcome.set_result(own)
+        return outcome.timing.execute
+
+    def _put_right(self, group: Group, seconds: float, spent: float) -> None:
+        """Charges what a run took in place of what was predicted."""
+        for account, part in group.claims:
             self._turns.correct(account.share, part * (spent - seconds))
             account.figures.device_seconds += part * spent
-        self._hand.leave(seconds)
-        lane.running -= 1
-        lane.alone = False
-        self._release(lane)
 
     def _fail(self, lane: Lane, members: Sequence[Member], error: Exception) -> None:
         """Gives those who wait their error; where it may be one's alone, each is run once more by itself."""
@@ -365,7 +358,8 @@ class Batcher:
             self._queue.remove(member)
             return
         trip.wanted -= 1
-        if not trip.wanted and trip.task is not None:
+        # One that has not begun does not even begin.
+        if not trip.wanted and trip.begun and trip.task is not None:
             trip.task.cancel()
 
     def _drop(self, member: Member, error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from pullback_server.model.evaluation import Evaluation, Outcome, Timing
 from pullback_server.scheduling.accounts import Account
@@ -35,6 +36,7 @@ class Group:
         deadlines = [member.ticket.deadline for member in self.members]
         return None if None in deadlines else max(each for each in deadlines if each is not None)
 
+    @cached_property
     def claims(self) -> list[tuple[Account, float]]:
         """The accounts of its members, each with its part of the run, by points."""
         points: dict[Account, int] = {}

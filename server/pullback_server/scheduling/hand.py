@@ -53,4 +53,4 @@ class Hand:
     def leave(self, seconds: float) -> None:
         """Counts a run no more; `seconds` as it was taken."""
         self.runs -= 1
-        self.seconds = self.seconds - seconds if self.runs else 0.0
+        self.seconds -= seconds

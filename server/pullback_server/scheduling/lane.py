@@ -61,10 +61,12 @@ class Trip:
     Attributes:
         wanted: For how many of them somebody still waits.
         task: What runs it.
+        begun: Whether it has begun.
     """
 
     wanted: int
-    task: Task[float | None] | None = None
+    task: Task[None] | None = None
+    begun: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -46,8 +46,7 @@ def test_delays_follow_the_drain() -> None:
     for seconds in (0.1, 1.0):
         admission = Admission(10)
         account = admission.accounts.of("")
-        for _ in range(60):
-            account.left(seconds)
+        account.seconds = seconds
         for _ in range(10):
             admission.enter(account)
         delays[seconds] = [refused(admission, account).retry_delay or 0.0 for _ in range(20)]

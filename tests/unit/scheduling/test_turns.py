@@ -27,7 +27,7 @@ class Tenants:
         """One tenant asks for something."""
         line = self.lines[number]
         if not line.waiting:
-            self.turns.arrive(line.share, first=not self.turns.contended)
+            self.turns.arrive(line.share, first=not self.turns.contenders)
         rank = next(self._ranks)
         self.turns.push(line, rank, rank)
         self.turns.open(line)
@@ -87,10 +87,10 @@ def test_nobody_starves(steps: list[tuple[int, bool, float]]) -> None:
         if ask:
             tenants.ask(number)
             asked += 1
-        elif tenants.turns.contended:
+        elif tenants.turns.contenders:
             serve(seconds)
-        assert tenants.turns.contended == any(line.waiting for line in tenants.lines)
-    while tenants.turns.contended:
+        assert bool(tenants.turns.contenders) == any(line.waiting for line in tenants.lines)
+    while tenants.turns.contenders:
         serve(0.01)
     assert tenants.turns.next() is None
     assert sum(map(len, served)) == asked
@@ -130,7 +130,7 @@ def test_closed_lines_take_no_part() -> None:
     tenants.turns.close(first)
     assert tenants.serve(0.01) == 1
     assert tenants.turns.next() is None
-    assert not tenants.turns.contended
+    assert not tenants.turns.contenders
     tenants.turns.open(first)
     assert tenants.serve(0.01) == 0
 
