@@ -22,21 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pullback/v1/administration.proto\x12\x0bpullback.v1\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tenant\"?\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfunctions\x18\x02 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\x32i\n\x15\x41\x64ministrationService\x12P\n\x0bListTenants\x12\x1f.pullback.v1.ListTenantsRequest\x1a .pullback.v1.ListTenantsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pullback/v1/administration.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tenant\"?\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfunctions\x18\x02 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\"O\n\x10GetStatusRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08max_rows\x18\x02 \x01(\x05\"\xbb\x03\n\x11GetStatusResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12)\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x12\n\nopen_calls\x18\x05 \x01(\x03\x12\x15\n\rrequest_bytes\x18\x06 \x01(\x03\x12\x14\n\x0cresult_bytes\x18\x07 \x01(\x03\x12*\n\x07workers\x18\x08 \x03(\x0b\x32\x19.pullback.v1.WorkerStatus\x12)\n\x06window\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x05total\x18\n \x01(\x0b\x32\x15.pullback.v1.Activity\x12(\n\tfunctions\x18\x0b \x03(\x0b\x32\x15.pullback.v1.Activity\x12&\n\x07tenants\x18\x0c \x03(\x0b\x32\x15.pullback.v1.Activity\x12.\n\x08\x66\x61ilures\x18\r \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xc2\x01\n\x0cWorkerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07process\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65\x61ths\x18\x05 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x0c\n\x04runs\x18\x07 \x01(\x03\x12\'\n\x04\x62usy\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63ompilations\x18\t \x01(\x03\"\xf1\x01\n\x08\x41\x63tivity\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x12\n\nderivative\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x03\x12\x0c\n\x04rate\x18\x06 \x01(\x01\x12)\n\x06median\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nnearly_all\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x13ListRequestsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x13\n\x06tenant\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x08\x42\t\n\x07_tenant\"s\n\x14ListRequestsResponse\x12-\n\x07in_hand\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\x12,\n\x06recent\x18\x02 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xfa\x02\n\x0fRecordedRequest\x12.\n\nbegin_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x12\n\nderivative\x18\x05 \x01(\t\x12\x13\n\x06points\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompile\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x65xecute\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x0e\n\x06worker\x18\x0c \x01(\tB\t\n\x07_points2\x8a\x02\n\x15\x41\x64ministrationService\x12P\n\x0bListTenants\x12\x1f.pullback.v1.ListTenantsRequest\x1a .pullback.v1.ListTenantsResponse\x12J\n\tGetStatus\x12\x1d.pullback.v1.GetStatusRequest\x1a\x1e.pullback.v1.GetStatusResponse\x12S\n\x0cListRequests\x12 .pullback.v1.ListRequestsRequest\x1a!.pullback.v1.ListRequestsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pullback.v1.administration_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTTENANTSREQUEST']._serialized_start=49
-  _globals['_LISTTENANTSREQUEST']._serialized_end=69
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=71
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=130
-  _globals['_TENANT']._serialized_start=132
-  _globals['_TENANT']._serialized_end=195
-  _globals['_ADMINISTRATIONSERVICE']._serialized_start=197
-  _globals['_ADMINISTRATIONSERVICE']._serialized_end=302
+  _globals['_LISTTENANTSREQUEST']._serialized_start=114
+  _globals['_LISTTENANTSREQUEST']._serialized_end=134
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=136
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=195
+  _globals['_TENANT']._serialized_start=197
+  _globals['_TENANT']._serialized_end=260
+  _globals['_GETSTATUSREQUEST']._serialized_start=262
+  _globals['_GETSTATUSREQUEST']._serialized_end=341
+  _globals['_GETSTATUSRESPONSE']._serialized_start=344
+  _globals['_GETSTATUSRESPONSE']._serialized_end=787
+  _globals['_WORKERSTATUS']._serialized_start=790
+  _globals['_WORKERSTATUS']._serialized_end=984
+  _globals['_ACTIVITY']._serialized_start=987
+  _globals['_ACTIVITY']._serialized_end=1228
+  _globals['_LISTREQUESTSREQUEST']._serialized_start=1230
+  _globals['_LISTREQUESTSREQUEST']._serialized_end=1318
+  _globals['_LISTREQUESTSRESPONSE']._serialized_start=1320
+  _globals['_LISTREQUESTSRESPONSE']._serialized_end=1435
+  _globals['_RECORDEDREQUEST']._serialized_start=1438
+  _globals['_RECORDEDREQUEST']._serialized_end=1816
+  _globals['_ADMINISTRATIONSERVICE']._serialized_start=1819
+  _globals['_ADMINISTRATIONSERVICE']._serialized_end=2085
 # @@protoc_insertion_point(module_scope)
