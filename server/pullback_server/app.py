@@ -269,7 +269,7 @@ def _grpc_server(
         Evaluation(registry, scheduler, limits, held, channels.segments, evaluations),
         Graphs(registry, scheduler, limits),
         Capabilities(observation.engine, limits, channels),
-        Administration(registry),
+        Administration(registry, observation),
     )
     server = grpc.aio.server(
         options=channel_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_rpcs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Observation:
         watch: What is counted where requests pass.
         version: The server's version.
         draining: Whether the server takes no new work.
+        began: When the server was put together, on the clock of `time.monotonic`.
     """
 
     engine: Engine
@@ -43,6 +45,7 @@ class Observation:
     watch: Watch
     version: str
     draining: bool = False
+    began: float = field(default_factory=time.monotonic)
     _stored: tuple[int, int] = (0, 0)
     _generation: object = field(default=None)
 

@@ -1,4 +1,4 @@
-"""What the last requests say of a server as it is now: rates and latencies, by function and by tenant. Pure."""
+"""What the last requests say of a server as it is: rates and latencies, by function and tenant. Pure."""
 
 from __future__ import annotations
 

@@ -86,6 +86,11 @@ class Recorder:
         self._ended.append((began, seconds, timing, reason))
 
     @property
+    def most(self) -> int:
+        """How many are kept."""
+        return self._ended.maxlen or 0
+
+    @property
     def in_hand(self) -> int:
         """How many have begun and not ended."""
         return len(self._in_hand)
