@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pullback import aio, errors
+    from pullback._credentials import Tls
     from pullback._descriptions import (
         Capabilities,
         Device,
@@ -79,6 +80,7 @@ __all__ = [
     "Sparse",
     "StableHLO",
     "Timing",
+    "Tls",
     "Torch",
     "UnavailableError",
     "Want",
@@ -97,6 +99,7 @@ _HOMES: Final = {
     "Function": "pullback._function",
     "Formula": "pullback._sources.formula",
     "Onnx": "pullback._sources.onnx",
+    "Tls": "pullback._credentials",
     "Torch": "pullback._sources.torch",
     "StableHLO": "pullback._sources.lowered",
     "Exported": "pullback._sources.lowered",

@@ -29,6 +29,7 @@ from pullback._channel import (
     options,
     pause_before_retry,
 )
+from pullback._credentials import Authorized, Tls, Token, security
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
 from pullback._embedded import EmbeddedServer
 from pullback._evaluation.calls import Call
@@ -192,7 +193,11 @@ class AsyncClient:
 
     def stream(self, *, in_flight: int = 64) -> AsyncStream:
         """Opens a stream for many evaluations at once, as `Client.stream`."""
-        return AsyncStream(self._channel, self.address, in_flight, self._lender)
+        return self.open_stream(in_flight, resumes=self.patient)
+
+    def open_stream(self, in_flight: int, *, resumes: bool) -> AsyncStream:
+        """Opens a stream; maps, which mend what breaks themselves, have it end where the server goes away."""
+        return AsyncStream(self._channel, self.address, in_flight, self._lender, resumes=resumes)
 
     async def close(self) -> None:
         """Closes the connection; calls in flight fail."""
@@ -311,6 +316,9 @@ def connect(
     address: str = "localhost:7450",
     *,
     timeout: float | None = DEFAULT_TIMEOUT,
+    token: Token | None = None,
+    tls: bool | Tls = False,
+    insecure: bool = False,
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
     join: bool = True,
@@ -323,15 +331,26 @@ def connect(
         address: `host:port`, or another name that gRPC resolves, such as `unix:/path`.
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
-        credentials: For TLS, as a proxy before the server has it; None is plain text.
+        token: As in `pullback.connect`; a function gives it at once.
+        tls: As in `pullback.connect`.
+        insecure: As in `pullback.connect`.
+        credentials: As in `pullback.connect`.
         shared_memory: As in `pullback.connect`.
         join: Whether small evaluations that tasks make at the same time travel together.
+
+    Raises:
+        InvalidArgumentError: If a file for TLS cannot be read, or the token cannot be sent.
     """
     lender = lender_for(address) if shared_memory else None
-    if credentials is None:
-        channel = grpc.aio.insecure_channel(address, options(address))
-    else:
-        channel = grpc.aio.secure_channel(address, credentials, options(address))
+    secured = security(address, token, tls, credentials, insecure)
+    configured = [*options(address), *secured.options]
+    channel: Any = (
+        grpc.aio.insecure_channel(address, configured)
+        if secured.credentials is None
+        else grpc.aio.secure_channel(address, secured.credentials, configured)
+    )
+    if secured.authorization is not None:
+        channel = Authorized(channel, secured.authorization)
     return AsyncClient(channel, address, timeout, lender, join=join)
 
 

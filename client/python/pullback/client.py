@@ -23,6 +23,7 @@ from pullback._channel import (
     options,
     pause_before_retry,
 )
+from pullback._credentials import Authorized, Tls, Token, security
 from pullback._descriptions import Capabilities, Health, capabilities_from_wire, details_from_wire
 from pullback._embedded import EmbeddedServer
 from pullback._evaluation.calls import Call
@@ -207,7 +208,11 @@ class Client:
         Args:
             in_flight: The most evaluations without an answer; another one waits until it has a place.
         """
-        return Stream(self._channel, self.address, in_flight, self._lender)
+        return self.open_stream(in_flight, resumes=self.patient)
+
+    def open_stream(self, in_flight: int, *, resumes: bool) -> Stream:
+        """Opens a stream; maps, which mend what breaks themselves, have it end where the server goes away."""
+        return Stream(self._channel, self.address, in_flight, self._lender, resumes=resumes)
 
     def close(self) -> None:
         """Closes the connection; calls in flight fail. Results stay as they are."""
@@ -313,6 +318,9 @@ def connect(
     address: str = "localhost:7450",
     *,
     timeout: float | None = DEFAULT_TIMEOUT,
+    token: Token | None = None,
+    tls: bool | Tls = False,
+    insecure: bool = False,
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
     join: bool = True,
@@ -323,16 +331,29 @@ def connect(
         address: `host:port`, or another name that gRPC resolves, such as `unix:/path`.
         timeout: How many seconds a call may take with all its tries, where it does not say; None is
             without end.
-        credentials: For TLS, as a proxy before the server has it; None is plain text.
+        token: The token that says who calls, where the server asks; or a function that gives the one of now,
+            which is called for each call. It goes over TLS, and in plain text on this machine only.
+        tls: Whether to use TLS, as whom and trusting whom; False is plain text. A Unix domain socket needs
+            none.
+        insecure: Whether a token may cross a network in plain text.
+        credentials: gRPC's own for TLS, in place of `tls`.
         shared_memory: Whether large arrays go through memory that is shared with a server at `unix:/path`,
             where that can be; else, and everywhere else, they go in messages.
         join: Whether small evaluations that threads make at the same time travel together.
+
+    Raises:
+        InvalidArgumentError: If a file for TLS cannot be read, or the token cannot be sent.
     """
     lender = lender_for(address) if shared_memory else None
-    if credentials is None:
-        channel = grpc.insecure_channel(address, options(address))
-    else:
-        channel = grpc.secure_channel(address, credentials, options(address))
+    secured = security(address, token, tls, credentials, insecure)
+    configured = [*options(address), *secured.options]
+    channel: Any = (
+        grpc.insecure_channel(address, configured)
+        if secured.credentials is None
+        else grpc.secure_channel(address, secured.credentials, configured)
+    )
+    if secured.authorization is not None:
+        channel = Authorized(channel, secured.authorization)
     return Client(channel, address, timeout, lender, join=join)
 
 

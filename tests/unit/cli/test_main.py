@@ -29,6 +29,7 @@ def test_the_commands() -> None:
         "register",
         "serve",
         "show",
+        "token",
     ]
 
 

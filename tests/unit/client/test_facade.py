@@ -17,7 +17,7 @@ EXPORTED = """
 Capabilities Client ConflictError DataLossError DeadlineExceededError DerivativeKind DerivativeSupport
 Device Exported Formula Function FunctionDetails Graph Health InvalidArgumentError LimitExceededError
 Limits NotFoundError Onnx OverloadedError PermissionDeniedError Program PullbackError Results Revision
-ServerError ServerStartError Sparse StableHLO Timing Torch UnavailableError Want aio connect errors
+ServerError ServerStartError Sparse StableHLO Timing Tls Torch UnavailableError Want aio connect errors
 local
 """
 

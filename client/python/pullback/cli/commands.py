@@ -10,6 +10,7 @@ from pullback.cli.evaluation import evaluate
 from pullback.cli.functions import delete, list_functions, register, show
 from pullback.cli.graphs import graph
 from pullback.cli.servers import capabilities, demo, health, serve
+from pullback.cli.tokens import token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +30,7 @@ for _command in (
     delete,
     health,
     capabilities,
+    token,
     demo,
 ):
     pullback.add_command(_command)
