@@ -16,10 +16,12 @@ from pullback.v1 import administration_pb2, capabilities_pb2, evaluation_pb2, fu
 from pullback_server.configuration.reloading import Reloading, reload_log_level
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.arena import Arena, open_arena
-from pullback_server.engine.devices import placements
+from pullback_server.engine.bounds import Bounds as WorkerBounds
+from pullback_server.engine.devices import placements, spare_workers
 from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
+from pullback_server.engine.quarantine import Quarantine
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.lane import Joining
@@ -117,7 +119,8 @@ class Server:
         folder = self._settings.data_dir.expanduser()
         with open_registry(folder) as registry:
             arena = _arena(self._settings)
-            engine = _engine(self._settings, folder, registry, arena)
+            quarantine = Quarantine(folder / "quarantine.json", self._settings.quarantine_deaths)
+            engine = _engine(self._settings, folder, registry, arena, quarantine)
             async with self._serving(folder, registry, engine, arena, entrance):
                 yield
 
@@ -190,7 +193,9 @@ def _arena(settings: Settings) -> Arena | None:
     return open_arena(size, kept=size // _KEPT_SHARE)
 
 
-def _engine(settings: Settings, folder: Path, registry: Registry, arena: Arena | None) -> Engine:
+def _engine(
+    settings: Settings, folder: Path, registry: Registry, arena: Arena | None, quarantine: Quarantine
+) -> Engine:
     cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
 
     async def program(digest: str) -> bytes:
@@ -209,7 +214,22 @@ def _engine(settings: Settings, folder: Path, registry: Registry, arena: Arena |
         f"--log-format={settings.log_format}",
     )
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
-    return LocalPool(placements(settings.devices), Source(program, constant), launch, arena)
+    placed = placements(settings.devices)
+    spares = spare_workers(settings.spare_workers, placed)
+    source = Source(program, constant)
+    return LocalPool(placed, source, launch, arena, _worker_bounds(settings), quarantine, spares)
+
+
+def _worker_bounds(settings: Settings) -> WorkerBounds:
+    return WorkerBounds(
+        run_seconds=settings.max_run_seconds,
+        compile_seconds=settings.max_compile_seconds,
+        abandoned_seconds=settings.max_abandoned_seconds,
+        silent_seconds=settings.worker_silent_seconds,
+        memory_bytes=settings.max_worker_memory_bytes,
+        probe_seconds=settings.probe_seconds,
+        replays=settings.max_replays,
+    )
 
 
 def _scheduler(settings: Settings, engine: Engine) -> Scheduler:

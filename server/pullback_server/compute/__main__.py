@@ -19,6 +19,8 @@ from typing import Final
 
 from pullback.precautions import take_precautions
 from pullback_server.compute.formats.bounds import BOUNDS
+from pullback_server.compute.sandbox.confinement import Mode, Sandbox
+from pullback_server.model.board import Board
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
         output_bytes=options.max_result_bytes, sweep_bytes=options.sweep_bytes
     )
     importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
-    loop.Loop(connection, kernel).serve()
+    loop.Loop(connection, kernel, Board(options.board)).serve()
 
 
 def _options() -> argparse.Namespace:
@@ -68,6 +70,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--sweep-bytes", type=int, default=256 << 20, help="what directions taken at a time may need"
     )
+    parser.add_argument("--board", type=int, required=True, help="the inherited file of the board")
     parser.add_argument(
         "--max-result-bytes", type=int, default=1 << 31, help="what the results of one evaluation may take"
     )

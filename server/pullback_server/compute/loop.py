@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,10 +26,12 @@ from pullback_server.compute.programs import ProgramMissingError
 from pullback_server.compute.reading import Reading
 from pullback_server.compute.relay import Relay
 from pullback_server.errors import Reason, ServiceError
+from pullback_server.model.board import Board
 from pullback_server.model.evaluation import Buffer, Compilation, Kind
 from pullback_server.model.frames import Frame, FrameError, encode
 from pullback_server.model.functions import Findings
 from pullback_server.model.messages import (
+    Abandon,
     AttachSegment,
     Compile,
     Compiled,
@@ -56,7 +59,12 @@ _log = logging.getLogger(__name__)
 
 _REMEMBERED_TYPES: Final = 256
 _PARTS_AT_ONCE: Final = 512
+_REMEMBERED_ABANDONED: Final = 4096
+_BEAT_SECONDS: Final = 0.25
 _ENCODER: Final = msgspec.msgpack.Encoder()
+
+Work = Callable[[int], Frame]
+"""Does what a request asks, given the slot of the board that tells of it; gives the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,13 @@ class Loop:
     Args:
         connection: A stream socket whose other end the front holds.
         kernel: What loads, compiles and evaluates.
+        board: Where the front sees what the threads are at.
     """
 
-    def __init__(self, connection: socket.socket, kernel: Kernel) -> None:
+    def __init__(self, connection: socket.socket, kernel: Kernel, board: Board) -> None:
         self._connection = connection
+        self._board = board
+        self._abandoned: set[int] = set()
         self._kernel = kernel
         self._reading = Reading(connection)
         self._mapped = Mapped()
@@ -111,8 +122,15 @@ class Loop:
             FrameError: If the other end sends what is no request.
             OSError: If a segment cannot be mapped.
         """
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
         self._send(encode(Frame(Ready(self._kernel.describe()))))
         self._relay.run()
+
+    def _beat(self) -> None:
+        """Shows that the interpreter runs, on a thread that does nothing else."""
+        while True:
+            self._board.beat()
+            time.sleep(_BEAT_SECONDS)
 
     def _step(self) -> bool:
         """Takes the next frame, or reads what comes next; says whether the other end is still open."""
@@ -134,7 +152,7 @@ class Loop:
             self._note(message)
         elif isinstance(message, Request):
             work = self._work(message, frame.buffers)
-            self._dispatcher.prepare(lambda: self._answer(message.id, work))
+            self._dispatcher.prepare(lambda: self._answer(message.id, work, preparing=True))
         else:
             raise FrameError(f"a worker takes no {type(message).__name__}")
 
@@ -148,37 +166,44 @@ class Loop:
                 self._mapped.attach(notice, self._reading.descriptor())
             case DetachSegment(number=number):
                 self._mapped.detach(number)
+            case Abandon(id=id_):
+                if len(self._abandoned) >= _REMEMBERED_ABANDONED:  # they were answered before they were known
+                    self._abandoned.clear()
+                self._abandoned.add(id_)
             case _:
                 assert_never(notice)
 
     def _dispatch_run(self, request: Run, buffers: Sequence[Buffer], *, alone: bool) -> None:
         known = self._known(request.kind)
         arrived = perf_counter()
+        ready = self._kernel.ready(known.kind, request.points)
+
+        def run(slot: int) -> Frame:
+            return self._run(request, buffers, known, arrived, None if ready else slot)
 
         def work() -> bool:
-            done = self._answer(request.id, lambda: self._run(request, buffers, known, arrived))
+            done = self._answer(request.id, run, preparing=not ready)
             self._mapped.tidy()
             return done
 
-        ready = self._kernel.ready(known.kind, request.points)
         self._dispatcher.evaluate((known.number, request.points), work, ready=ready, alone=alone)
 
-    def _work(self, request: Request, buffers: Sequence[Buffer]) -> Callable[[], Frame]:
+    def _work(self, request: Request, buffers: Sequence[Buffer]) -> Work:
         match request:
             case LoadProgram():
-                return lambda: self._load(request)
+                return lambda _: self._load(request)
             case LoadConstant():
-                return lambda: self._bring(request, buffers)
+                return lambda _: self._bring(request, buffers)
             case Compile():
-                return lambda: self._compile(request)
+                return lambda _: self._compile(request)
             case Warm():
                 known = self._known(request.kind)
-                return lambda: Frame(Compiled(request.id, self._kernel.warm(known.kind, request.points)))
+                return lambda _: Frame(Compiled(request.id, self._kernel.warm(known.kind, request.points)))
             case GetGraph():
-                return lambda: self._graph(request)
+                return lambda _: self._graph(request)
             case Run():
                 known = self._known(request.kind)
-                return lambda: self._run(request, buffers, known, perf_counter())
+                return lambda slot: self._run(request, buffers, known, perf_counter(), slot)
             case _:
                 assert_never(request)
 
@@ -211,10 +236,17 @@ class Loop:
     def _graph(self, request: GetGraph) -> Frame:
         return Frame(GraphGiven(request.id, self._kernel.graph(request.query)))
 
-    def _run(self, request: Run, buffers: Sequence[Buffer], known: _Known, arrived: float) -> Frame:
+    def _run(
+        self, request: Run, buffers: Sequence[Buffer], known: _Known, arrived: float, slot: int | None
+    ) -> Frame:
+        """Runs; compiles before, as the board's slot tells, where one is given."""
         began = perf_counter()
         made, points = self._kernel.prepare(known.kind), request.points
-        prepared = perf_counter()
+        cached = True
+        if slot is not None:
+            cached = self._kernel.warm(known.kind, points)
+            self._board.prepared(slot)
+        compiling = 0.0 if cached else perf_counter() - began
         inputs = inputs_of(request, buffers, self._mapped)
         places = None
         if request.results is not None:
@@ -226,7 +258,7 @@ class Loop:
             request.id,
             known.encoded_types(made, points),
             tuple(places.offsets) if places else (),
-            timing.compile and timing.compile + prepared - began,
+            timing.compile + compiling,
             timing.execute,
             began - arrived,
             timing.batch,
@@ -234,9 +266,15 @@ class Loop:
         )
         return Frame(message, places.rest(ran.buffers) if places else ran.buffers)
 
-    def _answer(self, id_: int, work: Callable[[], Frame]) -> bool:
+    def _answer(self, id_: int, work: Work, *, preparing: bool) -> bool:
         """Answers a request with what comes of the work; says whether it was done."""
-        parts, done = _outcome(id_, work)
+        if id_ in self._abandoned:
+            self._abandoned.discard(id_)
+            self._send(encode(Frame(Failed(id_, Reason.DEADLINE_EXCEEDED.value, "nobody waits for it", {}))))
+            return False
+        slot = self._board.begin(id_, preparing=preparing)
+        parts, done = _outcome(id_, work, slot)
+        self._board.end(slot)
         self._send(parts)
         return done
 
@@ -248,9 +286,9 @@ class Loop:
             _log.info("the front has gone, and an answer with it: %s", error)
 
 
-def _outcome(id_: int, work: Callable[[], Frame]) -> tuple[list[Buffer], bool]:
+def _outcome(id_: int, work: Work, slot: int) -> tuple[list[Buffer], bool]:
     try:
-        return encode(work()), True
+        return encode(work(slot)), True
     except ProgramMissingError:
         return encode(Frame(ProgramMissing(id_))), False
     except ConstantsMissingError as error:

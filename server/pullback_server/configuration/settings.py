@@ -216,6 +216,42 @@ class Settings(BaseSettings):
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     """The lowest level of messages in the log, which goes to standard error. Read anew on SIGHUP, where it
+    spare_workers: Literal["auto"] | NonNegativeInt = "auto"
+    """How many worker processes wait, started and without work, to take the place of one that dies; on a CPU
+    only, since a process that waits would hold an accelerator's memory. "auto" is one where there are four
+    cores or more."""
+
+    max_run_seconds: NonNegativeFloat = 600.0
+    """How long an evaluation may run on a device; 0 is as long as it takes. What runs longer is ended with
+    its worker, and fails with RUN_TIME_EXCEEDED."""
+
+    max_compile_seconds: NonNegativeFloat = 600.0
+    """How long a program may take to be read, traced and compiled; 0 is as long as it takes. What takes
+    longer is ended with its worker, and fails with COMPILE_TIME_EXCEEDED."""
+
+    max_abandoned_seconds: NonNegativeFloat = 1.0
+    """How long a worker may go on with what nobody waits for any more, since its caller has gone or its
+    deadline has passed; then the worker is ended, unless somebody else waits there for the same program."""
+
+    max_worker_memory_bytes: ByteSize = Field(default=ByteSize(0), ge=0)
+    """The most memory of its own that a worker process may have, in bytes or such as "16GiB"; 0 is as much as
+    there is. A worker that has more is ended."""
+
+    max_replays: NonNegativeInt = 2
+    """How often a request is repeated after it ran where a worker died."""
+
+    quarantine_deaths: NonNegativeInt = 2
+    """So many workers that a program has certainly killed put it into quarantine: it is refused with
+    QUARANTINED until an administrator clears it. 0 puts none there."""
+
+    worker_silent_seconds: PositiveFloat = 10.0
+    """How long a worker may show no sign of life before it is ended: its process was stopped, or native code
+    lets its interpreter not go on."""
+
+    probe_seconds: PositiveFloat = 10.0
+    """After how long without an answer an idle worker is asked to evaluate what is known, and how long it may
+    take; one that fails is ended."""
+
     counts for the front alone."""
 
     log_format: Literal["text", "json"] = "text"

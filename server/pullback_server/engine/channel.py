@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import socket
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from pullback_server.engine.deaths import Fate, WorkerGoneError, gone
 from pullback_server.engine.outgoing import Outgoing
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Buffer
 from pullback_server.model.frames import Frame, FrameError, FrameReader, encode
@@ -26,20 +30,20 @@ _T = TypeVar("_T")
 _SOCKET_BYTES: Final = 1 << 20
 
 
-class WorkerGoneError(Exception):
-    """The worker process ended, or said what makes no sense, before it answered."""
-
-
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A request in the worker's hands.
 
     Attributes:
-        answer: Who waits for its answer; cancelled where nobody does any more.
+        answer: Who waits for its answer; done where nobody does any more.
         held: What has to live until then, whoever waits: the worker may still read and write it.
+        digest: The program that it is about; empty for none.
+        until: When nobody waits any more, on the clock of `time.monotonic`; None if never.
     """
 
     answer: asyncio.Future[Frame]
     held: object
+    digest: str
+    until: float | None
 
 
 class Channel:
@@ -49,6 +53,10 @@ class Channel:
 
     Args:
         connection: The front's end of the socket, non-blocking.
+
+    Attributes:
+        answered: How many requests were answered.
+        nonsense: What the worker said that makes no sense; empty if nothing.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -58,9 +66,13 @@ class Channel:
         self._outgoing = Outgoing(connection, self._lost)
         self._incoming = FrameReader()
         self._ready: asyncio.Future[WorkerDescription] = self._loop.create_future()
-        self._asked: dict[int, _Asked] = {}
+        self._asked: dict[int, Asked] = {}
         self._closed = asyncio.Event()
         self._watching = False
+        self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self.answered = 0
+        self.nonsense = ""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
 
     @property
@@ -72,6 +84,11 @@ class Channel:
     def in_flight(self) -> int:
         """How many requests the worker has in hand, those included whose callers have gone."""
         return len(self._asked)
+
+    @property
+    def asked(self) -> Mapping[int, Asked]:
+        """The requests that the worker has in hand, by their numbers."""
+        return self._asked
 
     async def open(self) -> WorkerDescription:
         """Waits for the worker's first message, then begins to converse.
@@ -97,10 +114,15 @@ class Channel:
         if self._outgoing.crowded:
             await self._outgoing.room()
         if not self.is_open:
-            raise WorkerGoneError("the worker has gone")
+            raise gone("its socket is closed")
 
     def ask(
-        self, make: Callable[[int], Request], buffers: Sequence[Buffer] = (), held: object = None
+        self,
+        make: Callable[[int], Request],
+        buffers: Sequence[Buffer] = (),
+        held: object = None,
+        digest: str = "",
+        until: float | None = None,
     ) -> asyncio.Future[Frame]:
         """Sends a request; gives its answer, which fails with WorkerGoneError if the worker goes before.
 
@@ -108,14 +130,18 @@ class Channel:
             make: Makes the request with the id that it gets.
             buffers: What follows it.
             held: What has to live until the worker has answered, or its process has ended.
+            digest: The program that it is about.
+            until: When the answer fails with DEADLINE_EXCEEDED, and the worker goes on for nobody.
         """
         answer: asyncio.Future[Frame] = self._loop.create_future()
         if not self.is_open:
-            answer.set_exception(WorkerGoneError("the worker has gone"))
+            answer.set_exception(gone("its socket is closed"))
             return answer
         id_ = next(self._ids)
         parts = encode(Frame(make(id_), buffers))
-        self._asked[id_] = _Asked(answer, held)
+        self._asked[id_] = Asked(answer, held, digest, until)
+        if until is not None and until < self._due:
+            self._wait_until(until)
         self._outgoing.send(parts, wanted=lambda: self._wanted(id_))
         return answer
 
@@ -128,14 +154,35 @@ class Channel:
         """Returns when the conversation has ended, from whichever side."""
         await self._closed.wait()
 
-    def close(self) -> None:
-        """Ends the conversation; whoever still waits gets a WorkerGoneError."""
-        self.break_off(WorkerGoneError("the worker was stopped"))
+    def fail(self, id_: int, error: ServiceError) -> None:
+        """Tells the caller of a request that is in the worker's hands an error, as if it were the answer."""
+        asked = self._asked.get(id_)
+        if asked is not None:
+            _fail(asked.answer, error)
 
-    def break_off(self, error: WorkerGoneError) -> None:
-        """Ends the conversation with an error for everyone who still waits.
+    def break_off(self, nonsense: str) -> None:
+        """Ends the conversation, since the worker makes no sense."""
+        self.nonsense = self.nonsense or nonsense
+        self.close(nonsense)
 
-        What requests hold stays held: the process may go on for a while. See `reaped`.
+    def reaped(self, fate: Callable[[int], Fate]) -> None:
+        """Tells everybody who still waits, and lets go of what requests hold, since the process has ended.
+
+        Args:
+            fate: What the end means for the request of a number.
+        """
+        self.close("its process has ended")
+        if self._timer is not None:
+            self._timer.cancel()
+        for id_, asked in self._asked.items():
+            _fail(asked.answer, WorkerGoneError(fate(id_)))
+        self._asked.clear()
+
+    def close(self, how: str) -> None:
+        """Ends the conversation.
+
+        Nobody is told yet, and what requests hold stays held, since the process may go on for a while: see
+        `reaped`.
         """
         if not self.is_open:
             return
@@ -143,23 +190,38 @@ class Channel:
         if self._watching:
             self._loop.remove_reader(self._connection.fileno())
         self._outgoing.close()
-        _fail(self._ready, error)
-        for asked in self._asked.values():
-            _fail(asked.answer, error)
+        _fail(self._ready, gone(how))
 
-    def reaped(self) -> None:
-        """Lets go of what requests hold, since the process has ended."""
-        self._asked.clear()
+    def _wait_until(self, until: float) -> None:
+        """Has a timer end at the earliest of all times; there is one for all requests."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = until
+        self._timer = self._loop.call_later(max(0.0, until - time.monotonic()), self._expire)
+
+    def _expire(self) -> None:
+        """Tells those whose time is over, and waits for the next one."""
+        self._due, self._timer = math.inf, None
+        now, due = time.monotonic(), math.inf
+        for asked in self._asked.values():
+            if asked.until is None or asked.answer.done():
+                continue
+            if asked.until <= now:
+                _fail(asked.answer, too_late())
+            else:
+                due = min(due, asked.until)
+        if due < math.inf:
+            self._wait_until(due)
 
     def _wanted(self, id_: int) -> bool:
         """Whether a request that is still to be written has a caller; without one it is forgotten."""
-        if not self._asked[id_].answer.cancelled():
+        if not self._asked[id_].answer.done():
             return True
         del self._asked[id_]
         return False
 
     def _lost(self, error: Exception) -> None:
-        self.break_off(WorkerGoneError(f"the worker has gone: {error}"))
+        self.close(str(error))
 
     def _read(self) -> None:
         try:
@@ -168,7 +230,10 @@ class Channel:
                 self._take(frame)
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, FrameError) as error:
+        except FrameError as error:
+            self.break_off(str(error))
+            return
+        except OSError as error:
             self._lost(error)
             return
         if count == 0:
@@ -188,11 +253,20 @@ class Channel:
             raise FrameError(
                 f"the worker answers request {message.id}, which was not asked or has its answer"
             )
+        self.answered += 1
         if not asked.answer.done():
             asked.answer.set_result(frame)
 
 
-def _fail(waiting: asyncio.Future[_T], error: WorkerGoneError) -> None:
+def too_late() -> ServiceError:
+    """The error of a call whose time is over."""
+    return service_error(
+        Reason.DEADLINE_EXCEEDED,
+        "the call's deadline passed before its answer was there; give it more time, or ask for less",
+    )
+
+
+def _fail(waiting: asyncio.Future[_T], error: Exception) -> None:
     if not waiting.done():
         waiting.set_exception(error)
         waiting.exception()  # so that nobody has to be waiting

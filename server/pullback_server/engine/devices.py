@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ _SPELLINGS: Final = '"auto", "cpu", "cpu:N" for N workers, "cuda", "cuda:0,1", "
 _MOST_CPU_WORKERS: Final = 8
 _CPU_WORKER_BYTES: Final = 2 << 30
 _CORES_OF_MANY_THREADS: Final = 4
+_CORES_FOR_A_SPARE: Final = 4
 # Results of a CPU are memory of the heap. By default glibc maps blocks above 32 MiB anew for each of them,
 # which takes longer than to fill them; these are kept, up to the second number.
 _ALLOCATION: Final = {
@@ -39,10 +40,12 @@ class Placement:
     Attributes:
         name: How to call the worker, such as `cuda:0`.
         environment: What its environment has beyond the front's.
+        exclusive: Whether it has the device for itself, so that no second process can wait there.
     """
 
     name: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    exclusive: bool = False
 
 
 def placements(
@@ -70,7 +73,7 @@ def placements(
         case "cuda", _ if all(part.isdecimal() for part in detail.split(",")):
             return tuple(map(_cuda, detail.split(",")))
         case "tpu", "":
-            return (Placement("tpu:0", {"JAX_PLATFORMS": "tpu,cpu"}),)
+            return (Placement("tpu:0", {"JAX_PLATFORMS": "tpu,cpu"}, exclusive=True),)
         case _:
             raise DevicesError(f"devices are {_SPELLINGS}, not {devices!r}")
 
@@ -94,6 +97,21 @@ def cpu_workers(machine: Machine, *, single: bool | None = None) -> int:
     return max(1, min(wanted, machine.memory_bytes // _CPU_WORKER_BYTES, _MOST_CPU_WORKERS))
 
 
+def spare_workers(setting: str | int, placed: Sequence[Placement], machine: Machine | None = None) -> int:
+    """How many processes wait to take the place of one that dies.
+
+    Args:
+        setting: A number, or `auto`: one where there are cores to spare for it.
+        placed: Where the workers compute; where that is exclusive, nobody can wait.
+        machine: What they share; this one where left out.
+    """
+    if any(placement.exclusive for placement in placed):
+        return 0
+    if setting != "auto":
+        return int(setting)
+    return int((machine or this_machine()).cores >= _CORES_FOR_A_SPARE)
+
+
 def _cpus(count: int, machine: Machine) -> tuple[Placement, ...]:
     environment = {"JAX_PLATFORMS": "cpu", **_unless_set(_ALLOCATION)}
     if not single_threaded() and machine.cores < (os.cpu_count() or 1):
@@ -108,7 +126,8 @@ def _unless_set(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cuda(ordinal: str) -> Placement:
-    return Placement(f"cuda:{ordinal}", {"JAX_PLATFORMS": "cuda,cpu", "CUDA_VISIBLE_DEVICES": ordinal})
+    environment = {"JAX_PLATFORMS": "cuda,cpu", "CUDA_VISIBLE_DEVICES": ordinal}
+    return Placement(f"cuda:{ordinal}", environment, exclusive=True)
 
 
 def _has_cuda(folder: Path) -> bool:

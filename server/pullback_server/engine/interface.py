@@ -64,9 +64,11 @@ class WorkerStatus:
 class Engine(ABC):
     """Loads, compiles and evaluates programs on workers that may come and go.
 
-    Every call may raise a ServiceError: NOT_READY where no worker is there or soon will be,
-    WORKER_DIED where a worker died with the call in hand and again when it was repeated, and
-    whatever the worker itself answers.
+    Every call may raise a ServiceError: NOT_READY where no worker is there or soon will be, QUARANTINED where
+    the program has killed workers, WORKER_DIED or DEVICE_MEMORY_EXCEEDED where workers died with the call in
+    hand each time that it was repeated, RUN_TIME_EXCEEDED and COMPILE_TIME_EXCEEDED where it takes longer
+    than the server allows, and whatever the worker itself answers. What a call has begun ends soon after the
+    task that waits for it was cancelled.
     """
 
     @abstractmethod
@@ -98,7 +100,14 @@ class Engine(ABC):
         """Gives the graph of what an evaluation would run."""
 
     @abstractmethod
-    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:
+    async def evaluate(
+        self,
+        evaluation: Evaluation,
+        until: float | None = None,
+        *,
+        joined: bool = False,
+        alone: bool = False,
+    ) -> Outcome:
         """Evaluates, where possible on a worker that has what it needs compiled.
 
         Results lie in the place that the evaluation names, as far as they fit there, and else in memory
@@ -106,7 +115,12 @@ class Engine(ABC):
 
         Args:
             evaluation: What to evaluate.
-            until: When nobody wants it any more, on the clock of `time.monotonic`; None if never.
+            until: When nobody wants it any more, on the clock of `time.monotonic`, upon which it fails with
+                DEADLINE_EXCEEDED; None if never.
+            joined: Whether it is made of several requests. If a worker crashes while it runs, it fails with
+                WORKER_DIED at once, and each of them should be evaluated by itself, `alone`.
+            alone: Whether to have it run where nothing else does, since it may kill its worker. It is not
+                refused for what others of its program did.
         """
 
     @abstractmethod

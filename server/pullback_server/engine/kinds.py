@@ -25,9 +25,14 @@ class DefinedKind:
     Args:
         kind: The kind.
         number: What it is called there.
+
+    Attributes:
+        kind: The kind.
+        number: What it is called there.
     """
 
     def __init__(self, kind: Kind, number: int) -> None:
+        self.kind = kind
         self.number = number
         self._bytes_per_point = kind.result_bytes
         self._layouts: dict[bytes, Layout] = {}
@@ -36,6 +41,11 @@ class DefinedKind:
     def is_warm(self, points: int | None) -> bool:
         """Whether so many points, or as many when padded, ran there or were compiled."""
         return _bucket(points) in self._warm
+
+    @property
+    def warm(self) -> list[int | None]:
+        """The numbers of points for which it is warm, one of each that are alike; None for a single point."""
+        return [bucket or None for bucket in self._warm]
 
     def warmed(self, points: int | None) -> None:
         """Takes note that so many points need no compilation any more."""
@@ -87,6 +97,10 @@ class Kinds:
         if found is not None:
             self._defined.move_to_end(kind)
         return found
+
+    def latest(self) -> list[DefinedKind]:
+        """All that are kept, those first that were used last."""
+        return list(reversed(self._defined.values()))
 
     def add(self, kind: Kind) -> tuple[DefinedKind, DefinedKind | None]:
         """Numbers a new kind; gives it, and the one that is forgotten for it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pullback_server.engine.devices import Placement
+from pullback_server.model.board import Board, open_board
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "pullback_server.compute")
 _GOODBYE_SECONDS: Final = 2.0
@@ -40,10 +41,12 @@ class WorkerProcess:
     Attributes:
         process: The process.
         connection: The socket, non-blocking.
+        board: Where the process notes what it is at.
     """
 
     process: subprocess.Popen[bytes]
     connection: socket.socket
+    board: Board
 
     @property
     def pid(self) -> int:
@@ -54,6 +57,10 @@ class WorkerProcess:
         """Ends the conversation for both sides, without waiting for the process."""
         with contextlib.suppress(OSError):  # the other side may have been faster
             self.connection.shutdown(socket.SHUT_RDWR)
+
+    def kill(self) -> None:
+        """Ends the process at once, whatever it does."""
+        self.process.kill()
 
     async def end(self) -> int:
         """Closes the socket, upon which a worker ends; kills it if it does not.
@@ -78,22 +85,27 @@ def start_process(launch: Launch, placement: Placement) -> WorkerProcess:
         OSError: If the process cannot be started.
     """
     ours, theirs = socket.socketpair()
+    board = open_board()
     with theirs:
         try:
             process = subprocess.Popen(
                 [
                     *launch.command,
                     f"--descriptor={theirs.fileno()}",
+                    f"--board={board}",
                     f"--parent={os.getpid()}",
                     *launch.options,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), board],
                 env=os.environ | placement.environment,
             )
+            page = Board(board)
         except OSError:
             ours.close()
             raise
+        finally:
+            os.close(board)
     ours.setblocking(False)
-    return WorkerProcess(process, ours)
+    return WorkerProcess(process, ours, page)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from pullback.graphs.data import Graph
-from pullback_server.engine.channel import Channel, WorkerGoneError
+from pullback_server.engine.channel import Channel, too_late
 from pullback_server.engine.crossing import Crossing, Shared, cross, returned
+from pullback_server.engine.deaths import Death, Fate, WorkerGoneError
 from pullback_server.engine.figures import WorkerFigures
 from pullback_server.engine.interface import Source
 from pullback_server.engine.kinds import DefinedKind, Kinds
+from pullback_server.engine.probe import PROBE, PROBE_DIGEST, PROBE_PROGRAM, is_right
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Buffer, Compilation, Evaluation, Kind, Outcome, Timing
 from pullback_server.model.frames import Frame, FrameError
@@ -54,22 +57,16 @@ class Session:
         channel: The open conversation.
         source: Where programs come from.
         shared: The memory that the worker gets to map.
-        figures: Where it is counted what the worker does.
     """
 
-    def __init__(
-        self, channel: Channel, source: Source, shared: Shared, figures: WorkerFigures | None = None
-    ) -> None:
-        self._figures = figures or WorkerFigures()
+    def __init__(self, channel: Channel, source: Source, shared: Shared) -> None:
+        self._figures = WorkerFigures()
         self._channel = channel
         self._source = source
         self._shared = shared
         self._kinds = Kinds()
         self._provisions: dict[str, asyncio.Task[object]] = {}
-        if shared.arena is not None:
-            self.attach(shared.arena.segment)
-        for segment in shared.segments.values():
-            self.attach(segment)
+        self._attached: set[int] = set()
 
     @property
     def open(self) -> bool:
@@ -81,18 +78,47 @@ class Session:
         """How many requests wait for their answers."""
         return self._channel.in_flight
 
+    @property
+    def kinds(self) -> list[DefinedKind]:
+        """What the worker knows of kinds, those first that were used last."""
+        return self._kinds.latest()
+
+    def outfit(self, figures: WorkerFigures | None = None) -> None:
+        """Has the worker map all memory that there is: to be called before it takes work.
+
+        Args:
+            figures: Where it is counted what it does from now on.
+        """
+        self._figures = figures or self._figures
+        if self._shared.arena is not None:
+            self.attach(self._shared.arena.segment)
+        for segment in self._shared.segments.values():
+            self.attach(segment)
+
     def attach(self, segment: Segment) -> None:
-        """Has the worker map a segment."""
-        self._channel.tell(AttachSegment(segment.number, segment.memory.nbytes), segment)
+        """Has the worker map a segment, unless it has."""
+        if segment.number not in self._attached:
+            self._attached.add(segment.number)
+            self._channel.tell(AttachSegment(segment.number, segment.memory.nbytes), segment)
 
     def detach(self, segment: Segment) -> None:
         """Has the worker let go of a segment, once what names it has run."""
+        self._attached.discard(segment.number)
         self._channel.tell(DetachSegment(segment.number))
+
+    async def probe(self) -> None:
+        """Has the worker evaluate what is known, on the way of all evaluations.
+
+        Raises:
+            ServiceError: What the worker answers, and EXECUTION_FAILED if its answer is wrong.
+        """
+        if not is_right(await self.evaluate(PROBE)):
+            raise service_error(Reason.EXECUTION_FAILED, "the answer is wrong")
 
     async def load(self, digest: str, program: bytes, *, survey: bool = False) -> Findings:
         """Has the worker read and trace a program; gives what it finds, its derivatives if `survey`."""
         for _ in range(_PROVISIONS):
-            answer = await self._ask(lambda id_: LoadProgram(id_, digest, program, survey))
+            answer = await self._ask(lambda id_: LoadProgram(id_, digest, program, survey), digest=digest)
             match answer.message:
                 case ProgramLoaded() as message:
                     return self._findings(message)
@@ -111,7 +137,7 @@ class Session:
 
     async def _bring(self, digest: str) -> None:
         data = await self._source.constant(digest)
-        answer = await self._ask(lambda id_: LoadConstant(id_, digest), (data,))
+        answer = await self._ask(lambda id_: LoadConstant(id_, digest), buffers=(data,))
         if not isinstance(answer.message, ConstantLoaded):
             raise self._unexpected(answer)
 
@@ -137,20 +163,20 @@ class Session:
             case _:
                 raise self._unexpected(answer)
 
-    async def evaluate(self, evaluation: Evaluation) -> Outcome:
-        """Evaluates."""
+    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:
+        """Evaluates; fails with DEADLINE_EXCEEDED at the time `until`."""
         for _ in range(_PROVISIONS):
             if self._channel.crowded:
                 await self._channel.room()
             defined = self._defined(evaluation.kind)
             crossing = cross(evaluation, self._shared, defined.result_bytes(evaluation.points))
-            answer = await self._run(evaluation, defined, crossing)
+            answer = await self._run(evaluation, defined, crossing, until)
             message = answer.message
             if isinstance(message, Ran):
                 return self._outcome(evaluation, message, answer, defined, crossing)
             if not isinstance(message, ProgramMissing):
                 raise self._refusal(answer)
-            await self._provide(evaluation.kind.digest)
+            await self._provide_until(evaluation.kind.digest, until)
         raise self._too_little_memory(evaluation.kind.digest)
 
     async def warm(self, kind: Kind, points: int | None) -> None:
@@ -175,11 +201,15 @@ class Session:
             self._channel.tell(DefineKind(defined.number, kind))
         return defined
 
-    def _run(self, evaluation: Evaluation, defined: DefinedKind, crossing: Crossing) -> asyncio.Future[Frame]:
+    def _run(
+        self, evaluation: Evaluation, defined: DefinedKind, crossing: Crossing, until: float | None
+    ) -> asyncio.Future[Frame]:
         return self._channel.ask(
             lambda id_: Run(id_, defined.number, evaluation.points, crossing.inputs, crossing.results),
             crossing.buffers,
             (crossing.blocks, crossing.target),
+            evaluation.kind.digest,
+            until,
         )
 
     def _outcome(
@@ -199,7 +229,7 @@ class Session:
 
     async def _ask_about(self, digest: str, make: Callable[[int], Request]) -> Frame:
         for _ in range(_PROVISIONS):
-            answer = await self._ask(make)
+            answer = await self._ask(make, digest=digest)
             if not isinstance(answer.message, ProgramMissing):
                 return answer
             await self._provide(digest)
@@ -214,13 +244,20 @@ class Session:
         )
 
     async def _ask(
-        self, make: Callable[[int], Request], buffers: Sequence[Buffer] = (), held: object = None
+        self, make: Callable[[int], Request], *, buffers: Sequence[Buffer] = (), digest: str = ""
     ) -> Frame:
         await self._channel.room()
-        answer = await self._channel.ask(make, buffers, held)
+        answer = await self._channel.ask(make, buffers, None, digest)
         if isinstance(answer.message, Failed):
             raise self._refusal(answer)
         return answer
+
+    async def _provide_until(self, digest: str, until: float | None) -> None:
+        try:
+            async with asyncio.timeout(None if until is None else max(0.0, until - time.monotonic())):
+                await self._provide(digest)
+        except TimeoutError as error:
+            raise too_late() from error
 
     async def _provide(self, digest: str) -> None:
         """Loads a program once for all who miss it, even if the first of them goes away."""
@@ -231,7 +268,8 @@ class Session:
         await asyncio.shield(task)
 
     async def _fetch(self, digest: str) -> Findings:
-        return await self.load(digest, await self._source.program(digest))
+        program = PROBE_PROGRAM if digest == PROBE_DIGEST else await self._source.program(digest)
+        return await self.load(digest, program)
 
     def _refusal(self, answer: Frame) -> Exception:
         """The error that an answer tells; if it tells none, the worker has said what makes no sense."""
@@ -254,6 +292,5 @@ class Session:
 
     def _break_off(self, why: str) -> WorkerGoneError:
         """Gives up a worker that a program has damaged."""
-        error = WorkerGoneError(f"the worker makes no sense: {why}")
-        self._channel.break_off(error)
-        return error
+        self._channel.break_off(why)
+        return WorkerGoneError(Fate(Death(f"it made no sense: {why}"), suspect=True))

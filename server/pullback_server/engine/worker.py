@@ -5,61 +5,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
-from pullback_server.engine.channel import Channel, WorkerGoneError
-from pullback_server.engine.crossing import Shared
+from pullback_server.engine.deaths import WorkerGoneError
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.figures import WorkerFigures
-from pullback_server.engine.interface import Source, WorkerState, WorkerStatus
-from pullback_server.engine.process import Launch, WorkerProcess, start_process
+from pullback_server.engine.interface import WorkerState, WorkerStatus
+from pullback_server.engine.kinds import DefinedKind
+from pullback_server.engine.life import Circumstances, Life
 from pullback_server.engine.session import Session
+from pullback_server.engine.spares import Spares
+from pullback_server.errors import ServiceError
 from pullback_server.model.devices import WorkerDescription
 
 _log = logging.getLogger(__name__)
 
-_SETTLED_SECONDS: Final = 10.0
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _SOON_SECONDS: Final = 2.0
+# So many kinds are compiled again after a death, those first that were used last.
+_REMEMBERED_KINDS: Final = 64
 
 
 class Worker:
     """One place for a process, which is started, watched and started again.
 
-    A process that dies after it was well is replaced at once. One that dies young is replaced after a
-    pause that doubles each time.
+    A process that dies after it was of use is replaced at once, by a spare one where there is one. One that
+    dies before is replaced after a pause that doubles each time.
 
     Args:
         placement: Where it computes.
-        launch: How its process is started.
-        source: Where programs come from.
-        shared: The memory that its process gets to map.
+        circumstances: What all processes have in common.
+        spares: Where processes may wait that can take its place.
         changed: Called whenever the worker's state changes.
     """
 
     def __init__(
         self,
         placement: Placement,
-        launch: Launch,
-        source: Source,
-        shared: Shared,
+        circumstances: Circumstances,
+        spares: Spares,
         changed: Callable[[], None],
     ) -> None:
         self._placement = placement
-        self._launch = launch
-        self._source = source
-        self._shared = shared
+        self._circumstances = circumstances
+        self._spares = spares
         self._changed = changed
         self._stopping = asyncio.Event()
         self._state = WorkerState.STOPPED
-        self._process: WorkerProcess | None = None
+        self._life: Life | None = None
         self._session: Session | None = None
         self._description: WorkerDescription | None = None
         self._figures = WorkerFigures()
+        self._kinds: Sequence[DefinedKind] = ()
         self._deaths = 0
-        self._young_deaths = 0
+        self._useless = 0
 
     @property
     def session(self) -> Session | None:
@@ -85,7 +86,7 @@ class Worker:
         return WorkerStatus(
             self._placement.name,
             self._state,
-            self._process.pid if self._process else None,
+            self._life.pid if self._life else None,
             self._description,
             self._deaths,
             self._session.in_flight if self._session else 0,
@@ -95,8 +96,9 @@ class Worker:
     async def run(self) -> None:
         """Keeps a process alive until `stop` is called; then ends it."""
         while not self._stopping.is_set():
-            self._set(WorkerState.STARTING)
-            await self._live()
+            life = self._spares.take() or await self._start()
+            if life is not None:
+                await self._work(life)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._pause())
         self._set(WorkerState.STOPPED)
@@ -104,60 +106,69 @@ class Worker:
     def stop(self) -> None:
         """Has `run` end the process and return."""
         self._stopping.set()
-        if self._process is not None:
-            self._process.hang_up()
+        if self._life is not None:
+            self._life.hang_up()
 
     def _pause(self) -> float:
-        if self._young_deaths == 0:
+        if self._useless == 0:
             return 0.0
-        return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._young_deaths - 1, 16))
+        return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._useless - 1, 16))
 
-    async def _live(self) -> None:
-        """One life of a process."""
-        try:
-            process = start_process(self._launch, self._placement)
-        except OSError:
-            self._young_deaths += 1
-            self._set(WorkerState.WAITING)
-            _log.exception("worker %s cannot be started", self._placement.name)
-            return
-        self._process = process
-        channel = Channel(process.connection)
-        settled = await self._converse(channel)
-        self._session = None
-        self._deaths += 1
-        self._young_deaths = 0 if settled else self._young_deaths + 1
-        self._set(WorkerState.WAITING)
-        channel.close()
-        status = await process.end()
-        channel.reaped()
-        self._process = None
-        if not self._stopping.is_set():
-            name = self._placement.name
-            _log.error("worker %s (process %d) died: %s", name, process.pid, _describe(status))
-
-    async def _converse(self, channel: Channel) -> bool:
-        """Makes the worker available until it goes; says whether it was there for long."""
+    async def _start(self) -> Life | None:
+        """A new process that is ready; None if it is of no use."""
+        self._set(WorkerState.STARTING)
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._launch.start_seconds):
-                self._description = await channel.open()
-        except (WorkerGoneError, TimeoutError) as error:
-            if not self._stopping.is_set():
-                why = str(error) or f"it takes longer than {self._launch.start_seconds} s"
-                _log.error("worker %s did not become ready: %s", self._placement.name, why)
-            return False
-        self._session = Session(channel, self._source, self._shared, self._figures)
+            self._life = Life(self._placement, self._circumstances)
+            self._changed()
+            why = await self._life.begin()
+        except OSError as error:
+            why = str(error)
+        if not why:
+            seconds = asyncio.get_running_loop().time() - began
+            _log.info("worker %s is ready after %.2f s", self._placement.name, seconds)
+            return self._life
+        if not self._stopping.is_set():
+            _log.error("worker %s did not become ready: %s", self._placement.name, why)
+        self._buried()
+        self._useless += 1
+        self._set(WorkerState.WAITING)
+        return None
+
+    async def _work(self, life: Life) -> None:
+        """Makes the worker available until its process dies."""
+        self._life, self._session, self._description = life, life.session, life.description
+        self._useless = 0
+        life.session.outfit(self._figures)
         self._set(WorkerState.READY)
-        ready = asyncio.get_running_loop().time()
-        _log.info("worker %s is ready after %.2f s", self._placement.name, ready - began)
-        await channel.closed()
-        return asyncio.get_running_loop().time() - ready > _SETTLED_SECONDS
+        if self._stopping.is_set():
+            life.hang_up()
+        warming = asyncio.create_task(_warm(life.session, self._kinds))
+        await life.over()
+        warming.cancel()
+        self._set(WorkerState.WAITING)
+        death = await life.death()
+        self._kinds = life.session.kinds
+        self._buried()
+        if not self._stopping.is_set():
+            _log.error("worker %s (process %d) died: %s", self._placement.name, life.pid, death.how)
+
+    def _buried(self) -> None:
+        self._life = self._session = None
+        self._deaths += 1
 
     def _set(self, state: WorkerState) -> None:
         self._state = state
         self._changed()
 
 
-def _describe(status: int) -> str:
-    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+async def _warm(session: Session, kinds: Sequence[DefinedKind]) -> None:
+    """Has a new process compile what the one before had compiled, in the background."""
+    for defined in kinds[:_REMEMBERED_KINDS]:
+        for points in defined.warm:
+            try:
+                await session.warm(defined.kind, points)
+            except WorkerGoneError:
+                return
+            except ServiceError as error:
+                _log.info("program %s is not warmed again: %s", defined.kind.digest, error.message)

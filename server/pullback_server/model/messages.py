@@ -141,6 +141,15 @@ class DetachSegment(msgspec.Struct, frozen=True, tag=True, array_like=True):
     number: int
 
 
+class Abandon(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer of its own: nobody waits for this request; if it has not begun, it need not.
+
+    It is answered all the same, with Failed if it was not begun.
+    """
+
+    id: int
+
+
 class Warm(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front: compile what a run would need; answered with Compiled, ProgramMissing or Failed."""
 
@@ -213,7 +222,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
     description: WorkerDescription
 
 
-Notice = DefineKind | ForgetKind | AttachSegment | DetachSegment
+Notice = DefineKind | ForgetKind | AttachSegment | DetachSegment | Abandon
 Request = LoadProgram | LoadConstant | Compile | GetGraph | Warm | Run
 Answer = (
     ProgramLoaded | ConstantsMissing | ConstantLoaded | Compiled | GraphGiven | Ran | ProgramMissing | Failed

@@ -18,6 +18,7 @@ import pytest
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
 from pullback_server.compute.loop import Loop
+from pullback_server.model.board import Board, open_board
 from pullback_server.model.evaluation import Buffer, Kind
 from pullback_server.model.frames import Frame, FrameReader, encode
 from pullback_server.model.messages import (
@@ -68,7 +69,10 @@ def front(bench: object) -> Iterator[Front]:
     """A loop on a thread of its own; it has ended when the test has."""
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
-    thread = threading.Thread(target=Loop(theirs, bench.kernel).serve)  # type: ignore[attr-defined]
+    descriptor = open_board()
+    board = Board(descriptor)
+    os.close(descriptor)
+    thread = threading.Thread(target=Loop(theirs, bench.kernel, board).serve)  # type: ignore[attr-defined]
     thread.start()
     front = Front(ours)
     assert isinstance(front.receive().message, Ready)

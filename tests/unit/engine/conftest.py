@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,10 +59,12 @@ def pool(programs: dict[str, bytes], fetched: list[str]) -> Callable[..., object
         *,
         wait: bool = True,
         arena: Arena | None = None,
+        exclusive: bool = False,
+        **others: Any,
     ) -> AsyncIterator[LocalPool]:
         launch = Launch(TINY, (f"--first={first}",), seconds)
-        placements = [Placement(f"cpu:{i}") for i in range(count)]
-        engine = LocalPool(placements, Source(source, source), launch, arena)
+        placements = [Placement(f"cpu:{i}", {}, exclusive) for i in range(count)]
+        engine = LocalPool(placements, Source(source, source), launch, arena, **others)
         await engine.start()
         try:
             if wait:

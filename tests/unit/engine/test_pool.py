@@ -139,12 +139,13 @@ async def test_program_that_kills_once(pool: Pool, evaluation: Make, tmp_path: P
 
 
 async def test_program_that_always_kills(pool: Pool, evaluation: Make) -> None:
-    """A call that kills two workers fails with WORKER_DIED, and the pool recovers."""
+    """A call that kills each worker that it meets is quarantined, and the pool recovers."""
     async with pool() as engine:
         with pytest.raises(ServiceError) as caught:
             await engine.evaluate(evaluation("die"))
-        assert (caught.value.reason, caught.value.code) == (Reason.WORKER_DIED, Code.INTERNAL)
-        assert engine.workers[0].deaths >= 1
+        assert (caught.value.reason, caught.value.code) == (Reason.QUARANTINED, Code.FAILED_PRECONDITION)
+        assert "SIGABRT" in caught.value.message
+        assert engine.workers[0].deaths == 1
         assert values(await engine.evaluate(evaluation("echo", 4.0))) == [4.0]
 
 
@@ -153,9 +154,9 @@ async def test_worker_that_makes_no_sense(pool: Pool, evaluation: Make, program:
     """A worker that talks nonsense counts as dead and is replaced."""
     async with pool() as engine:
         before = worker_of(engine).pid
-        with pytest.raises(ServiceError) as caught:
+        with pytest.raises(ServiceError, match="made no sense") as caught:
             await engine.evaluate(evaluation(program))
-        assert caught.value.reason is Reason.WORKER_DIED
+        assert caught.value.reason is Reason.QUARANTINED
         assert values(await engine.evaluate(evaluation("echo", 4.0))) == [4.0]
         assert worker_of(engine).pid != before
 

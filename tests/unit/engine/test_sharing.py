@@ -156,7 +156,7 @@ async def test_worker_that_writes_after_it_was_given_up(pool: Pool, tmp_path: Pa
     async with pool(2, arena=arena) as engine:
         outcome = await engine.evaluate(echo(f"haunt-{tmp_path / 'haunted'}", arrays))
         assert np.array_equal(found(outcome)[0], arrays[0])
-        assert sorted(worker.state for worker in engine.workers) == ["ready", "waiting"]
+        assert sum(worker.deaths for worker in engine.workers) == 1
         asked = Evaluation(kind("echo", 200_000), (bytes(1_600_000),))
         for _ in range(40):
             outcome = await engine.evaluate(asked)
@@ -164,7 +164,6 @@ async def test_worker_that_writes_after_it_was_given_up(pool: Pool, tmp_path: Pa
             assert not found(outcome)[0].any()
         assert sum(worker.deaths for worker in engine.workers) == 1
         del outcome
-        assert arena.in_use >= 1_600_000
         await freed(arena)
 
 

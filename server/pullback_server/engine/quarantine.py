@@ -1,0 +1,144 @@
+"""The quarantine: programs that have killed workers, and are refused until an administrator clears them.
+
+Kept in one small file, which is replaced as a whole, so that a restart of the front does not set them free.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.registry.files import write_atomically
+
+_log = logging.getLogger(__name__)
+
+_MOST_ENTRIES: Final = 1024
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is known of a program that has killed workers.
+
+    Attributes:
+        digest: The program.
+        deaths: How many deaths it is certainly to blame for.
+        why: How the last of these came about.
+        since: When that was, in seconds since 1970.
+        quarantined: Whether the program is refused.
+    """
+
+    digest: str
+    deaths: int
+    why: str
+    since: float
+    quarantined: bool
+
+
+class Quarantine:
+    """Counts the deaths that programs are to blame for, and refuses those that have too many.
+
+    Args:
+        file: Where it is kept; nowhere where left out.
+        deaths: So many deaths put a program into quarantine; 0 for never.
+        most: How many programs are remembered; those whose deaths are longest ago go first.
+    """
+
+    def __init__(self, file: Path | None = None, deaths: int = 2, most: int = _MOST_ENTRIES) -> None:
+        self._file = file
+        self._deaths = deaths
+        self._most = most
+        self._lock = threading.Lock()
+        self._entries = _read(file)
+        self._refused = {digest for digest, entry in self._entries.items() if entry.quarantined}
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is refused."""
+        return not self._refused
+
+    def check(self, digest: str) -> None:
+        """Lets a program pass.
+
+        Raises:
+            QuarantineError: QUARANTINED if it is refused.
+        """
+        if digest in self._refused:
+            raise self._refusal(self._entries[digest])
+
+    def blame(self, digest: str, why: str) -> None:
+        """Takes note of a death that a program is certainly to blame for.
+
+        Args:
+            digest: The program.
+            why: How the worker died.
+        """
+        with self._lock:
+            before = self._entries.pop(digest, None)
+            deaths = 1 + (before.deaths if before else 0)
+            quarantined = 0 < self._deaths <= deaths
+            self._entries[digest] = Entry(digest, deaths, why, time.time(), quarantined)
+            if quarantined:
+                self._refused.add(digest)
+            while len(self._entries) > self._most:
+                oldest, _ = self._entries.popitem(last=False)
+                self._refused.discard(oldest)
+            self._write()
+        _log.error(
+            "program %s killed a worker (%d times now%s): %s",
+            digest,
+            deaths,
+            "; it is quarantined" if quarantined else "",
+            why,
+        )
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Those that are refused, the latest last."""
+        with self._lock:
+            return tuple(entry for entry in self._entries.values() if entry.quarantined)
+
+    def clear(self, digest: str) -> bool:
+        """Forgets what a program did; says whether it was refused."""
+        with self._lock:
+            entry = self._entries.pop(digest, None)
+            self._refused.discard(digest)
+            if entry is not None:
+                self._write()
+        return entry is not None and entry.quarantined
+
+    def _refusal(self, entry: Entry) -> ServiceError:
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(entry.since))
+        return service_error(
+            Reason.QUARANTINED,
+            f"the program {entry.digest} is quarantined, since it killed {entry.deaths} workers, the last at "
+            f"{when}: {entry.why}; mend it, or have an administrator clear it",
+            digest=entry.digest,
+            deaths=str(entry.deaths),
+            why=entry.why,
+            since=when,
+        )
+
+    def _write(self) -> None:
+        """Replaces the file; where that fails, the quarantine holds until the next restart."""
+        if self._file is None:
+            return
+        try:
+            write_atomically(self._file, msgspec.json.encode(list(self._entries.values())))
+        except OSError:
+            _log.exception("the quarantine cannot be written to %s", self._file)
+
+
+def _read(file: Path | None) -> OrderedDict[str, Entry]:
+    if file is None or not file.exists():
+        return OrderedDict()
+    try:
+        entries = msgspec.json.decode(file.read_bytes(), type=list[Entry])
+    except (OSError, msgspec.MsgspecError):
+        _log.exception("the quarantine in %s cannot be read; it begins empty", file)
+        return OrderedDict()
+    return OrderedDict((entry.digest, entry) for entry in entries)
