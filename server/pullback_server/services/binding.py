@@ -22,6 +22,7 @@ from google.protobuf.message_factory import GetMessageClass
 from pullback.codec.errors import CodecError
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.tickets import Ticket, ticket
+from pullback_server.services.audit import with_peer
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
 from pullback_server.services.watching import (
@@ -67,23 +68,27 @@ def bind(
             both sides stream, it takes what reads the next request, None after the last, and what writes a
             response: iterators between would cost as much as the message does. Its `codecs`, where it has
             them, tell by method how messages are read and written; the generated classes do that for the
-            others. Its `tells`, where it has it, names methods that tell of slow requests themselves.
+            others. Its `tells`, where it has it, names methods that tell of slow requests themselves. It is
+            `audited` where the audit log is told from where its callers call.
         calls: Where the calls are counted while they are open.
         watch: What watches calls.
     """
     codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
     tells: Collection[str] = getattr(servicer, "tells", ())
+    audited: bool = getattr(servicer, "audited", False)
 
     def handler(method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
         name = f"{service.name}/{method.name}"
         codec = codecs.get(method.name) or _generated(method)
         behaviour = getattr(servicer, _WORD.sub("_", method.name).lower())
+        begun = with_peer if audited else _as_it_is
         if watch is None:
-            return _handler(method, codec, behaviour, calls)
+            return _handler(method, codec, behaviour, calls, lambda answer, _: begun(answer))
         streams = method.client_streaming or method.server_streaming
         counts = watch.calls.method(name, told=not streams and method.name not in tells)
         counting = Codec(*counted(codec.decode, codec.encode, counts))
-        return _handler(method, counting, behaviour, calls, partial(_watched, counts, watch.crashes))
+        watching = partial(_watched, counts, watch.crashes)
+        return _handler(method, counting, behaviour, calls, lambda answer, how: begun(watching(answer, how)))
 
     return grpc.method_handlers_generic_handler(
         service.full_name, {method.name: handler(method) for method in service.methods}
@@ -100,7 +105,7 @@ def _handler(
     codec: Codec,
     behaviour: Callable[[Any], Any],
     calls: OpenCalls,
-    watching: Callable[[Behaviour, Watching], Behaviour] = lambda answer, _: answer,
+    watching: Callable[[Behaviour, Watching], Behaviour],
 ) -> grpc.RpcMethodHandler[Any, Any]:
     if method.client_streaming and method.server_streaming:
         both = _both(behaviour, codec, calls)
@@ -108,6 +113,10 @@ def _handler(
     read = _read_stream if method.client_streaming else _read
     make, answer, watch = _MAKERS[method.client_streaming, method.server_streaming]
     return make(watching(answer(lambda raw: behaviour(read(codec, raw)), codec, calls), watch))
+
+
+def _as_it_is(answer: Behaviour) -> Behaviour:
+    return answer
 
 
 def _watched(counts: MethodCalls, crashes: Crashes, answer: Behaviour, watch: Watching) -> Behaviour:
@@ -153,8 +162,10 @@ def _many(call: Callable[[Any], Any], codec: Codec, calls: OpenCalls) -> Callabl
 
 def _both(call: Callable[..., Any], codec: Codec, calls: OpenCalls) -> Callable[[Any, Context], Any]:
     async def answer(_: Any, context: Context) -> None:
+        take = calls.reader(context).read
+
         async def read() -> Any:
-            raw = await context.read()
+            raw = await take()
             return None if raw is grpc.aio.EOF else _read(codec, raw)
 
         async def write(response: Any) -> None:

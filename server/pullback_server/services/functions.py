@@ -16,10 +16,18 @@ from pullback.program.wire import program_from_bytes, program_from_wire, program
 from pullback.v1 import functions_pb2 as pb
 from pullback_server.errors import Reason, RequestError, ServiceError, service_error
 from pullback_server.model.functions import EVERY_TENANT, Findings, Registered
-from pullback_server.registry.names import Key, is_digest, is_tenant, parse_function_name, parse_name
+from pullback_server.registry.names import (
+    Key,
+    function_name,
+    is_digest,
+    is_tenant,
+    parse_function_name,
+    parse_name,
+)
 from pullback_server.registry.pages import decode_token, page_size
 from pullback_server.registry.registry import Registration, Registry
 from pullback_server.scheduling.scheduler import Scheduler
+from pullback_server.services.audit import Change, changing
 from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.requests.limits import Limits
@@ -42,6 +50,8 @@ class Functions:
         limits: The server's limits.
         directory: The tenants; None is any.
     """
+
+    audited: Final = True
 
     def __init__(
         self,
@@ -89,13 +99,21 @@ class Functions:
 
     async def register_function(self, request: pb.RegisterFunctionRequest) -> pb.RegisterFunctionResponse:
         """Registers a program that a worker can read and trace; one that it cannot leaves no trace."""
+        async with changing("register", request.name) as change:
+            return await self._register(request, change)
+
+    async def _register(
+        self, request: pb.RegisterFunctionRequest, change: Change
+    ) -> pb.RegisterFunctionResponse:
         who = require(Role.REGISTER, "registering a function")
         key = parse_function_name(request.name, who.tenant)
+        change.resource = function_name(key)
         require_own(self._registry, key, who)
         _check_texts(request.labels, request.description)
         program = await self._program(request, who)
         check_program(program, self._limits)
         digest = await asyncio.to_thread(digest_of, program)
+        change.details["digest"] = digest
         current = await asyncio.to_thread(self._registry.current, key)
         if current is not None and current.revision.digest == digest:
             return pb.RegisterFunctionResponse(function=function_to_wire(current, who.tenant), created=False)
@@ -135,27 +153,31 @@ class Functions:
 
     async def delete_function(self, request: pb.DeleteFunctionRequest) -> pb.DeleteFunctionResponse:
         """Deletes a function with all its revisions."""
-        _, key = self._changeable(request.name, "deleting")
-        await asyncio.to_thread(self._registry.delete, key)
+        async with changing("delete", request.name) as change:
+            _, key = self._changeable(request.name, change, "deleting")
+            await asyncio.to_thread(self._registry.delete, key)
         return pb.DeleteFunctionResponse()
 
     async def grant_function(self, request: pb.GrantFunctionRequest) -> pb.GrantFunctionResponse:
         """Lets another tenant see and evaluate a function."""
-        who, key = self._changeable(request.name, "granting")
-        self._check_tenant(request.tenant, key)
-        granted = await asyncio.to_thread(self._registry.grant, key, request.tenant)
+        async with changing("grant", request.name, grantee=request.tenant) as change:
+            who, key = self._changeable(request.name, change, "granting")
+            self._check_tenant(request.tenant, key)
+            granted = await asyncio.to_thread(self._registry.grant, key, request.tenant)
         return pb.GrantFunctionResponse(function=_told(granted, who))
 
     async def revoke_function(self, request: pb.RevokeFunctionRequest) -> pb.RevokeFunctionResponse:
         """Takes a grant back."""
-        who, key = self._changeable(request.name, "revoking")
-        left = await asyncio.to_thread(self._registry.revoke, key, request.tenant)
+        async with changing("revoke", request.name, grantee=request.tenant) as change:
+            who, key = self._changeable(request.name, change, "revoking")
+            left = await asyncio.to_thread(self._registry.revoke, key, request.tenant)
         return pb.RevokeFunctionResponse(function=_told(left, who))
 
-    def _changeable(self, name: str, action: str) -> tuple[Caller, Key]:
+    def _changeable(self, name: str, change: Change, action: str) -> tuple[Caller, Key]:
         """The caller and the key of a function that it may change, as far as there is one."""
         who = require(Role.REGISTER, f"{action} a function")
         key = parse_function_name(name, who.tenant)
+        change.resource = function_name(key)
         require_rights_to(self._registry, key, who)
         return who, key
 

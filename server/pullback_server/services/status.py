@@ -27,6 +27,7 @@ from pullback_server.errors import (
     StoredDataError,
     service_error,
 )
+from pullback_server.services.audit import turned_away
 from pullback_server.telemetry.requests import request_id
 
 _log = logging.getLogger(__name__)
@@ -89,6 +90,8 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError
     ]
     if error.retry_delay is not None:
         trailing.append((PUSHBACK_KEY, str(round(error.retry_delay * 1000))))
+    if isinstance(error, AccessError):
+        await turned_away(error, context.peer())
     await context.abort(_code(error), _message(error), tuple(trailing))
 
 

@@ -21,11 +21,19 @@ from pullback.program.signature import Argument, Signature
 from pullback.program.tensors import parse_tensor_type
 from pullback.program.trees import LEAF
 from pullback.program.wire import element_to_wire, program_to_wire
-from pullback.v1 import capabilities_pb2, errors_pb2, evaluation_pb2, functions_pb2, tensor_pb2
+from pullback.v1 import (
+    administration_pb2,
+    capabilities_pb2,
+    errors_pb2,
+    evaluation_pb2,
+    functions_pb2,
+    graphs_pb2,
+    tensor_pb2,
+)
 
 SERVICES = {
     service.name: service
-    for module in (functions_pb2, evaluation_pb2, capabilities_pb2)
+    for module in (administration_pb2, capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 }
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
