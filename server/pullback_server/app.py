@@ -45,6 +45,7 @@ from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
 from pullback_server.sharing.channels import SideChannels
 from pullback_server.sharing.segments import Bounds, Segments
+from pullback_server.telemetry.audit import audit_to
 from pullback_server.telemetry.endpoint import Endpoint
 from pullback_server.telemetry.watch import watch
 
@@ -117,7 +118,8 @@ class Server:
         entrance = Entrance(self._settings, _addresses(self._settings))
         self._reloading.add(entrance.reread)
         folder = self._settings.data_dir.expanduser()
-        with open_registry(folder) as registry:
+        audit_log = audit_to(self._settings.audit_log)
+        with audit_log, open_registry(folder, entrance.current.tenant) as registry:
             arena = _arena(self._settings)
             quarantine = Quarantine(folder / "quarantine.json", self._settings.quarantine_deaths)
             engine = _engine(self._settings, folder, registry, arena, quarantine)
@@ -285,7 +287,7 @@ def _grpc_server(
     observing = observation.watch if _watched(settings) else None
     evaluations = observing.evaluations if observing else None
     servicers = (
-        Functions(registry, scheduler, limits),
+        Functions(registry, scheduler, limits, entrance.current),
         Evaluation(registry, scheduler, limits, held, channels.segments, evaluations),
         Graphs(registry, scheduler, limits),
         Capabilities(observation.engine, limits, channels),
