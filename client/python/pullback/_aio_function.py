@@ -220,7 +220,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
         return self._client.timeout if timeout is None else timeout
 
     def _open_stream(self, in_flight: int) -> AsyncStream:
-        return self._client.stream(in_flight=in_flight)
+        return self._client.open_stream(in_flight, resumes=False)
 
     @asynccontextmanager
     async def stream(self, *, in_flight: int = 64) -> AsyncIterator[AsyncStreamedFunction]:

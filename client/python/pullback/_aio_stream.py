@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import grpc
 import grpc.aio
 
+from pullback._channel import pause_before_resuming
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call, ForgottenError, read_answer
 from pullback._evaluation.joining import message_bytes
@@ -47,10 +48,15 @@ class Pending(NamedTuple):
     loan: Loan | None
 
 
+Waiting = asyncio.Queue[tuple[int, bytes, Pending] | None]
+"""Requests that are to be sent, with their numbers; None after the last."""
+
+
 class AsyncStream:
     """A stream of evaluations; made by `AsyncClient.stream`, used as an asynchronous context manager.
 
-    Leaving it waits until everything is answered; leaving it by an exception gives up what is not.
+    Leaving it waits until everything is answered; leaving it by an exception gives up what is not. Where the
+    server goes away, what has no answer is sent again to the next one, or to the same when it is back.
 
     Args:
         channel: The channel to open it on.
@@ -58,22 +64,34 @@ class AsyncStream:
         in_flight: The most evaluations without an answer; others wait until they have a place. Together they
             have `places.MOST_BYTES` at most, there or back.
         lender: What shares memory with the server; None where everything goes in messages.
+        resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
+            that has no answer.
     """
 
     def __init__(
-        self, channel: grpc.aio.Channel, address: str, in_flight: int, lender: Lender | None = None
+        self,
+        channel: grpc.aio.Channel,
+        address: str,
+        in_flight: int,
+        lender: Lender | None = None,
+        *,
+        resumes: bool = True,
     ) -> None:
         method = EVALUATE_STREAM
-        open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._resumes = resumes
+        self._tries = 0
+        self._answered = self._pausing = self._closed = False
         self._address = address
         self._lender = lender
+        self._in_flight = in_flight
         self._places = Places(in_flight)
         self._vacant = asyncio.Event()
-        self._waiting: asyncio.Queue[tuple[int, bytes, Pending] | None] = asyncio.Queue()
+        self._waiting: Waiting = asyncio.Queue()
         self._ids = itertools.count(1)
         self._pending: dict[int, Pending] = {}
         self._end: PullbackError | None = None
-        self._answers = open_stream(self._send())
+        self._answers = self._open(self._send(self._waiting))
         self._reader = asyncio.create_task(self._read(), name="pullback-stream")
 
     @property
@@ -97,33 +115,91 @@ class AsyncStream:
             self._waiting.put_nowait((number, message, Pending(call, future, loan)))
         return future
 
-    async def _send(self) -> AsyncIterator[bytes]:
-        while (waiting := await self._waiting.get()) is not None:
+    async def _send(self, requests: Waiting) -> AsyncIterator[bytes]:
+        while (waiting := await requests.get()) is not None:
             number, message, pending = waiting
             # Before it has a place, so that it fails with the others if the stream ends meanwhile.
             self._pending[number] = pending
             nbytes = message_bytes(pending.call)
-            while self._end is None and not self._places.fit(nbytes):
+            while self._sends(requests) and not self._places.fit(nbytes):
                 self._vacant.clear()
                 await self._vacant.wait()
-            if self._end is not None:
+            if not self._sends(requests):
                 return
             self._places.take(nbytes)
             yield message
 
+    def _sends(self, requests: Waiting) -> bool:
+        """Whether requests are still sent from there: a stream that was opened again has others."""
+        return self._end is None and self._waiting is requests
+
     async def _read(self) -> None:
-        end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
+        ended: PullbackError = UnavailableError(
+            f"the stream to {self._address} has ended", code="UNAVAILABLE"
+        )
+        end: PullbackError | None = None
+        try:
+            while await self._resume(end := await self._follow()):
+                pass
+        except asyncio.CancelledError:
+            end = error_from_call("CANCELLED", "its stream was left", [], self._address)
+        finally:
+            self._finish(end or ended)
+
+    async def _follow(self) -> PullbackError | None:
+        """Settles answers until there are no more, and gives why, unless that is the stream's end."""
         try:
             async for message in self._answers:
                 self._settle(*message)
         except grpc.aio.AioRpcError as error:
-            end = call_error(error, self._address)
-        except asyncio.CancelledError:
-            end = error_from_call("CANCELLED", "its stream was left", [], self._address)
-        finally:
-            self._finish(end)
+            return call_error(error, self._address)
+        return None
+
+    async def _resume(self, end: PullbackError | None) -> bool:
+        """Opens the stream again, if that may help, when there is something to send; says whether it did."""
+        self._tries += 1
+        pause = pause_before_resuming(end, self._tries, answered=self._answered)
+        if not self._resumes or pause is None:
+            return False
+        self._take_back()
+        self._pausing = True
+        await asyncio.sleep(pause)
+        first = await self._waiting.get()
+        self._pausing = False
+        if first is None:
+            return False
+        self._queue_anew([first])
+        self._answers = self._open(self._send(self._waiting))
+        return True
+
+    def _take_back(self) -> None:
+        """Has everything without an answer wait again, to go in messages: the next server has no memory."""
+        again: list[tuple[int, bytes, Pending]] = []
+        for number, (call, future, loan) in sorted(self._pending.items()):
+            if loan is not None:
+                loan.give_up()
+            if not future.cancelled():
+                message = encode_stream_request(number, call.request)
+                again.append((number, message, Pending(call, future, None)))
+        self._pending.clear()
+        self._places = Places(self._in_flight)
+        self._queue_anew(again)
+        self._vacant.set()
+
+    def _queue_anew(self, first: list[tuple[int, bytes, Pending]]) -> None:
+        """Has requests wait in a new queue before those that wait; nobody sends from the old one."""
+        before, self._waiting = self._waiting, asyncio.Queue()
+        for each in first:
+            self._waiting.put_nowait(each)
+        while not before.empty():
+            if (waiting := before.get_nowait()) is not None:
+                self._waiting.put_nowait(waiting)
+        before.put_nowait(None)
+        if self._closed:
+            self._waiting.put_nowait(None)
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
+        self._tries, self._answered = 0, True
         call, future, loan = self._pending.pop(number)
         self._places.leave(message_bytes(call))
         self._vacant.set()
@@ -160,12 +236,16 @@ class AsyncStream:
 
     async def close(self) -> None:
         """Waits until everything is answered, and ends the stream."""
+        self._closed = True
         self._waiting.put_nowait(None)
         await self._reader
 
     async def cancel(self) -> None:
         """Gives up what is not answered, and ends the stream."""
-        self._answers.cancel()
+        if self._pausing:
+            self._reader.cancel()
+        else:
+            self._answers.cancel()
         await self._reader
 
     async def __aenter__(self) -> Self:

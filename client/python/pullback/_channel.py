@@ -51,6 +51,8 @@ _SERVICE_CONFIG: Final[dict[str, Any]] = {
 _HEALTH_CHECK: Final = {"healthCheckConfig": {"serviceName": ""}}
 _LOCAL_SCHEMES: Final = ("unix:", "unix-abstract:", "vsock:")
 _LIST_SCHEMES: Final = ("ipv4:", "ipv6:")
+# How gRPC words a connection that broke within a call, under codes that else are the server's own.
+_BROKEN: Final = "RST_STREAM"
 # How gRPC says that the servers are there, and that each says NOT_SERVING.
 _UNHEALTHY: Final = "backend unhealthy"
 
@@ -139,9 +141,23 @@ def _pause(error: PullbackError, attempt: int, served: bool) -> float | None:
     return None
 
 
+def pause_before_resuming(error: PullbackError | None, tries: int, *, answered: bool) -> float | None:
+    """How many seconds to wait before a stream that ended is opened again; None if it is not worth a try.
+
+    Args:
+        error: Why it ended; None where it came to its end.
+        tries: How often it was opened without an answer since.
+        answered: Whether it ever had an answer.
+    """
+    if error is None:
+        return None
+    return pause_before_retry(error, tries, None, served=answered or bool(error.reason))
+
+
 def is_away(error: PullbackError) -> bool:
     """Whether a call failed because the server has gone or is about to, and may be there again."""
-    return isinstance(error, UnavailableError) and error.code == "UNAVAILABLE"
+    broken = not error.reason and _BROKEN in error.message
+    return broken or (isinstance(error, UnavailableError) and error.code == "UNAVAILABLE")
 
 
 def is_unhealthy(error: PullbackError) -> bool:

@@ -300,7 +300,7 @@ class Function(Transformations[Any]):
         return self._client.timeout if timeout is None else timeout
 
     def _open_stream(self, in_flight: int) -> Stream:
-        return self._client.stream(in_flight=in_flight)
+        return self._client.open_stream(in_flight, resumes=False)
 
     @contextmanager
     def stream(self, *, in_flight: int = 64) -> Iterator[StreamedFunction]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
+from pullback._channel import pause_before_resuming
 from pullback._descriptions import FunctionDetails
 from pullback._evaluation.calls import Call, ForgottenError, read_answer
 from pullback._evaluation.joining import message_bytes
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 class Stream:
     """A stream of evaluations; made by `Client.stream`, used as a context manager.
 
-    Leaving it waits until everything is answered; leaving it by an exception gives up what is not.
+    Leaving it waits until everything is answered; leaving it by an exception gives up what is not. Where the
+    server goes away, what has no answer is sent again to the next one, or to the same when it is back.
 
     Args:
         channel: The channel to open it on.
@@ -40,13 +42,25 @@ class Stream:
         in_flight: The most evaluations without an answer; another one waits until it has a place. Together
             they have `places.MOST_BYTES` at most, there or back.
         lender: What shares memory with the server; None where everything goes in messages.
+        resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
+            that has no answer.
     """
 
     def __init__(
-        self, channel: grpc.Channel, address: str, in_flight: int, lender: Lender | None = None
+        self,
+        channel: grpc.Channel,
+        address: str,
+        in_flight: int,
+        lender: Lender | None = None,
+        *,
+        resumes: bool = True,
     ) -> None:
         method = EVALUATE_STREAM
-        open_stream = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._resumes = resumes
+        self._tries = 0
+        self._answered = self._broken = self._closed = False
+        self._given_up = threading.Event()
         self._address = address
         self._lender = lender
         self._places = Places(in_flight)
@@ -56,7 +70,7 @@ class Stream:
         self._vacant = threading.Condition(self._lock)
         self._ids = itertools.count(1)
         self._end: PullbackError | None = None
-        self._answers = open_stream(iter(self._requests.get, None))
+        self._answers = self._open(iter(self._requests.get, None))
         self._reader = threading.Thread(target=self._read, daemon=True, name="pullback-stream")
         self._reader.start()
 
@@ -79,6 +93,8 @@ class Stream:
         loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
+        number = next(self._ids)
+        message = encode_stream_request(number, call.request if loan is None else loan.request)
         with self._lock:
             if self._end is not None:
                 self._leave(call)
@@ -86,22 +102,63 @@ class Stream:
                     loan.give_up()
                 future.set_exception(self._end)
                 return future
-            number = next(self._ids)
             self._pending[number] = (call, future, loan)
-        self._requests.put(encode_stream_request(number, call.request if loan is None else loan.request))
+            self._requests.put(message)
+            if self._broken:
+                self._vacant.notify_all()
         return future
 
     def _read(self) -> None:
-        end: PullbackError = UnavailableError(f"the stream to {self._address} has ended", code="UNAVAILABLE")
+        ended: PullbackError = UnavailableError(
+            f"the stream to {self._address} has ended", code="UNAVAILABLE"
+        )
+        end: PullbackError | None = None
+        try:
+            while self._resume(end := self._follow()):
+                pass
+        finally:
+            self._finish(end or ended)
+
+    def _follow(self) -> PullbackError | None:
+        """Settles answers until there are no more, and gives why, unless that is the stream's end."""
         try:
             for message in self._answers:
                 self._settle(*message)
         except grpc.RpcError as error:
-            end = call_error(error, self._address)
-        finally:
-            self._finish(end)
+            return call_error(error, self._address)
+        return None
+
+    def _resume(self, end: PullbackError | None) -> bool:
+        """Opens the stream again, if that may help, when there is something to send; says whether it did."""
+        self._tries += 1
+        pause = pause_before_resuming(end, self._tries, answered=self._answered)
+        if not self._resumes or pause is None or self._given_up.wait(pause):
+            return False
+        with self._lock:
+            self._broken = True
+            while not (self._pending or self._closed or self._given_up.is_set()):
+                self._vacant.wait()
+            self._broken = False
+            if not self._pending or self._given_up.is_set():
+                return False
+            self._reopen()
+        return True
+
+    def _reopen(self) -> None:
+        """Opens the stream again and sends what has no answer, in messages: the next server has no memory."""
+        self._requests.put(None)
+        self._requests = queue.SimpleQueue()
+        for number, (call, future, loan) in self._pending.items():
+            if loan is not None:
+                loan.give_up()
+            self._pending[number] = (call, future, None)
+            self._requests.put(encode_stream_request(number, call.request))
+        if self._closed:
+            self._requests.put(None)
+        self._answers = self._open(iter(self._requests.get, None))
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
+        self._tries, self._answered = 0, True
         with self._lock:
             call, future, loan = self._pending.pop(number)
         try:
@@ -120,9 +177,10 @@ class Stream:
 
     def _send_again(self, number: int, call: Call, future: Future[Any]) -> None:
         """Sends in a message what could not go in shared memory; it keeps its place."""
+        message = encode_stream_request(number, call.request)
         with self._lock:
             self._pending[number] = (call, future, None)
-        self._requests.put(encode_stream_request(number, call.request))
+            self._requests.put(message)
 
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
@@ -140,12 +198,17 @@ class Stream:
 
     def close(self) -> None:
         """Waits until everything is answered, and ends the stream."""
-        self._requests.put(None)
+        with self._lock:
+            self._closed = True
+            self._requests.put(None)
+            self._vacant.notify_all()
         self._reader.join()
 
     def cancel(self) -> None:
         """Gives up what is not answered, and ends the stream."""
-        self._answers.cancel()
+        with self._lock:
+            self._given_up.set()
+            self._answers.cancel()
         self.close()
 
     def __enter__(self) -> Self:
