@@ -143,7 +143,7 @@ def _refused(message: str) -> InvalidArgumentError:
 
 
 class Authorized:
-    """A channel, of either twin, whose calls all show a token.
+    """A channel, of either twin, whose calls all show a token, or what else there is to show.
 
     gRPC has credentials of calls for this; they go through a thread for each call, and not over plain text
     even on one machine.

@@ -50,6 +50,7 @@ from pullback._methods import (
     Method,
 )
 from pullback._names import function_name, revision_name
+from pullback._priority import Priority, shown
 from pullback._registration import Registration, prepare
 from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
@@ -319,6 +320,7 @@ def connect(
     token: Token | None = None,
     tls: bool | Tls = False,
     insecure: bool = False,
+    priority: Priority = "normal",
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
     join: bool = True,
@@ -334,12 +336,14 @@ def connect(
         token: As in `pullback.connect`; a function gives it at once.
         tls: As in `pullback.connect`.
         insecure: As in `pullback.connect`.
+        priority: As in `pullback.connect`.
         credentials: As in `pullback.connect`.
         shared_memory: As in `pullback.connect`.
         join: Whether small evaluations that tasks make at the same time travel together.
 
     Raises:
-        InvalidArgumentError: If a file for TLS cannot be read, or the token cannot be sent.
+        InvalidArgumentError: If a file for TLS cannot be read, the token cannot be sent, or there is no such
+            priority.
     """
     lender = lender_for(address) if shared_memory else None
     secured = security(address, token, tls, credentials, insecure)
@@ -349,8 +353,9 @@ def connect(
         if secured.credentials is None
         else grpc.aio.secure_channel(address, secured.credentials, configured)
     )
-    if secured.authorization is not None:
-        channel = Authorized(channel, secured.authorization)
+    authorization = shown(secured.authorization, priority)
+    if authorization is not None:
+        channel = Authorized(channel, authorization)
     return AsyncClient(channel, address, timeout, lender, join=join)
 
 

@@ -46,6 +46,7 @@ from pullback._methods import (
     Method,
 )
 from pullback._names import function_name, revision_name
+from pullback._priority import Priority, shown
 from pullback._registration import Registration, prepare
 from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
@@ -321,6 +322,7 @@ def connect(
     token: Token | None = None,
     tls: bool | Tls = False,
     insecure: bool = False,
+    priority: Priority = "normal",
     credentials: grpc.ChannelCredentials | None = None,
     shared_memory: bool = True,
     join: bool = True,
@@ -336,13 +338,16 @@ def connect(
         tls: Whether to use TLS, as whom and trusting whom; False is plain text. A Unix domain socket needs
             none.
         insecure: Whether a token may cross a network in plain text.
+        priority: Where calls have to wait for a device, those of a higher priority go before others of the
+            same tenant; other tenants have their share all the same.
         credentials: gRPC's own for TLS, in place of `tls`.
         shared_memory: Whether large arrays go through memory that is shared with a server at `unix:/path`,
             where that can be; else, and everywhere else, they go in messages.
         join: Whether small evaluations that threads make at the same time travel together.
 
     Raises:
-        InvalidArgumentError: If a file for TLS cannot be read, or the token cannot be sent.
+        InvalidArgumentError: If a file for TLS cannot be read, the token cannot be sent, or there is no such
+            priority.
     """
     lender = lender_for(address) if shared_memory else None
     secured = security(address, token, tls, credentials, insecure)
@@ -352,8 +357,9 @@ def connect(
         if secured.credentials is None
         else grpc.secure_channel(address, secured.credentials, configured)
     )
-    if secured.authorization is not None:
-        channel = Authorized(channel, secured.authorization)
+    authorization = shown(secured.authorization, priority)
+    if authorization is not None:
+        channel = Authorized(channel, authorization)
     return Client(channel, address, timeout, lender, join=join)
 
 

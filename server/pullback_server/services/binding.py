@@ -40,6 +40,8 @@ from pullback_server.telemetry.watch import Watch
 from pullback_server.tenants.callers import caller
 
 Context = grpc.aio.ServicerContext[Any, Any]
+PRIORITY_KEY: Final = "pullback-priority"
+PRIORITIES: Final[Mapping[str | bytes, int]] = {"low": -1, "normal": 0, "high": 1}
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -187,21 +189,25 @@ def _begin(context: Context, calls: OpenCalls) -> None:
     since metadata that differ from call to call cost as much as a small message.
     """
     calls.add(context)
-    offered = _offered(context)
+    offered, priority = _shown(context)
     accepted = accept_request_id(offered)
     request_id.set(accepted)
     remaining = context.time_remaining()
     deadline = None if remaining is None else time.monotonic() + remaining
-    ticket.set(Ticket(caller.get().tenant, deadline=deadline))
+    ticket.set(Ticket(caller.get().tenant, priority, deadline))
     if offered is not None:
         context.set_trailing_metadata(((REQUEST_ID_KEY, accepted),))
 
 
-def _offered(context: Context) -> str | None:
+def _shown(context: Context) -> tuple[str | None, int]:
+    """The request id that a caller offers, and the priority that it asks for; none and unknown ones are 0."""
+    offered, priority = None, 0
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID_KEY and isinstance(value, str):
-            return value
-    return None
+            offered = value
+        elif key == PRIORITY_KEY:
+            priority = PRIORITIES.get(value, 0)
+    return offered, priority
 
 
 _MAKERS: Final = {

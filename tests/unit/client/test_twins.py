@@ -150,7 +150,7 @@ async def test_what_would_fail_again_is_not_tried_again(
     squares: Any, state: Served, code: str, reason: str, kind: type[pullback.PullbackError]
 ) -> None:
     """Deterministic failures come at once."""
-    state.refuse(code, reason, delay=0.01)
+    state.refuse(code, reason)
     state.calls.clear()
     with pytest.raises(kind) as caught:
         await got(squares(X))
