@@ -23,6 +23,7 @@ from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.registry.registry import Registry, open_registry
+from pullback_server.scheduling.accounts import Accounts
 from pullback_server.scheduling.admission import Admission
 from pullback_server.scheduling.lane import Joining
 from pullback_server.scheduling.scheduler import Scheduler
@@ -48,6 +49,7 @@ from pullback_server.sharing.segments import Bounds, Segments
 from pullback_server.telemetry.audit import audit_to
 from pullback_server.telemetry.endpoint import Endpoint
 from pullback_server.telemetry.watch import watch
+from pullback_server.tenants.current import CurrentDirectory
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +134,7 @@ class Server:
     ) -> AsyncIterator[None]:
         health = Health(engine, _NAMES)
         channels = _side_channels(self._settings, engine)
-        scheduler = _scheduler(self._settings, engine)
+        scheduler = _scheduler(self._settings, engine, entrance.current)
         observation = _observation(self._settings, folder, registry, scheduler, engine, arena)
         calls = observation.calls
         server = _grpc_server(self._settings, registry, scheduler, health, channels, observation, entrance)
@@ -234,9 +236,11 @@ def _worker_bounds(settings: Settings) -> WorkerBounds:
     )
 
 
-def _scheduler(settings: Settings, engine: Engine) -> Scheduler:
+def _scheduler(settings: Settings, engine: Engine, current: CurrentDirectory) -> Scheduler:
     joining = Joining(settings.join_points, settings.join_bytes)
-    return Scheduler(engine, Admission(settings.max_in_flight), joining)
+    accounts = Accounts(current.tenant)
+    current.when_replaced(accounts.settle)
+    return Scheduler(engine, Admission(settings.max_in_flight, accounts), joining)
 
 
 def _observation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import random
 import time
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ _ATTEMPTS: Final = 4
 _PATIENT_ATTEMPTS: Final = 24
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
+_SPREAD: Final = 0.25
 _UNLIMITED: Final = -1
 _LARGEST_INT: Final = 2**31 - 1
 _ANNOUNCEMENT: Final = "pullback-request-bytes"
@@ -135,7 +137,10 @@ def pause_before_retry(
 
 def _pause(error: PullbackError, attempt: int, served: bool) -> float | None:
     if isinstance(error, OverloadedError):
-        return error.retry_after if attempt < _ATTEMPTS else None
+        if error.retry_after is None or attempt >= _ATTEMPTS:
+            return None
+        # Those who were refused together should not come back together.
+        return error.retry_after * (1.0 + _SPREAD * random.random())  # noqa: S311 -- no secret
     if is_away(error) and (served or is_unhealthy(error)) and attempt < _PATIENT_ATTEMPTS:
         return max(error.retry_after or 0.0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt))
     return None
