@@ -31,7 +31,13 @@ OVERLOADED = OverloadedError("too much", retry_after=0.5)
 )
 def test_pauses(error: PullbackError, attempt: int, remaining: float | None, pause: float | None) -> None:
     """The server's delay after an overload, within the attempts and the deadline; nothing else."""
-    assert pause_before_retry(error, attempt, remaining) == pause
+    given = pause_before_retry(error, attempt, remaining)
+    assert given == pause if pause is None else given is not None and pause <= given <= 1.25 * pause
+
+
+def test_those_who_were_refused_together_come_back_apart() -> None:
+    """No two pauses are alike, though the delay is."""
+    assert len({pause_before_retry(OVERLOADED, 1, None) for _ in range(8)}) > 1
 
 
 @pytest.mark.parametrize(
