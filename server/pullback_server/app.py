@@ -214,6 +214,8 @@ def _engine(
         f"--max-result-bytes={int(settings.max_result_bytes or settings.max_message_bytes)}",
         f"--max-operations={settings.max_operations}",
         f"--max-nesting={settings.max_nesting}",
+        f"--sandbox={settings.sandbox}",
+        *_address_space(settings),
         f"--log-level={settings.log_level}",
         f"--log-format={settings.log_format}",
     )
@@ -275,6 +277,11 @@ async def _monitored(settings: Settings, observation: Observation) -> Endpoint |
 def _watched(settings: Settings) -> bool:
     """Whether requests are watched at all."""
     return bool(settings.metrics_listen or settings.recorded_requests or settings.slow_request_seconds)
+
+
+def _address_space(settings: Settings) -> list[str]:
+    nbytes = settings.worker_address_space_bytes
+    return [] if nbytes is None else [f"--address-space-bytes={int(nbytes)}"]
 
 
 def _grpc_server(

@@ -20,6 +20,7 @@ from typing import Final
 from pullback.precautions import take_precautions
 from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.compute.sandbox.confinement import Mode, Sandbox
+from pullback_server.compute.sandbox.confinement import Mode, Sandbox
 from pullback_server.model.board import Board
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
@@ -51,6 +52,10 @@ def main() -> None:
 def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
     take_precautions()
     cache = options.compilation_cache_dir
+    sandbox = Sandbox(
+        Mode(options.sandbox), cache, os.environ.get("JAX_PLATFORMS", ""), options.address_space_bytes
+    )
+    sandbox.enter()
     if cache is not None:
         importlib.import_module("pullback_server.compute.compiler.persistence").keep_executables(cache)
     BOUNDS.operations, BOUNDS.nesting = options.max_operations, options.max_nesting
@@ -58,6 +63,7 @@ def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
     kernel = importlib.import_module("pullback_server.compute.kernel").Kernel(
         output_bytes=options.max_result_bytes, sweep_bytes=options.sweep_bytes
     )
+    kernel.confined = sandbox.close()
     importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
     loop.Loop(connection, kernel, Board(options.board)).serve()
 
@@ -80,6 +86,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--max-nesting", type=int, default=BOUNDS.nesting, help="how deep a program may be nested"
     )
+    parser.add_argument("--sandbox", default=Mode.AUTO.value, help="whether to confine this process")
+    parser.add_argument("--address-space-bytes", type=int, help="the most address space of this process")
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--log-format", default=LogFormat.TEXT.value)
     return parser.parse_args()

@@ -78,6 +78,9 @@ class Kernel:
             need.
         tiling: How large batches are cut; as suits the device where left out.
         read: Reads a program into a function that JAX can trace.
+
+    Attributes:
+        confined: What this process cannot do any more, as it is to say of itself.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Kernel:
         self._output_bytes = output_bytes
         self._tiling = tiling or _tiling_of(jax.local_devices()[0])
         self._read = read
+        self.confined: tuple[str, ...] = ()
 
     def describe(self) -> WorkerDescription:
         """The device and the versions of what computes."""
@@ -112,7 +116,7 @@ class Kernel:
             "python": platform.python_version(),
         }
         kind = Device(_PLATFORMS.get(device.platform, device.platform), device.device_kind, device.id)
-        return WorkerDescription(kind, versions)
+        return WorkerDescription(kind, versions, self.confined)
 
     def load(self, digest: str, program: bytes) -> Findings:
         """Reads and keeps a program; loading it again changes nothing.

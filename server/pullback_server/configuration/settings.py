@@ -180,6 +180,15 @@ class Settings(BaseSettings):
     """The memory that those directions of a Jacobian or Hessian may need that are taken at a time, in bytes
     or such as "4GiB"; an estimate. More is faster on a device that has it, less lets larger ones run."""
 
+    sandbox: Literal["auto", "off", "required"] = "auto"
+    """Whether worker processes give up what they do not need before they read a program: sockets, other
+    programs, and files but their cache and what Python is made of. "auto" as far as the system can, and the
+    log says how far; "required" has workers not start where it cannot; docs/security.md."""
+
+    worker_address_space_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
+    """The most address space of a worker process, in bytes or such as "64GiB". It is much more than the
+    memory that it uses, above all with a GPU; left out, there is no limit."""
+
     worker_memory_bytes: ByteSize = Field(default=ByteSize(1024 * _MIB), ge=0)
     """The most memory in which large tensors cross between the server's processes, in bytes or such as
     "1GiB"; taken only as it is needed, and all but a quarter given back. What finds no room in it crosses as

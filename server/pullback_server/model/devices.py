@@ -28,7 +28,9 @@ class WorkerDescription:
     Attributes:
         device: The device it computes on.
         versions: Versions of what computes, such as `{"jax": "0.10.2"}`.
+        confined: What its process cannot do: see docs/security.md.
     """
 
     device: Device
     versions: Mapping[str, str]
+    confined: tuple[str, ...] = ()

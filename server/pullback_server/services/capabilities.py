@@ -45,7 +45,7 @@ class Capabilities:
             program_format_versions=[FORMAT_VERSION],
             element_types=[element_to_wire(element) for element in ElementType],
             quantities=[f"QUANTITY_{each.name}" for each in Quantity],
-            devices=[device_to_wire(worker.device) for worker in workers],
+            devices=[device_to_wire(worker) for worker in workers],
             limits=pb.Limits(
                 message_bytes=self._limits.message_bytes,
                 program_bytes=self._limits.program_bytes,

@@ -13,7 +13,7 @@ from pullback.codec.tensors import Tensor as CodecTensor
 from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.wire import element_to_wire, producer_to_wire, signature_to_wire
 from pullback.v1 import capabilities_pb2, functions_pb2
-from pullback_server.model.devices import Device
+from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Outcome, Tensor
 from pullback_server.model.functions import Registered, Revision
 from pullback_server.registry.names import function_name, key_of, revision_name
@@ -74,9 +74,12 @@ def _tensor(tensor: Tensor) -> CodecTensor:
     return CodecTensor(element, shape, b"", Shared(place.segment.number, place.offset, place.nbytes))
 
 
-def device_to_wire(device: Device) -> capabilities_pb2.Device:
-    """The message of a device."""
-    return capabilities_pb2.Device(platform=device.platform, kind=device.kind, ordinal=device.ordinal)
+def device_to_wire(worker: WorkerDescription) -> capabilities_pb2.Device:
+    """The message of a worker's device."""
+    device = worker.device
+    return capabilities_pb2.Device(
+        platform=device.platform, kind=device.kind, ordinal=device.ordinal, confined=worker.confined
+    )
 
 
 def _revision_to_wire(name: str, revision: Revision) -> functions_pb2.Revision:

@@ -26,7 +26,7 @@ from pullback.v1 import evaluation_pb2 as pullback_dot_v1_dot_evaluation__pb2
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epullback/v1/capabilities.proto\x12\x0bpullback.v1\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"\x18\n\x16GetCapabilitiesRequest\"\x99\x03\n\x17GetCapabilitiesResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x44\n\x08versions\x18\x02 \x03(\x0b\x32\x32.pullback.v1.GetCapabilitiesResponse.VersionsEntry\x12\x0f\n\x07\x66ormats\x18\x03 \x03(\t\x12\x1f\n\x17program_format_versions\x18\x04 \x03(\r\x12/\n\relement_types\x18\x05 \x03(\x0e\x32\x18.pullback.v1.ElementType\x12)\n\nquantities\x18\x06 \x03(\x0e\x32\x15.pullback.v1.Quantity\x12$\n\x07\x64\x65vices\x18\x07 \x03(\x0b\x32\x13.pullback.v1.Device\x12#\n\x06limits\x18\x08 \x01(\x0b\x32\x13.pullback.v1.Limits\x12\x16\n\x0ememory_address\x18\t \x01(\t\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x06\x44\x65vice\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x05\"\x8a\x01\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x03\x12\x15\n\rprogram_bytes\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65rivative_order\x18\x03 \x01(\r\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x12\x11\n\tin_flight\x18\x05 \x01(\x03\x12\x16\n\x0e\x63onstant_bytes\x18\x06 \x01(\x03\x32s\n\x13\x43\x61pabilitiesService\x12\\\n\x0fGetCapabilities\x12#.pullback.v1.GetCapabilitiesRequest\x1a$.pullback.v1.GetCapabilitiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epullback/v1/capabilities.proto\x12\x0bpullback.v1\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"\x18\n\x16GetCapabilitiesRequest\"\x99\x03\n\x17GetCapabilitiesResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12\x44\n\x08versions\x18\x02 \x03(\x0b\x32\x32.pullback.v1.GetCapabilitiesResponse.VersionsEntry\x12\x0f\n\x07\x66ormats\x18\x03 \x03(\t\x12\x1f\n\x17program_format_versions\x18\x04 \x03(\r\x12/\n\relement_types\x18\x05 \x03(\x0e\x32\x18.pullback.v1.ElementType\x12)\n\nquantities\x18\x06 \x03(\x0e\x32\x15.pullback.v1.Quantity\x12$\n\x07\x64\x65vices\x18\x07 \x03(\x0b\x32\x13.pullback.v1.Device\x12#\n\x06limits\x18\x08 \x01(\x0b\x32\x13.pullback.v1.Limits\x12\x16\n\x0ememory_address\x18\t \x01(\t\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x06\x44\x65vice\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07ordinal\x18\x03 \x01(\x05\x12\x10\n\x08\x63onfined\x18\x04 \x03(\t\"\x8a\x01\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x03\x12\x15\n\rprogram_bytes\x18\x02 \x01(\x03\x12\x18\n\x10\x64\x65rivative_order\x18\x03 \x01(\r\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x12\x11\n\tin_flight\x18\x05 \x01(\x03\x12\x16\n\x0e\x63onstant_bytes\x18\x06 \x01(\x03\x32s\n\x13\x43\x61pabilitiesService\x12\\\n\x0fGetCapabilities\x12#.pullback.v1.GetCapabilitiesRequest\x1a$.pullback.v1.GetCapabilitiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCAPABILITIESRESPONSE_VERSIONSENTRY']._serialized_start=492
   _globals['_GETCAPABILITIESRESPONSE_VERSIONSENTRY']._serialized_end=539
   _globals['_DEVICE']._serialized_start=541
-  _globals['_DEVICE']._serialized_end=598
-  _globals['_LIMITS']._serialized_start=601
-  _globals['_LIMITS']._serialized_end=739
-  _globals['_CAPABILITIESSERVICE']._serialized_start=741
-  _globals['_CAPABILITIESSERVICE']._serialized_end=856
+  _globals['_DEVICE']._serialized_end=616
+  _globals['_LIMITS']._serialized_start=619
+  _globals['_LIMITS']._serialized_end=757
+  _globals['_CAPABILITIESSERVICE']._serialized_start=759
+  _globals['_CAPABILITIESSERVICE']._serialized_end=874
 # @@protoc_insertion_point(module_scope)

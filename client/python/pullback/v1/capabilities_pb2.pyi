@@ -42,14 +42,16 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, server_version: _Optional[str] = ..., versions: _Optional[_Mapping[str, str]] = ..., formats: _Optional[_Iterable[str]] = ..., program_format_versions: _Optional[_Iterable[int]] = ..., element_types: _Optional[_Iterable[_Union[_tensor_pb2.ElementType, str]]] = ..., quantities: _Optional[_Iterable[_Union[_evaluation_pb2.Quantity, str]]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., memory_address: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
-    __slots__ = ("platform", "kind", "ordinal")
+    __slots__ = ("platform", "kind", "ordinal", "confined")
     PLATFORM_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    CONFINED_FIELD_NUMBER: _ClassVar[int]
     platform: str
     kind: str
     ordinal: int
-    def __init__(self, platform: _Optional[str] = ..., kind: _Optional[str] = ..., ordinal: _Optional[int] = ...) -> None: ...
+    confined: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, platform: _Optional[str] = ..., kind: _Optional[str] = ..., ordinal: _Optional[int] = ..., confined: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("message_bytes", "program_bytes", "derivative_order", "batch", "in_flight", "constant_bytes")
