@@ -125,19 +125,27 @@ class Server:
             arena = _arena(self._settings)
             quarantine = Quarantine(folder / "quarantine.json", self._settings.quarantine_deaths)
             engine = _engine(self._settings, folder, registry, arena, quarantine)
-            async with self._serving(folder, registry, engine, arena, entrance):
+            async with self._serving(folder, registry, engine, arena, entrance, quarantine):
                 yield
 
     @contextlib.asynccontextmanager
     async def _serving(
-        self, folder: Path, registry: Registry, engine: Engine, arena: Arena | None, entrance: Entrance
+        self,
+        folder: Path,
+        registry: Registry,
+        engine: Engine,
+        arena: Arena | None,
+        entrance: Entrance,
+        quarantine: Quarantine,
     ) -> AsyncIterator[None]:
         health = Health(engine, _NAMES)
         channels = _side_channels(self._settings, engine)
         scheduler = _scheduler(self._settings, engine, entrance.current)
         observation = _observation(self._settings, folder, registry, scheduler, engine, arena)
         calls = observation.calls
-        server = _grpc_server(self._settings, registry, scheduler, health, channels, observation, entrance)
+        server = _grpc_server(
+            self._settings, registry, scheduler, health, channels, observation, entrance, quarantine
+        )
         self._addresses = listen(
             server, _addresses(self._settings), _mode(self._settings), entrance.credentials
         )
@@ -292,6 +300,7 @@ def _grpc_server(
     channels: SideChannels,
     observation: Observation,
     entrance: Entrance,
+    quarantine: Quarantine,
 ) -> grpc.aio.Server:
     limits = _limits(settings)
     held, calls = observation.budgets, observation.calls
@@ -302,7 +311,7 @@ def _grpc_server(
         Evaluation(registry, scheduler, limits, held, channels.segments, evaluations),
         Graphs(registry, scheduler, limits),
         Capabilities(observation.engine, limits, channels),
-        Administration(registry, observation),
+        Administration(registry, scheduler, quarantine, entrance.current, observation),
     )
     server = grpc.aio.server(
         options=channel_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_rpcs

@@ -6,7 +6,7 @@ import difflib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -69,6 +69,19 @@ class Collected:
     uploads: int
     blobs: int
     nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What became of functions that were to be given to a tenant.
+
+    Attributes:
+        adopted: The names of those that belong to it now.
+        left: The names of those that stay, since it has a function of that name.
+    """
+
+    adopted: tuple[str, ...]
+    left: tuple[str, ...]
 
 
 @contextmanager
@@ -258,6 +271,38 @@ class Registry:
         """
         return self._granted(key, lambda grants: grants - {tenant})
 
+    def adopt(self, tenant: str, names: Collection[str] = ()) -> Adopted:
+        """Gives functions of the tenant with the empty name to another.
+
+        Args:
+            tenant: The tenant.
+            names: The functions; none means all.
+
+        Raises:
+            RequestError: FUNCTION_NOT_FOUND if one of them is not there; then none is given.
+            StoredDataError: If the catalogue file of one is damaged.
+            PressureError: STORAGE_FULL if the disk has no room; then some may have been given.
+        """
+        with self._change():
+            mine = [Key("", name) for name in names] or [
+                key for key in self._catalogue.entries if not key.tenant
+            ]
+            entries = [self._seen(key, None) for key in sorted(set(mine))]
+            taken = {
+                key.function
+                for key in (*self._catalogue.entries, *self._catalogue.damaged)
+                if key.tenant == tenant
+            }
+            adopted = [entry for entry in entries if entry.function.name not in taken]
+            for entry in adopted:
+                grants = tuple(name for name in entry.function.grants if name != tenant)
+                self._catalogue.put(
+                    replace(entry, function=replace(entry.function, tenant=tenant, grants=grants))
+                )
+                self._catalogue.remove(key_of(entry.function))
+        left = [entry.function.name for entry in entries if entry.function.name in taken]
+        return Adopted(tuple(entry.function.name for entry in adopted), tuple(left))
+
     def upload(self, digest: str, program: bytes, tenant: str = "") -> None:
         """Stores a program that the tenant will register later.
 
@@ -348,6 +393,14 @@ class Registry:
         data = self._blobs.read(next(filter(self._blobs.sound, others), last))
         _check_program(data, digest)
         return data
+
+    def having(self, digest: str) -> tuple[Key, ...]:
+        """The functions of which a revision is this program."""
+        return tuple(
+            key
+            for key, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0))
+            if digest in entry.signatures
+        )
 
     def usage(self) -> Mapping[str, Usage]:
         """What each tenant uses that has something, by its name."""

@@ -6,11 +6,25 @@ import asyncio
 from typing import Final
 
 from pullback.v1 import administration_pb2 as pb
+from pullback_server.engine.quarantine import Entry, Quarantine
+from pullback_server.errors import Reason, service_error
+from pullback_server.registry.names import parse_function_name, revision_name
 from pullback_server.registry.registry import Registry
+from pullback_server.registry.usage import Usage
+from pullback_server.scheduling.figures import TenantFigures
+from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services import live
+from pullback_server.services.audit import changing
+from pullback_server.services.conversion import timestamp
 from pullback_server.services.observation import Observation
-from pullback_server.services.rights import require
+from pullback_server.services.rights import require, require_tenant
+from pullback_server.services.status import duration
 from pullback_server.tenants.callers import Role
+from pullback_server.tenants.current import CurrentDirectory
+
+_NOTHING: Final = Usage(0, 0)
+_NEVER: Final = TenantFigures()
+_FEWEST_DIGITS: Final = 8
 
 
 class Administration:
@@ -18,13 +32,26 @@ class Administration:
 
     Args:
         registry: Where functions are kept.
+        scheduler: What knows what tenants have had.
+        quarantine: The programs that are refused.
+        directory: The tenants.
         observation: What the server does.
     """
 
     audited: Final = True
 
-    def __init__(self, registry: Registry, observation: Observation) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        scheduler: Scheduler,
+        quarantine: Quarantine,
+        directory: CurrentDirectory,
+        observation: Observation,
+    ) -> None:
         self._registry = registry
+        self._scheduler = scheduler
+        self._quarantine = quarantine
+        self._directory = directory
         self._observation = observation
 
     async def list_tenants(self, request: pb.ListTenantsRequest) -> pb.ListTenantsResponse:
@@ -32,9 +59,10 @@ class Administration:
         del request
         require(Role.ADMINISTER, "listing tenants")
         usage = await asyncio.to_thread(self._registry.usage)
+        figures = self._scheduler.tenants()
+        names = {*usage, *figures, *(tenant.name for tenant in self._directory.directory)}
         tenants = [
-            pb.Tenant(name=name, functions=used.functions, stored_bytes=used.stored_bytes)
-            for name, used in sorted(usage.items())
+            self._tenant(name, usage.get(name, _NOTHING), figures.get(name, _NEVER)) for name in sorted(names)
         ]
         return pb.ListTenantsResponse(tenants=tenants)
 
@@ -47,3 +75,79 @@ class Administration:
         """Lists the requests in hand and the last that ended."""
         require(Role.ADMINISTER, "looking at the requests of everybody")
         return live.requests(self._observation, request)
+
+    async def list_quarantine(self, request: pb.ListQuarantineRequest) -> pb.ListQuarantineResponse:
+        """Lists the programs that are refused."""
+        del request
+        require(Role.ADMINISTER, "looking at the quarantine")
+        return pb.ListQuarantineResponse(programs=map(self._quarantined, self._quarantine.entries()))
+
+    async def clear_quarantine(self, request: pb.ClearQuarantineRequest) -> pb.ClearQuarantineResponse:
+        """Lets a program run again."""
+        async with changing("clear", digest=request.digest) as change:
+            require(Role.ADMINISTER, "clearing the quarantine")
+            digest = change.details["digest"] = self._digest_in_quarantine(request.digest)
+            await asyncio.to_thread(self._quarantine.clear, digest)
+        return pb.ClearQuarantineResponse(digest=digest)
+
+    async def collect_garbage(self, request: pb.CollectGarbageRequest) -> pb.CollectGarbageResponse:
+        """Removes what nothing needs."""
+        del request
+        async with changing("collect") as change:
+            require(Role.ADMINISTER, "collecting garbage")
+            collected = await asyncio.to_thread(self._registry.collect)
+            change.details["bytes"] = str(collected.nbytes)
+        return pb.CollectGarbageResponse(
+            uploads=collected.uploads, blobs=collected.blobs, bytes=collected.nbytes
+        )
+
+    async def adopt_functions(self, request: pb.AdoptFunctionsRequest) -> pb.AdoptFunctionsResponse:
+        """Gives functions that belong to nobody to a tenant."""
+        async with changing("adopt", grantee=request.tenant) as change:
+            require(Role.ADMINISTER, "giving functions to a tenant")
+            require_tenant(self._directory.directory, request.tenant)
+            names = [parse_function_name(f"functions/{name}").function for name in request.functions]
+            given = await asyncio.to_thread(self._registry.adopt, request.tenant, names)
+            change.details["functions"] = " ".join(given.adopted)
+        return pb.AdoptFunctionsResponse(adopted=given.adopted, left=given.left)
+
+    def _tenant(self, name: str, usage: Usage, figures: TenantFigures) -> pb.Tenant:
+        tenant = self._directory.tenant(name)
+        return pb.Tenant(
+            name=name,
+            functions=usage.functions,
+            stored_bytes=usage.stored_bytes,
+            in_flight=figures.in_flight,
+            requests=figures.requests,
+            device_time=duration(figures.device_seconds),
+            max_functions=tenant.max_functions,
+            max_stored_bytes=tenant.max_stored_bytes,
+        )
+
+    def _quarantined(self, entry: Entry) -> pb.QuarantinedProgram:
+        keys = self._registry.having(entry.digest)
+        return pb.QuarantinedProgram(
+            digest=entry.digest,
+            deaths=entry.deaths,
+            cause=entry.why,
+            death_time=timestamp(entry.since),
+            revisions=[revision_name(key, entry.digest) for key in keys],
+        )
+
+    def _digest_in_quarantine(self, digits: str) -> str:
+        digests = [entry.digest for entry in self._quarantine.entries()]
+        fitting = [digest for digest in digests if digest.startswith(digits)]
+        if len(digits) < _FEWEST_DIGITS or len(fitting) > 1:
+            raise service_error(
+                Reason.MALFORMED_REQUEST,
+                f"{digits[:100]!r} fits {len(fitting)} programs in quarantine; give so many digits that it "
+                f"fits one, and at least {_FEWEST_DIGITS}",
+            )
+        if not fitting:
+            raise service_error(
+                Reason.PROGRAM_NOT_FOUND,
+                f"no program in quarantine has a digest that begins with {digits[:100]!r}; ListQuarantine "
+                f"gives the {len(digests)} that are",
+                digest=digits[:100],
+            )
+        return fitting[0]

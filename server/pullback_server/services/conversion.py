@@ -43,7 +43,7 @@ def function_to_wire(
         signature=signature_to_wire(registered.signature),
         labels=function.labels,
         description=function.description,
-        create_time=_timestamp(revision.created),
+        create_time=timestamp(revision.created),
         revisions=[
             _revision_to_wire(revision_name(key, each.digest, home), each) for each in function.revisions
         ],
@@ -85,7 +85,7 @@ def device_to_wire(worker: WorkerDescription) -> capabilities_pb2.Device:
 def _revision_to_wire(name: str, revision: Revision) -> functions_pb2.Revision:
     return functions_pb2.Revision(
         name=name,
-        create_time=_timestamp(revision.created),
+        create_time=timestamp(revision.created),
         format=revision.format,
     )
 
@@ -96,6 +96,7 @@ def _support_to_wire(support: DerivativeSupport) -> functions_pb2.DerivativeSupp
     )
 
 
-def _timestamp(seconds: float) -> Timestamp:
+def timestamp(seconds: float) -> Timestamp:
+    """A time in seconds since 1970 as a message."""
     rest, whole = math.modf(seconds)
     return Timestamp(seconds=int(whole), nanos=int(rest * 1_000_000_000))

@@ -20,7 +20,6 @@ from pullback_server.registry.names import (
     Key,
     function_name,
     is_digest,
-    is_tenant,
     parse_function_name,
     parse_name,
 )
@@ -32,7 +31,7 @@ from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.programs import check_inputs, check_program, check_program_size
-from pullback_server.services.rights import reader, require, require_own, require_rights_to
+from pullback_server.services.rights import reader, require, require_own, require_rights_to, require_tenant
 from pullback_server.tenants.callers import Caller, Role, caller
 from pullback_server.tenants.current import CurrentDirectory
 
@@ -186,12 +185,8 @@ class Functions:
             raise _malformed(
                 f"{key.function!r} belongs to the tenant {tenant!r}; name the one to grant it to"
             )
-        if tenant != EVERY_TENANT and not (is_tenant(tenant) and tenant in self._directory.directory):
-            raise service_error(
-                Reason.TENANT_NOT_FOUND,
-                f"no tenant has the name {tenant[:300]!r}; give the name of one, or {EVERY_TENANT!r} for all",
-                tenant=tenant[:300],
-            )
+        if tenant != EVERY_TENANT:
+            require_tenant(self._directory.directory, tenant)
 
     async def _receive(
         self, requests: AsyncIterator[pb.UploadProgramRequest], who: Caller

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.registry.names import Key, ResourceName, function_name
+from pullback_server.registry.names import Key, ResourceName, function_name, is_tenant
 from pullback_server.registry.registry import Registry
 from pullback_server.tenants.callers import Caller, Role, caller
+from pullback_server.tenants.directory import Directory
 
 _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
 
@@ -36,6 +37,20 @@ def require(role: Role, action: str) -> Caller:
             needed=role.value,
         )
     return who
+
+
+def require_tenant(directory: Directory, name: str) -> None:
+    """Makes sure that there is a tenant of a name.
+
+    Raises:
+        RequestError: TENANT_NOT_FOUND if there is none.
+    """
+    if not (is_tenant(name) and name in directory):
+        raise service_error(
+            Reason.TENANT_NOT_FOUND,
+            f"no tenant has the name {name[:300]!r}; the server's tenants file has their names",
+            tenant=name[:300],
+        )
 
 
 def reader(who: Caller) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from e2e.server.running import Running, details, formula
+from e2e.server.running import SERVICES, Running, details, formula
 from e2e.tenants.conftest import As, Caller
 
 from pullback.program.digest import digest as digest_of
@@ -182,12 +182,37 @@ def test_administrators(red: Caller, blue: Caller, as_: As) -> None:
     assert ops.refused("FunctionService/RegisterFunction", registering(OTHERS))[0] is DENIED
     assert list(revoke(ops, name=OTHERS).grants) == []
     used = {each.name: each for each in ops.call("AdministrationService/ListTenants").tenants}
-    assert (used["red"].functions, used["blue"].functions) == (1, 1)
+    assert set(used) >= {"red", "blue", "ops"}
+    assert (used["red"].functions, used["blue"].functions, used["blue"].max_functions) == (1, 1, 3)
     assert used["red"].stored_bytes > 0
-    for caller in (red, blue):
-        assert caller.refused("AdministrationService/ListTenants")[0] is DENIED
+    assert not used["red"].HasField("max_functions")
     ops.call("FunctionService/DeleteFunction", functions_pb2.DeleteFunctionRequest(name=OTHERS))
     assert red.refused("EvaluationService/Evaluate", Caller.asking("functions/f", X))[0] is NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "method",
+    [method.name for method in SERVICES["AdministrationService"].methods if not method.client_streaming],
+)
+def test_administration_is_for_administrators(red: Caller, as_: As, method: str) -> None:
+    """No other role calls a method of it."""
+    for caller in (red, as_("ops", "evaluate")):
+        code, info = caller.refused(f"AdministrationService/{method}")
+        assert (code, info.metadata["needed"]) == (DENIED, "administer")
+
+
+def test_garbage(red: Caller, as_: As) -> None:
+    """Collecting it leaves what is in use, and what somebody is about to register."""
+    program = formula("sum(x) * 7", x="f64[3]")
+    data, digest = program_to_bytes(program), digest_of(program)
+    chunk = functions_pb2.UploadProgramRequest(digest=digest, size_bytes=len(data), chunk=data)
+    red.call("FunctionService/UploadProgram", iter([chunk]))
+    collected = as_("ops", "administer").call("AdministrationService/CollectGarbage")
+    assert (collected.uploads, collected.blobs, collected.bytes) == (0, 0, 0)
+    message = functions_pb2.RegisterFunctionRequest(name="functions/g", program_digest=digest)
+    assert red.call("FunctionService/RegisterFunction", message).created
+    assert red.value("functions/g", X) == 42.0
+    red.call("FunctionService/DeleteFunction", functions_pb2.DeleteFunctionRequest(name="functions/g"))
 
 
 def test_a_digest_is_no_key(red: Caller, blue: Caller) -> None:

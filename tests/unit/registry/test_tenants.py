@@ -17,7 +17,7 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError, StoredDataError
 from pullback_server.registry.names import Key, ResourceName
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.registry import Adopted, Registration, Registry, open_registry
 from pullback_server.registry.usage import Usage
 from pullback_server.tenants.directory import Directory, Tenant
 
@@ -194,6 +194,33 @@ def test_to_know_a_digest_is_not_to_have_the_constant(tmp_path: Path) -> None:
         assert registry.constant(DIGEST) == WEIGHTS
         assert registry.missing_constants([DIGEST], "red") == (DIGEST,)
     assert len(list((tmp_path / "blobs" / "sha256").glob(f"*/{DIGEST}"))) == 1
+
+
+def test_adoption(tmp_path: Path, formula: Make) -> None:
+    """What nobody owned belongs to the tenant, with its grants to others; what it has already stays."""
+    with open_registry(tmp_path) as registry:
+        for name in ("f", "g", "h"):
+            registry.register(Registration(name, formula("sum(x)")))
+        registry.register(Registration("g", formula("sum(x) * 2"), tenant="red"))
+        for tenant in ("red", "blue"):
+            registry.grant(Key("", "f"), tenant)
+        assert refusal(lambda: registry.adopt("red", ["f", "x"])).reason is Reason.FUNCTION_NOT_FOUND
+        assert registry.adopt("red", ["f"]) == Adopted(("f",), ())
+        assert registry.adopt("red") == Adopted(("h",), ("g",))
+        assert registry.adopt("red") == Adopted((), ("g",))
+    with open_registry(tmp_path) as registry:
+        assert names(registry, None) == [("", "g"), ("red", "f"), ("red", "g"), ("red", "h")]
+        assert registry.resolve(ResourceName("f", tenant="red"), "blue").function.grants == ("blue",)
+        assert registry.program(digest_of(formula("sum(x)")), "red")
+
+
+def test_who_has_a_program(registry: Registry, formula: Make) -> None:
+    """The functions of all tenants that have it as a revision, in order."""
+    for tenant in ("red", ""):
+        registry.register(Registration("f", formula("sum(x)"), tenant=tenant))
+    registry.register(Registration("f", formula("sum(x) * 2")))
+    assert registry.having(digest_of(formula("sum(x)"))) == (("", "f"), ("red", "f"))
+    assert registry.having("0" * 64) == ()
 
 
 def test_functions_of_a_tenant_are_bounded(tmp_path: Path, formula: Make) -> None:

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pullback/v1/administration.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tenant\"?\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfunctions\x18\x02 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\"O\n\x10GetStatusRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08max_rows\x18\x02 \x01(\x05\"\xbb\x03\n\x11GetStatusResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12)\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x12\n\nopen_calls\x18\x05 \x01(\x03\x12\x15\n\rrequest_bytes\x18\x06 \x01(\x03\x12\x14\n\x0cresult_bytes\x18\x07 \x01(\x03\x12*\n\x07workers\x18\x08 \x03(\x0b\x32\x19.pullback.v1.WorkerStatus\x12)\n\x06window\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x05total\x18\n \x01(\x0b\x32\x15.pullback.v1.Activity\x12(\n\tfunctions\x18\x0b \x03(\x0b\x32\x15.pullback.v1.Activity\x12&\n\x07tenants\x18\x0c \x03(\x0b\x32\x15.pullback.v1.Activity\x12.\n\x08\x66\x61ilures\x18\r \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xc2\x01\n\x0cWorkerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07process\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65\x61ths\x18\x05 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x0c\n\x04runs\x18\x07 \x01(\x03\x12\'\n\x04\x62usy\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63ompilations\x18\t \x01(\x03\"\xf1\x01\n\x08\x41\x63tivity\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x12\n\nderivative\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x03\x12\x0c\n\x04rate\x18\x06 \x01(\x01\x12)\n\x06median\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nnearly_all\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x13ListRequestsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x13\n\x06tenant\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x08\x42\t\n\x07_tenant\"s\n\x14ListRequestsResponse\x12-\n\x07in_hand\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\x12,\n\x06recent\x18\x02 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xfa\x02\n\x0fRecordedRequest\x12.\n\nbegin_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x12\n\nderivative\x18\x05 \x01(\t\x12\x13\n\x06points\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompile\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x65xecute\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x0e\n\x06worker\x18\x0c \x01(\tB\t\n\x07_points2\x8a\x02\n\x15\x41\x64ministrationService\x12P\n\x0bListTenants\x12\x1f.pullback.v1.ListTenantsRequest\x1a .pullback.v1.ListTenantsResponse\x12J\n\tGetStatus\x12\x1d.pullback.v1.GetStatusRequest\x1a\x1e.pullback.v1.GetStatusResponse\x12S\n\x0cListRequests\x12 .pullback.v1.ListRequestsRequest\x1a!.pullback.v1.ListRequestsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pullback/v1/administration.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.pullback.v1.Tenant\"\xf6\x01\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfunctions\x18\x02 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x10\n\x08requests\x18\x05 \x01(\x03\x12.\n\x0b\x64\x65vice_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\rmax_functions\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10max_stored_bytes\x18\x08 \x01(\x03H\x01\x88\x01\x01\x42\x10\n\x0e_max_functionsB\x13\n\x11_max_stored_bytes\"O\n\x10GetStatusRequest\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08max_rows\x18\x02 \x01(\x05\"\xbb\x03\n\x11GetStatusResponse\x12\x16\n\x0eserver_version\x18\x01 \x01(\t\x12)\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x12\n\nopen_calls\x18\x05 \x01(\x03\x12\x15\n\rrequest_bytes\x18\x06 \x01(\x03\x12\x14\n\x0cresult_bytes\x18\x07 \x01(\x03\x12*\n\x07workers\x18\x08 \x03(\x0b\x32\x19.pullback.v1.WorkerStatus\x12)\n\x06window\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x05total\x18\n \x01(\x0b\x32\x15.pullback.v1.Activity\x12(\n\tfunctions\x18\x0b \x03(\x0b\x32\x15.pullback.v1.Activity\x12&\n\x07tenants\x18\x0c \x03(\x0b\x32\x15.pullback.v1.Activity\x12.\n\x08\x66\x61ilures\x18\r \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xc2\x01\n\x0cWorkerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07process\x18\x03 \x01(\x03\x12\x11\n\tin_flight\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65\x61ths\x18\x05 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x0c\n\x04runs\x18\x07 \x01(\x03\x12\'\n\x04\x62usy\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x63ompilations\x18\t \x01(\x03\"\xf1\x01\n\x08\x41\x63tivity\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x12\n\nderivative\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x03\x12\x0c\n\x04rate\x18\x06 \x01(\x01\x12)\n\x06median\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nnearly_all\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x13ListRequestsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x13\n\x06tenant\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x08\x42\t\n\x07_tenant\"s\n\x14ListRequestsResponse\x12-\n\x07in_hand\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\x12,\n\x06recent\x18\x02 \x03(\x0b\x32\x1c.pullback.v1.RecordedRequest\"\xfa\x02\n\x0fRecordedRequest\x12.\n\nbegin_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x10\n\x08\x66unction\x18\x04 \x01(\t\x12\x12\n\nderivative\x18\x05 \x01(\t\x12\x13\n\x06points\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompile\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x65xecute\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x0e\n\x06worker\x18\x0c \x01(\tB\t\n\x07_points\"\x17\n\x15ListQuarantineRequest\"K\n\x16ListQuarantineResponse\x12\x31\n\x08programs\x18\x01 \x03(\x0b\x32\x1f.pullback.v1.QuarantinedProgram\"\x86\x01\n\x12QuarantinedProgram\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65\x61ths\x18\x02 \x01(\x05\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12.\n\ndeath_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trevisions\x18\x05 \x03(\t\"(\n\x16\x43learQuarantineRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\")\n\x17\x43learQuarantineResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"\x17\n\x15\x43ollectGarbageRequest\"G\n\x16\x43ollectGarbageResponse\x12\x0f\n\x07uploads\x18\x01 \x01(\x03\x12\r\n\x05\x62lobs\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\":\n\x15\x41\x64optFunctionsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tfunctions\x18\x02 \x03(\t\"7\n\x16\x41\x64optFunctionsResponse\x12\x0f\n\x07\x61\x64opted\x18\x01 \x03(\t\x12\x0c\n\x04left\x18\x02 \x03(\t2\xf9\x04\n\x15\x41\x64ministrationService\x12P\n\x0bListTenants\x12\x1f.pullback.v1.ListTenantsRequest\x1a .pullback.v1.ListTenantsResponse\x12J\n\tGetStatus\x12\x1d.pullback.v1.GetStatusRequest\x1a\x1e.pullback.v1.GetStatusResponse\x12S\n\x0cListRequests\x12 .pullback.v1.ListRequestsRequest\x1a!.pullback.v1.ListRequestsResponse\x12Y\n\x0eListQuarantine\x12\".pullback.v1.ListQuarantineRequest\x1a#.pullback.v1.ListQuarantineResponse\x12\\\n\x0f\x43learQuarantine\x12#.pullback.v1.ClearQuarantineRequest\x1a$.pullback.v1.ClearQuarantineResponse\x12Y\n\x0e\x43ollectGarbage\x12\".pullback.v1.CollectGarbageRequest\x1a#.pullback.v1.CollectGarbageResponse\x12Y\n\x0e\x41\x64optFunctions\x12\".pullback.v1.AdoptFunctionsRequest\x1a#.pullback.v1.AdoptFunctionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,22 +37,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTENANTSREQUEST']._serialized_end=134
   _globals['_LISTTENANTSRESPONSE']._serialized_start=136
   _globals['_LISTTENANTSRESPONSE']._serialized_end=195
-  _globals['_TENANT']._serialized_start=197
-  _globals['_TENANT']._serialized_end=260
-  _globals['_GETSTATUSREQUEST']._serialized_start=262
-  _globals['_GETSTATUSREQUEST']._serialized_end=341
-  _globals['_GETSTATUSRESPONSE']._serialized_start=344
-  _globals['_GETSTATUSRESPONSE']._serialized_end=787
-  _globals['_WORKERSTATUS']._serialized_start=790
-  _globals['_WORKERSTATUS']._serialized_end=984
-  _globals['_ACTIVITY']._serialized_start=987
-  _globals['_ACTIVITY']._serialized_end=1228
-  _globals['_LISTREQUESTSREQUEST']._serialized_start=1230
-  _globals['_LISTREQUESTSREQUEST']._serialized_end=1318
-  _globals['_LISTREQUESTSRESPONSE']._serialized_start=1320
-  _globals['_LISTREQUESTSRESPONSE']._serialized_end=1435
-  _globals['_RECORDEDREQUEST']._serialized_start=1438
-  _globals['_RECORDEDREQUEST']._serialized_end=1816
-  _globals['_ADMINISTRATIONSERVICE']._serialized_start=1819
-  _globals['_ADMINISTRATIONSERVICE']._serialized_end=2085
+  _globals['_TENANT']._serialized_start=198
+  _globals['_TENANT']._serialized_end=444
+  _globals['_GETSTATUSREQUEST']._serialized_start=446
+  _globals['_GETSTATUSREQUEST']._serialized_end=525
+  _globals['_GETSTATUSRESPONSE']._serialized_start=528
+  _globals['_GETSTATUSRESPONSE']._serialized_end=971
+  _globals['_WORKERSTATUS']._serialized_start=974
+  _globals['_WORKERSTATUS']._serialized_end=1168
+  _globals['_ACTIVITY']._serialized_start=1171
+  _globals['_ACTIVITY']._serialized_end=1412
+  _globals['_LISTREQUESTSREQUEST']._serialized_start=1414
+  _globals['_LISTREQUESTSREQUEST']._serialized_end=1502
+  _globals['_LISTREQUESTSRESPONSE']._serialized_start=1504
+  _globals['_LISTREQUESTSRESPONSE']._serialized_end=1619
+  _globals['_RECORDEDREQUEST']._serialized_start=1622
+  _globals['_RECORDEDREQUEST']._serialized_end=2000
+  _globals['_LISTQUARANTINEREQUEST']._serialized_start=2002
+  _globals['_LISTQUARANTINEREQUEST']._serialized_end=2025
+  _globals['_LISTQUARANTINERESPONSE']._serialized_start=2027
+  _globals['_LISTQUARANTINERESPONSE']._serialized_end=2102
+  _globals['_QUARANTINEDPROGRAM']._serialized_start=2105
+  _globals['_QUARANTINEDPROGRAM']._serialized_end=2239
+  _globals['_CLEARQUARANTINEREQUEST']._serialized_start=2241
+  _globals['_CLEARQUARANTINEREQUEST']._serialized_end=2281
+  _globals['_CLEARQUARANTINERESPONSE']._serialized_start=2283
+  _globals['_CLEARQUARANTINERESPONSE']._serialized_end=2324
+  _globals['_COLLECTGARBAGEREQUEST']._serialized_start=2326
+  _globals['_COLLECTGARBAGEREQUEST']._serialized_end=2349
+  _globals['_COLLECTGARBAGERESPONSE']._serialized_start=2351
+  _globals['_COLLECTGARBAGERESPONSE']._serialized_end=2422
+  _globals['_ADOPTFUNCTIONSREQUEST']._serialized_start=2424
+  _globals['_ADOPTFUNCTIONSREQUEST']._serialized_end=2482
+  _globals['_ADOPTFUNCTIONSRESPONSE']._serialized_start=2484
+  _globals['_ADOPTFUNCTIONSRESPONSE']._serialized_end=2539
+  _globals['_ADMINISTRATIONSERVICE']._serialized_start=2542
+  _globals['_ADMINISTRATIONSERVICE']._serialized_end=3175
 # @@protoc_insertion_point(module_scope)

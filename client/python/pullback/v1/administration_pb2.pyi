@@ -19,14 +19,24 @@ class ListTenantsResponse(_message.Message):
     def __init__(self, tenants: _Optional[_Iterable[_Union[Tenant, _Mapping]]] = ...) -> None: ...
 
 class Tenant(_message.Message):
-    __slots__ = ("name", "functions", "stored_bytes")
+    __slots__ = ("name", "functions", "stored_bytes", "in_flight", "requests", "device_time", "max_functions", "max_stored_bytes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     STORED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MAX_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_STORED_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     functions: int
     stored_bytes: int
-    def __init__(self, name: _Optional[str] = ..., functions: _Optional[int] = ..., stored_bytes: _Optional[int] = ...) -> None: ...
+    in_flight: int
+    requests: int
+    device_time: _duration_pb2.Duration
+    max_functions: int
+    max_stored_bytes: int
+    def __init__(self, name: _Optional[str] = ..., functions: _Optional[int] = ..., stored_bytes: _Optional[int] = ..., in_flight: _Optional[int] = ..., requests: _Optional[int] = ..., device_time: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_functions: _Optional[int] = ..., max_stored_bytes: _Optional[int] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ("window", "max_rows")
@@ -155,3 +165,69 @@ class RecordedRequest(_message.Message):
     reason: str
     worker: str
     def __init__(self, begin_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., tenant: _Optional[str] = ..., function: _Optional[str] = ..., derivative: _Optional[str] = ..., points: _Optional[int] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., queue: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., compile: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., execute: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., worker: _Optional[str] = ...) -> None: ...
+
+class ListQuarantineRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListQuarantineResponse(_message.Message):
+    __slots__ = ("programs",)
+    PROGRAMS_FIELD_NUMBER: _ClassVar[int]
+    programs: _containers.RepeatedCompositeFieldContainer[QuarantinedProgram]
+    def __init__(self, programs: _Optional[_Iterable[_Union[QuarantinedProgram, _Mapping]]] = ...) -> None: ...
+
+class QuarantinedProgram(_message.Message):
+    __slots__ = ("digest", "deaths", "cause", "death_time", "revisions")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    DEATHS_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    DEATH_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    deaths: int
+    cause: str
+    death_time: _timestamp_pb2.Timestamp
+    revisions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, digest: _Optional[str] = ..., deaths: _Optional[int] = ..., cause: _Optional[str] = ..., death_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revisions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ClearQuarantineRequest(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class ClearQuarantineResponse(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class CollectGarbageRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CollectGarbageResponse(_message.Message):
+    __slots__ = ("uploads", "blobs", "bytes")
+    UPLOADS_FIELD_NUMBER: _ClassVar[int]
+    BLOBS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    uploads: int
+    blobs: int
+    bytes: int
+    def __init__(self, uploads: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class AdoptFunctionsRequest(_message.Message):
+    __slots__ = ("tenant", "functions")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    functions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tenant: _Optional[str] = ..., functions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AdoptFunctionsResponse(_message.Message):
+    __slots__ = ("adopted", "left")
+    ADOPTED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    adopted: _containers.RepeatedScalarFieldContainer[str]
+    left: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, adopted: _Optional[_Iterable[str]] = ..., left: _Optional[_Iterable[str]] = ...) -> None: ...
