@@ -153,9 +153,11 @@ def _secret(header: str) -> str:
 
 
 def _subjects(context: Context) -> Iterator[str]:
-    """The names in the client's certificate: URIs and DNS names, or the common name if there are none."""
+    """The names in the client's certificate: URIs and DNS names, or the common name if it has no others."""
     known = context.auth_context()
-    names = [*known.get("x509_uri", ()), *known.get("x509_dns", ())] or known.get("x509_common_name", ())
+    alternatives = known.get("x509_subject_alternative_name")
+    keys = ("peer_uri", "peer_dns") if alternatives else ("x509_common_name",)
+    names = (name for key in keys for name in known.get(key, ()))
     return (name.decode(errors="replace") for name in names)
 
 

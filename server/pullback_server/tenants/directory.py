@@ -39,7 +39,7 @@ class Certificate:
     """A subject of client certificates that is one of a tenant's callers.
 
     Attributes:
-        subject: A URI or DNS name of the certificate, or its common name where it has neither.
+        subject: A URI or DNS name of the certificate, or its common name where it has no alternative names.
         role: What who has such a certificate may do.
     """
 
