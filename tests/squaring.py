@@ -28,6 +28,7 @@ class SquaringEngine(Engine):
 
     Attributes:
         ran: How many points each run had, in the order of their starts; None for a single point.
+        company: Whether each run was made of several requests, and whether it was to run alone.
         gate: Runs wait until it is set.
         ready: How many workers are ready.
         warmed: The buckets that were compiled ahead.
@@ -40,6 +41,7 @@ class SquaringEngine(Engine):
 
     def __init__(self) -> None:
         self.ran: list[int | None] = []
+        self.company: list[tuple[bool, bool]] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.count = 1
@@ -70,9 +72,17 @@ class SquaringEngine(Engine):
         """There are no programs."""
         raise NotImplementedError(query)
 
-    async def evaluate(self, evaluation: Evaluation, until: float | None = None) -> Outcome:  # noqa: ARG002
+    async def evaluate(
+        self,
+        evaluation: Evaluation,
+        until: float | None = None,  # noqa: ARG002
+        *,
+        joined: bool = False,
+        alone: bool = False,
+    ) -> Outcome:
         """Squares."""
         points = evaluation.points
+        self.company.append((joined, alone))
         self.ran.append(points)
         await self.gate.wait()
         await self._last(points)

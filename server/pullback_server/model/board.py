@@ -14,6 +14,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 _SLOTS: Final = 512
+_UNSEEN: Final = -1
 _FIELD_BYTES: Final = 8
 _BYTES: Final = (2 * _SLOTS + 1) * _FIELD_BYTES
 
@@ -59,21 +60,27 @@ class Board:
     def begin(self, id_: int, *, preparing: bool = False) -> int:
         """Worker: the calling thread begins with a request; gives its slot.
 
-        Raises:
-            IndexError: If more threads work at once than there are slots.
+        If more threads work at once than there are slots, the others go unseen.
         """
-        slot = self._free.pop()
+        try:
+            slot = self._free.pop()
+        except IndexError:
+            return _UNSEEN
         self._since[slot] = time.monotonic()
         self._ids[slot] = -id_ if preparing else id_
         return slot
 
     def prepared(self, slot: int) -> None:
         """Worker: what was being prepared runs from now on."""
+        if slot == _UNSEEN:
+            return
         self._since[slot] = time.monotonic()
         self._ids[slot] = abs(self._ids[slot])
 
     def end(self, slot: int) -> None:
         """Worker: the request is done."""
+        if slot == _UNSEEN:
+            return
         self._ids[slot] = 0
         self._free.append(slot)
 

@@ -44,7 +44,17 @@ _ENOUGH: Final = 64
 # From here on it is worth a thought how a batch is served, though its own bucket is warm.
 _HEAVY_SECONDS: Final = 2e-3
 # Reasons that no member of a run is the cause of.
-_EVERYONES: Final = frozenset({Reason.OVERLOADED, Reason.PROGRAM_NOT_FOUND, Reason.CONSTANT_NOT_FOUND})
+_EVERYONES: Final = frozenset(
+    {
+        Reason.OVERLOADED,
+        Reason.PROGRAM_NOT_FOUND,
+        Reason.CONSTANT_NOT_FOUND,
+        Reason.QUARANTINED,
+        Reason.DEADLINE_EXCEEDED,
+    }
+)
+# Reasons for which a worker has died, or was killed.
+_DEADLY: Final = frozenset({Reason.WORKER_DIED, Reason.DEVICE_MEMORY_EXCEEDED, Reason.RUN_TIME_EXCEEDED})
 
 
 class Batcher:
@@ -326,7 +336,9 @@ class Batcher:
 
     async def _outcomes(self, lane: Lane, group: Group) -> float:
         """Gives everyone of a run the outcome; tells how long a device worked for it, in seconds."""
-        outcome = await self._engine.evaluate(group.evaluation, group.until)
+        outcome = await self._engine.evaluate(
+            group.evaluation, group.until, joined=len(group.members) > 1, alone=group.members[0].deadly
+        )
         lane.learn(group.bucket, outcome.timing, len(group.members))
         for member, own in zip(group.members, group.outcomes(outcome), strict=True):
             if not member.outcome.done():
@@ -363,6 +375,7 @@ class Batcher:
             trip.task.cancel()
 
     def _drop(self, member: Member, error: Exception) -> None:
+                member.deadly = _is_deadly(error)
         """Ends the wait of one that was not started with an error."""
         self._queue.remove(member)
         if not member.outcome.done():
@@ -402,3 +415,8 @@ def _twin(error: Exception) -> Exception:
     if not isinstance(error, ServiceError):
         return error
     return service_error(error.reason, error.message, retry_delay=error.retry_delay, **error.metadata)
+def _is_deadly(error: Exception) -> bool:
+    """Whether a worker has died of what was asked."""
+    return isinstance(error, ServiceError) and error.reason in _DEADLY
+
+

@@ -83,6 +83,7 @@ class Member:
         shared: Its shared inputs, by which it is told with whom it can travel.
         joinable: Whether it may travel with others.
         suspect: Whether it failed with others, so that it must run with no other of its lane.
+        deadly: Whether a worker died when it ran with others, so that it must run with no other at all.
         line: Where it stands while it waits; None once it runs.
         trip: The run in which it travels; None while it waits.
     """
@@ -96,6 +97,7 @@ class Member:
     shared: bytes = b""
     joinable: bool = False
     suspect: bool = False
+    deadly: bool = False
     line: Line[Member, Lane] | None = None
     trip: Trip | None = None
 

@@ -142,7 +142,24 @@ async def test_the_innocent_are_answered(engine: SquaringEngine, batcher: Batche
     assert (values(good)[0, 0], values(last)[0, 0]) == (1.0, 4.0)
     assert isinstance(bad, ExecutionError)
     assert engine.ran == [None, 16, None, None, None]
+    assert engine.company == [(False, False), (True, False), *[(False, False)] * 3]
     assert batcher.figures.repeated == 3
+
+
+async def test_the_innocent_are_answered_after_a_death(engine: SquaringEngine, batcher: Batcher) -> None:
+    """Where a worker dies of a run, each of those in it is run once more, with nobody else anywhere."""
+    engine.reason = Reason.WORKER_DIED
+    heat(engine, batcher, POINT, 0, 16)
+    engine.gate.clear()
+    held = outcomes_of(batcher, [point(0.0)])
+    tasks = outcomes_of(batcher, [point(-1.0), point(2.0)])
+    await settled()
+    engine.gate.set()
+    bad, good = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*held)
+    assert isinstance(bad, ExecutionError)
+    assert values(good)[0, 0] == 4.0
+    assert engine.company == [(False, False), (True, False), (False, True), (False, True)]
 
 
 async def test_errors_of_the_server_are_everyones(engine: SquaringEngine, batcher: Batcher) -> None:
