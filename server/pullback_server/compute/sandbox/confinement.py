@@ -41,7 +41,9 @@ class Held(StrEnum):
     """What a worker cannot do any more."""
 
     FILES = "files"
-    """Write outside of its cache; read what is neither the system's, nor Python's, nor in its cache."""
+    """Write outside of its cache; on a GPU, of what its driver writes to, as well."""
+    SECRETS = "secrets"
+    """Read what is neither the system's, nor Python's, nor in its cache: homes, keys, functions of others."""
     NETWORK = "network"
     """Make sockets, of any kind."""
     TCP = "tcp"
@@ -54,7 +56,8 @@ class Held(StrEnum):
     """Mount, load modules, set clocks, change who may use a file, and what has been a way into the kernel."""
 
 
-_NEEDED: Final = frozenset({Held.FILES, Held.NETWORK, Held.PROGRAMS, Held.PROCESSES})
+_NEEDED: Final = frozenset({Held.FILES, Held.SECRETS, Held.NETWORK, Held.PROGRAMS, Held.PROCESSES})
+_NEEDED_ON_GPUS: Final = _NEEDED - {Held.SECRETS, Held.PROGRAMS}
 
 
 class SandboxError(Exception):
@@ -144,8 +147,7 @@ class Sandbox:
         if self._mode is Mode.OFF:
             _log.warning("the worker is not confined, since sandbox is off")
             return
-        needed = _NEEDED - ({Held.PROGRAMS} if self._accelerated else set())
-        lacking = sorted(needed - self._held)
+        lacking = sorted((_NEEDED_ON_GPUS if self._accelerated else _NEEDED) - self._held)
         why = "; ".join(self._missing) or "the kernel is too old"
         if lacking and self._mode is Mode.REQUIRED:
             raise SandboxError(
@@ -159,9 +161,7 @@ class Sandbox:
 
 
 def _by_landlock(version: int, *, accelerated: bool) -> set[Held]:
-    held = {Held.FILES}
-    if not accelerated:
-        held.add(Held.PROGRAMS)
+    held = {Held.FILES} if accelerated else {Held.FILES, Held.SECRETS, Held.PROGRAMS}
     if version >= _TCP_SINCE:
         held.add(Held.TCP)
     if version >= _SIGNALS_SINCE:

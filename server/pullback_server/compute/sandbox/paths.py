@@ -21,7 +21,8 @@ _SYSTEM: Final = (
 )
 """Libraries, what they are configured with, and what the kernel tells. Neither keys nor anybody's home."""
 _SOURCES: Final = ("/dev/zero", "/dev/random", "/dev/urandom")
-_ACCELERATORS: Final = ("nvidia*", "nvidia-caps", "dri", "kfd")
+_OF_DRIVERS: Final = ("/dev", "/tmp")  # noqa: S108 -- nothing is made there by us
+"""Where drivers write: devices, memory that they share, and pipes."""
 
 
 def rules(cache: Path | None, *, accelerated: bool) -> Iterator[tuple[Path, Right]]:
@@ -29,21 +30,24 @@ def rules(cache: Path | None, *, accelerated: bool) -> Iterator[tuple[Path, Righ
 
     Args:
         cache: Where it keeps executables, and temporary files.
-        accelerated: Whether it computes on a GPU, for which the compiler may run programs of the CUDA
-            toolkit, and whose driver writes to its devices.
+        accelerated: Whether it computes on a GPU, whose driver and toolkit may be anywhere, run programs of
+            their own, and write to devices and temporary files.
     """
-    reading = READ | Right.EXECUTE if accelerated else READ
-    for folder in _readable():
-        yield folder, reading
-    for file in _SOURCES:
-        yield Path(file), READ
-    yield Path("/dev/null"), READ | Right.WRITE_FILE
     if cache is not None:
         yield cache, WRITE
-    if accelerated:
-        for pattern in _ACCELERATORS:
-            for device in Path("/dev").glob(pattern):
-                yield device, READ | Right.WRITE_FILE
+    yield from _on_a_gpu() if accelerated else _on_a_cpu()
+
+
+def _on_a_gpu() -> Iterator[tuple[Path, Right]]:
+    yield Path("/"), READ | Right.EXECUTE
+    for folder in _OF_DRIVERS:
+        yield Path(folder), WRITE | Right.MAKE_FIFO | Right.MAKE_SOCK
+
+
+def _on_a_cpu() -> Iterator[tuple[Path, Right]]:
+    for path in (*_readable(), *map(Path, _SOURCES)):
+        yield path, READ
+    yield Path("/dev/null"), READ | Right.WRITE_FILE
 
 
 def _readable() -> Iterator[Path]:
