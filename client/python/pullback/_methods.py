@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from pullback._descriptions import Health
 from pullback.codec.evaluation import Response, decode_response, decode_stream_response
 from pullback.memory.allocation import LARGE, keep_blocks_of_messages
-from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
+from pullback.v1 import administration_pb2, capabilities_pb2, evaluation_pb2, functions_pb2, graphs_pb2
 
 Sent = TypeVar("Sent")
 Got = TypeVar("Got")
@@ -99,6 +99,20 @@ DELETE_FUNCTION: Final[Method[functions_pb2.DeleteFunctionRequest, functions_pb2
         functions_pb2.DeleteFunctionResponse,
     )
 )
+GRANT_FUNCTION: Final[Method[functions_pb2.GrantFunctionRequest, functions_pb2.GrantFunctionResponse]] = (
+    _method(
+        "FunctionService/GrantFunction",
+        functions_pb2.GrantFunctionRequest,
+        functions_pb2.GrantFunctionResponse,
+    )
+)
+REVOKE_FUNCTION: Final[Method[functions_pb2.RevokeFunctionRequest, functions_pb2.RevokeFunctionResponse]] = (
+    _method(
+        "FunctionService/RevokeFunction",
+        functions_pb2.RevokeFunctionRequest,
+        functions_pb2.RevokeFunctionResponse,
+    )
+)
 # Requests are written where the arrays that they are made of cannot change any more: before the call.
 EVALUATE: Final[Method[bytes, Response]] = Method(
     "/pullback.v1.EvaluationService/Evaluate", bytes, _read_response
@@ -118,6 +132,48 @@ GET_CAPABILITIES: Final[
     "CapabilitiesService/GetCapabilities",
     capabilities_pb2.GetCapabilitiesRequest,
     capabilities_pb2.GetCapabilitiesResponse,
+)
+GET_STATUS: Final[Method[administration_pb2.GetStatusRequest, administration_pb2.GetStatusResponse]] = (
+    _method(
+        "AdministrationService/GetStatus",
+        administration_pb2.GetStatusRequest,
+        administration_pb2.GetStatusResponse,
+    )
+)
+LIST_TENANTS: Final[Method[administration_pb2.ListTenantsRequest, administration_pb2.ListTenantsResponse]] = (
+    _method(
+        "AdministrationService/ListTenants",
+        administration_pb2.ListTenantsRequest,
+        administration_pb2.ListTenantsResponse,
+    )
+)
+LIST_QUARANTINE: Final[
+    Method[administration_pb2.ListQuarantineRequest, administration_pb2.ListQuarantineResponse]
+] = _method(
+    "AdministrationService/ListQuarantine",
+    administration_pb2.ListQuarantineRequest,
+    administration_pb2.ListQuarantineResponse,
+)
+CLEAR_QUARANTINE: Final[
+    Method[administration_pb2.ClearQuarantineRequest, administration_pb2.ClearQuarantineResponse]
+] = _method(
+    "AdministrationService/ClearQuarantine",
+    administration_pb2.ClearQuarantineRequest,
+    administration_pb2.ClearQuarantineResponse,
+)
+COLLECT_GARBAGE: Final[
+    Method[administration_pb2.CollectGarbageRequest, administration_pb2.CollectGarbageResponse]
+] = _method(
+    "AdministrationService/CollectGarbage",
+    administration_pb2.CollectGarbageRequest,
+    administration_pb2.CollectGarbageResponse,
+)
+ADOPT_FUNCTIONS: Final[
+    Method[administration_pb2.AdoptFunctionsRequest, administration_pb2.AdoptFunctionsResponse]
+] = _method(
+    "AdministrationService/AdoptFunctions",
+    administration_pb2.AdoptFunctionsRequest,
+    administration_pb2.AdoptFunctionsResponse,
 )
 # grpc.health.v1, whose two messages are small enough to need no generated classes; b"" asks for the whole
 # server.

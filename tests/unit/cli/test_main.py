@@ -30,6 +30,7 @@ def test_the_commands() -> None:
         "serve",
         "show",
         "token",
+        "top",
     ]
 
 
@@ -40,7 +41,15 @@ def test_the_version() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["show", "f"], ["eval", "f", "--arg", "1"], ["delete", "f"], ["capabilities"], ["health"]],
+    [
+        ["list"],
+        ["show", "f"],
+        ["eval", "f", "--arg", "1"],
+        ["delete", "f"],
+        ["capabilities"],
+        ["health"],
+        ["top"],
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_no_server(arguments: list[str]) -> None:

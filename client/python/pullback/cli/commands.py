@@ -11,6 +11,7 @@ from pullback.cli.functions import delete, list_functions, register, show
 from pullback.cli.graphs import graph
 from pullback.cli.servers import capabilities, demo, health, serve
 from pullback.cli.tokens import token
+from pullback.cli.top import top
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +32,7 @@ for _command in (
     health,
     capabilities,
     token,
+    top,
     demo,
 ):
     pullback.add_command(_command)
