@@ -216,15 +216,6 @@ class Settings(BaseSettings):
     worker_start_seconds: PositiveFloat = 120.0
     """How long a worker process may take until it has its device."""
 
-    drain_seconds: NonNegativeFloat = 2.0
-    """How long to go on serving after SIGTERM, with health at NOT_SERVING, so that clients and load balancers
-    notice and go elsewhere. After SIGINT there is no such pause."""
-
-    grace_seconds: NonNegativeFloat = 30.0
-    """How long requests in flight may take to finish when the server stops."""
-
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
-    """The lowest level of messages in the log, which goes to standard error. Read anew on SIGHUP, where it
     spare_workers: Literal["auto"] | NonNegativeInt = "auto"
     """How many worker processes wait, started and without work, to take the place of one that dies; on a CPU
     only, since a process that waits would hold an accelerator's memory. "auto" is one where there are four
@@ -261,6 +252,15 @@ class Settings(BaseSettings):
     """After how long without an answer an idle worker is asked to evaluate what is known, and how long it may
     take; one that fails is ended."""
 
+    drain_seconds: NonNegativeFloat = 2.0
+    """How long to go on serving after SIGTERM, with health at NOT_SERVING, so that clients and load balancers
+    notice and go elsewhere. After SIGINT there is no such pause."""
+
+    grace_seconds: NonNegativeFloat = 30.0
+    """How long requests in flight may take to finish when the server stops."""
+
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
+    """The lowest level of messages in the log, which goes to standard error. Read anew on SIGHUP, where it
     counts for the front alone."""
 
     log_format: Literal["text", "json"] = "text"
