@@ -232,5 +232,6 @@ def exceeded(
         f"{what}; {named} is {limit}; {advice}",
         value=str(value),
         limit=str(limit),
+        retry_delay=None,
         **metadata,
     )

@@ -1,4 +1,8 @@
-"""The memory that clients have handed over: how much there may be, and where tensors lie in it."""
+"""The memory that clients have handed over: how much there may be, and where tensors lie in it.
+
+A segment is its client's: its number is random and told to that client alone, and the tenant that uses it
+first is the only one that can from then on.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from pullback.memory.blocks import ALIGNMENT
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.memory import Place, Segment
 from pullback_server.sharing.descriptors import RefusedError, check, mapped
+from pullback_server.tenants.callers import caller
 
 _NUMBER_BITS: Final = 63
 
@@ -49,6 +54,7 @@ class Segments:
         self._detach = detach
         self._segments: dict[int, Segment] = {}
         self._owners: dict[int, int] = {}
+        self._tenants: dict[int, str] = {}
         self._bytes: Counter[int] = Counter()
 
     def __len__(self) -> int:
@@ -87,17 +93,20 @@ class Segments:
     def drop(self, segment: Segment) -> None:
         """Gives a segment up; places of it that are in use stay mapped until they are not."""
         del self._segments[segment.number]
+        self._tenants.pop(segment.number, None)
         self._bytes -= Counter({self._owners.pop(segment.number): segment.memory.nbytes})
         self._detach(segment)
 
     def place(self, number: int, offset: int, length: int) -> Place:
-        """The part of a segment that a request names.
+        """The part of a segment that the request which is being served names.
 
         Raises:
-            ServiceError: SEGMENT_NOT_FOUND, or MALFORMED_REQUEST for a part that the segment does not have.
+            ServiceError: SEGMENT_NOT_FOUND, also if it is another tenant's, or MALFORMED_REQUEST for a part
+                that the segment does not have.
         """
         segment = self._segments.get(number)
-        if segment is None:
+        tenant = caller.get().tenant
+        if segment is None or self._tenants.setdefault(number, tenant) != tenant:
             raise not_shared(number)
         size = segment.memory.nbytes
         if offset % ALIGNMENT or offset + length > size:

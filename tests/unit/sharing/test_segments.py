@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 
 import pytest
@@ -13,6 +14,7 @@ from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.memory import Segment
 from pullback_server.sharing.descriptors import RefusedError
 from pullback_server.sharing.segments import Bounds, Segments
+from pullback_server.tenants.callers import Caller, Role, caller
 
 
 class Workers:
@@ -51,6 +53,26 @@ def test_life(memfd: Make) -> None:
     del first, second
     gc.collect()
     assert open_descriptors() == before
+
+
+def test_a_segment_is_one_tenant_s(memfd: Make) -> None:
+    """Who uses it first alone can; for others it is not there, whatever they know of it."""
+    segments, _ = make()
+    segment = segments.add(memfd(4096), 4096, 10)
+
+    def place(tenant: str) -> None:
+        context = contextvars.copy_context()
+        context.run(caller.set, Caller(tenant, "ann", Role.EVALUATE))
+        context.run(segments.place, segment.number, 0, 8)
+
+    place("acme")
+    with pytest.raises(ServiceError) as caught:
+        place("zeta")
+    assert caught.value.reason is Reason.SEGMENT_NOT_FOUND
+    place("acme")
+    segments.drop(segment)
+    with pytest.raises(ServiceError):
+        place("acme")
 
 
 def test_a_place_outlives_its_segment(memfd: Make) -> None:
