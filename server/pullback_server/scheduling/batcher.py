@@ -358,6 +358,7 @@ class Batcher:
             self.figures.repeated += len(waiting)
             for member in reversed(waiting):
                 member.suspect = True
+                member.deadly = _is_deadly(error)
                 self._queue.put_back(lane, member)
             return
         for member in waiting:
@@ -375,7 +376,6 @@ class Batcher:
             trip.task.cancel()
 
     def _drop(self, member: Member, error: Exception) -> None:
-                member.deadly = _is_deadly(error)
         """Ends the wait of one that was not started with an error."""
         self._queue.remove(member)
         if not member.outcome.done():
