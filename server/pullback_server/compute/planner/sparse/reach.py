@@ -17,6 +17,7 @@ import numpy as np
 from pullback_server.compute.planner.basis import Leaves
 from pullback_server.compute.planner.sparse.coloring import Indices
 from pullback_server.compute.planner.sparse.library import asdex
+from pullback_server.errors import Reason, exceeded
 
 Linear = Callable[[Leaves, Leaves], Leaves]
 """Takes directions and the point where the function is linearized, and gives the results."""
@@ -37,6 +38,9 @@ _SPREADING: Final = frozenset(
     }
 )
 
+
+# Their coordinates alone take 2 GiB.
+_MOST_ENTRIES: Final = 1 << 28
 
 Types = Sequence[jax.ShapeDtypeStruct]
 
@@ -152,6 +156,16 @@ def _spread(equation: Any, inputs: Sequence[Any]) -> list[Any]:
 
 
 def _everything(rows: int, columns: int) -> tuple[Indices, Indices]:
+    if rows * columns > _MOST_ENTRIES:
+        raise exceeded(
+            Reason.RESULT_TOO_LARGE,
+            f"any of {rows} results may depend on any of {columns} arguments, so that the matrix has "
+            f"{rows * columns} entries",
+            value=rows * columns,
+            limit=_MOST_ENTRIES,
+            setting="",
+            advice="ask for jvps or vjps",
+        )
     row, column = np.divmod(np.arange(rows * columns, dtype=np.int64), max(columns, 1))
     return row.astype(np.int32), column.astype(np.int32)
 
