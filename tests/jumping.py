@@ -1,11 +1,14 @@
-"""An event loop that does not wait: its clock jumps to whatever is due next."""
+"""An event loop that does not wait: its clock, and with it everybody's, jumps to whatever is due next."""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+import pytest
 
 _T = TypeVar("_T")
 
@@ -34,6 +37,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a coroutine on such a loop."""
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+    """Runs a coroutine on such a loop, whose time `time.monotonic` tells meanwhile."""
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", runner.get_loop().time)
         return runner.run(main)

@@ -12,6 +12,7 @@ from pullback_server.scheduling.turns import Share, Turns
 from pullback_server.tenants.directory import EVERYBODY, Tenant
 
 if TYPE_CHECKING:
+    from pullback_server.scheduling.gate import Turn
     from pullback_server.scheduling.lane import Lane, Member
 
 _FIRST_GUESS_SECONDS: Final = 0.05
@@ -27,6 +28,8 @@ class Account:
     Attributes:
         name: The tenant's name.
         share: Its claim to the devices' time.
+        preparations: Its claim to the time in which workers prepare.
+        preparing: How much of that they do for it now.
         figures: What it has and had.
         limited: Whether it has limits of its own.
         most: The most of its requests in flight; None without a limit.
@@ -34,11 +37,24 @@ class Account:
         seconds: What its requests took of late, from their coming to their end.
     """
 
-    __slots__ = ("_returns", "figures", "limited", "most", "name", "rate", "seconds", "share")
+    __slots__ = (
+        "_returns",
+        "figures",
+        "limited",
+        "most",
+        "name",
+        "preparations",
+        "preparing",
+        "rate",
+        "seconds",
+        "share",
+    )
 
     def __init__(self, tenant: Tenant) -> None:
         self.name = tenant.name
         self.share: Share[Member, Lane] = Share()
+        self.preparations: Share[Turn, Account] = Share()
+        self.preparing = 0
         self.figures = TenantFigures()
         self.rate: Rate | None = None
         self._returns = Returns()
@@ -47,7 +63,7 @@ class Account:
 
     def settle(self, tenant: Tenant) -> None:
         """Takes over the tenant's settings."""
-        self.share.weight = tenant.weight
+        self.share.weight = self.preparations.weight = tenant.weight
         self.most = tenant.max_in_flight
         self.rate = _rate(tenant)
         self.limited = self.most is not None or self.rate is not None

@@ -24,6 +24,7 @@ from pullback_server.model.tickets import OPEN, Ticket
 from pullback_server.scheduling.accounts import Account, Accounts
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.figures import Figures
+from pullback_server.scheduling.gate import Gate
 from pullback_server.scheduling.group import Group
 from pullback_server.scheduling.hand import Hand
 from pullback_server.scheduling.lane import Joining, Lane, Member, Trip
@@ -75,6 +76,7 @@ class Batcher:
         self._hand = Hand()
         self._lanes = Lanes(joining)
         self._planning = Planning(engine, Warming(engine, self.figures))
+        self._gate = Gate(self._accounts, self._planning.ready)
         self._trips: set[asyncio.Task[None]] = set()
 
     async def evaluate(
@@ -111,6 +113,11 @@ class Batcher:
         if look or lane.waiting or lane.alone or not free:
             return await self._wait(lane, evaluation, account, ticket, look=look and free)
         return await self._whole(lane, evaluation, account, ticket, bucket, seconds)
+
+    @property
+    def gate(self) -> Gate:
+        """What stands before all that workers prepare."""
+        return self._gate
 
     def shed(self, account: Account, error: Exception) -> bool:
         """Drops what a tenant queued last, with an error; False if nothing of it waits."""
@@ -195,6 +202,16 @@ class Batcher:
         self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int
     ) -> Outcome:
         """Runs what has to be compiled first. It takes no place, so that nothing warm waits for it."""
+        async with self._gate.place(account, ticket) as waited:
+            if not waited or not self._engine.warmth(evaluation.kind, evaluation.points):
+                return await self._compiled(lane, evaluation, account, ticket, bucket)
+        # Meanwhile it was compiled for somebody else.
+        self.figures.requests -= 1
+        return await self.evaluate(evaluation, ticket, account)
+
+    async def _compiled(
+        self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int
+    ) -> Outcome:
         self.figures.runs += 1
         outcome = await self._engine.evaluate(evaluation, ticket.deadline)
         self._turns.charge(account.share, outcome.timing.execute)

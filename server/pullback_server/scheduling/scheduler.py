@@ -76,9 +76,11 @@ class Scheduler:
             self._admission.leave(account, began)
 
     async def _admitted(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        account = self._accounts.of(ticket.get().tenant)
+        own = ticket.get()
+        account = self._accounts.of(own.tenant)
         began = self._admission.enter(account)
         try:
-            return await work()
+            async with self._batcher.gate.place(account, own):
+                return await work()
         finally:
             self._admission.leave(account, began)
