@@ -418,6 +418,11 @@ def _is_everyones(error: Exception) -> bool:
     return isinstance(error, AvailabilityError | StoredDataError) or error.reason in _EVERYONES
 
 
+def _is_deadly(error: Exception) -> bool:
+    """Whether a worker has died of what was asked."""
+    return isinstance(error, ServiceError) and error.reason in _DEADLY
+
+
 def _too_late(member: Member) -> ServiceError:
     waited = time.monotonic() - member.since
     return service_error(
@@ -432,8 +437,3 @@ def _twin(error: Exception) -> Exception:
     if not isinstance(error, ServiceError):
         return error
     return service_error(error.reason, error.message, retry_delay=error.retry_delay, **error.metadata)
-def _is_deadly(error: Exception) -> bool:
-    """Whether a worker has died of what was asked."""
-    return isinstance(error, ServiceError) and error.reason in _DEADLY
-
-
