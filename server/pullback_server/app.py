@@ -269,7 +269,7 @@ def _observation(
     )
     held = budgets(settings.max_bytes_in_flight)
     return Observation(
-        engine, registry, scheduler.figures, held, OpenCalls(), arena, observing, server_version()
+        engine, registry, scheduler, held, OpenCalls(), arena, observing, server_version()
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pullback_server.engine.deaths import Death
+from pullback_server.errors import Reason
 from pullback_server.model.messages import Ran
 from pullback_server.telemetry.histograms import SECONDS, Histogram
 
@@ -18,15 +20,19 @@ class WorkerFigures:
         busy_seconds: How long they were on the device.
         points: How many points ran, padding included.
         compiling: What compiling took.
+        deaths: How often its process died, by cause.
+        last_death: How it died the last time.
     """
 
-    __slots__ = ("_sizes", "busy_seconds", "compiling", "points", "runs")
+    __slots__ = ("_sizes", "busy_seconds", "compiling", "deaths", "last_death", "points", "runs")
 
     def __init__(self) -> None:
         self.runs = 0
         self.busy_seconds = 0.0
         self.points = 0
         self.compiling = Histogram(SECONDS)
+        self.deaths: dict[str, int] = {}
+        self.last_death = ""
         self._sizes = [0] * _SIZES
 
     def ran(self, message: Ran) -> None:
@@ -39,7 +45,20 @@ class WorkerFigures:
         if message.compile:
             self.compiling.add(message.compile)
 
+    def died(self, death: Death) -> None:
+        """Counts a death."""
+        cause = _cause(death)
+        self.deaths[cause] = self.deaths.get(cause, 0) + 1
+        self.last_death = death.how
+
     @property
     def sizes(self) -> Histogram:
         """How many points ran at a time."""
         return Histogram.of_sizes(self._sizes, self.points)
+
+
+def _cause(death: Death) -> str:
+    """The cause of a death, in one of few words."""
+    if death.reason is not Reason.WORKER_DIED:
+        return death.reason.value.lower()
+    return "crashed" if death.blamable else "killed"

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
-from pullback_server.engine.deaths import WorkerGoneError
+from pullback_server.engine.deaths import Death, WorkerGoneError
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.figures import WorkerFigures
 from pullback_server.engine.interface import WorkerState, WorkerStatus
@@ -16,7 +16,7 @@ from pullback_server.engine.kinds import DefinedKind
 from pullback_server.engine.life import Circumstances, Life
 from pullback_server.engine.session import Session
 from pullback_server.engine.spares import Spares
-from pullback_server.errors import ServiceError
+from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.devices import WorkerDescription
 
 _log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Worker:
             return self._life
         if not self._stopping.is_set():
             _log.error("worker %s did not become ready: %s", self._placement.name, why)
-        self._buried()
+        self._buried(Death(f"it did not become ready: {why}", reason=Reason.NOT_READY))
         self._useless += 1
         self._set(WorkerState.WAITING)
         return None
@@ -149,12 +149,13 @@ class Worker:
         self._set(WorkerState.WAITING)
         death = await life.death()
         self._kinds = life.session.kinds
-        self._buried()
+        self._buried(death)
         if not self._stopping.is_set():
             _log.error("worker %s (process %d) died: %s", self._placement.name, life.pid, death.how)
 
-    def _buried(self) -> None:
+    def _buried(self, death: Death) -> None:
         self._life = self._session = None
+        self._figures.died(death)
         self._deaths += 1
 
     def _set(self, state: WorkerState) -> None:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pullback_server.engine.arena import Arena
 from pullback_server.engine.interface import Engine, WorkerState, WorkerStatus
 from pullback_server.registry.registry import Registry
-from pullback_server.scheduling.figures import Figures
+from pullback_server.scheduling.figures import Figures, TenantFigures
+from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.budget import Budgets
 from pullback_server.services.calls import OpenCalls
 from pullback_server.telemetry import metrics
+from pullback_server.telemetry.crashes import Moment
 from pullback_server.telemetry.memory import resident_bytes
 from pullback_server.telemetry.metrics import Family, Reading
 from pullback_server.telemetry.watch import Watch
@@ -26,7 +28,7 @@ class Observation:
     Attributes:
         engine: Whose workers are shown.
         registry: Whose functions are counted.
-        figures: What the batcher did.
+        scheduler: What the batcher did, and for which tenants.
         budgets: What is in hand.
         calls: The calls that are open.
         arena: Where tensors cross; None where there is no such memory.
@@ -38,7 +40,7 @@ class Observation:
 
     engine: Engine
     registry: Registry
-    figures: Figures
+    scheduler: Scheduler
     budgets: Budgets
     calls: OpenCalls
     arena: Arena | None
@@ -55,27 +57,50 @@ class Observation:
         return self._families()
 
     async def follow(self) -> None:
-        """Has it written down what was in hand whenever a worker dies, until cancelled."""
+        """Has it written down what was in hand whenever a worker dies, until cancelled.
+
+        That is what was in hand when it was noticed; of what the process died is known a little later.
+        """
+        crashes = self.watch.crashes
+        moments: dict[str, Moment] = {}
         deaths = self._deaths()
         while True:
             await self.engine.changed()
-            for name, count in (now := self._deaths()).items():
-                if count > deaths.get(name, 0):
-                    self.watch.crashes.worker_died(name, "its process ended unasked")
-            deaths = now
+            for worker in self.engine.workers:
+                if worker.deaths > deaths.get(worker.name, 0):
+                    moment = moments.pop(worker.name, None)
+                    crashes.worker_died(worker.name, worker.figures.last_death, moment)
+                elif worker.state is WorkerState.WAITING:
+                    moments.setdefault(worker.name, crashes.now())
+            deaths = self._deaths()
 
     def _families(self) -> Iterator[Family]:
         yield from self.watch.calls.families()
         yield metrics.OPEN_CALLS, [((), self.calls.count)]
         yield from self.watch.evaluations.families()
         yield metrics.IN_FLIGHT, [((), self.watch.recorder.in_hand)]
-        yield from _of_batcher(self.figures)
+        yield from _of_batcher(self.scheduler.figures)
+        yield from self._of_tenants()
         yield from _of_workers(self.engine.workers)
         yield from self._of_memory()
         functions, nbytes = self._stored
         yield metrics.FUNCTIONS, [((), functions)]
         yield metrics.STORED, [((), nbytes)]
         yield metrics.BUILD, [((self.version,), 1)]
+
+    def _of_tenants(self) -> Iterator[Family]:
+        sums: dict[str, TenantFigures] = {}
+        for tenant, figures in self.scheduler.tenants().items():
+            common = sums.setdefault(self.watch.labels.of(tenant), TenantFigures())
+            common.device_seconds += figures.device_seconds
+            common.queued += figures.queued
+            common.shed += figures.shed
+            common.late += figures.late
+        rows = [((label,), common) for label, common in sums.items()]
+        yield metrics.TENANT_SECONDS, [(label, common.device_seconds) for label, common in rows]
+        yield metrics.TENANT_QUEUED, [(label, common.queued) for label, common in rows]
+        yield metrics.TENANT_SHED, [(label, common.shed) for label, common in rows]
+        yield metrics.TENANT_LATE, [(label, common.late) for label, common in rows]
 
     def _of_memory(self) -> Iterator[Family]:
         pairs = (("requests", self.budgets.requests), ("results", self.budgets.results))
@@ -112,7 +137,10 @@ def _of_workers(workers: tuple[WorkerStatus, ...]) -> Iterator[Family]:
     named = [((worker.name,), worker, worker.figures) for worker in workers]
     ready = WorkerState.READY
     yield metrics.WORKER_READY, [(name, int(worker.state is ready)) for name, worker, _ in named]
-    yield metrics.WORKER_DEATHS, [(name, worker.deaths) for name, worker, _ in named]
+    yield (
+        metrics.WORKER_DEATHS,
+        [((*name, cause), count) for name, _, figures in named for cause, count in figures.deaths.items()],
+    )
     yield metrics.WORKER_IN_HAND, [(name, worker.in_flight) for name, worker, _ in named]
     yield metrics.WORKER_MEMORY, _memory(workers)
     yield metrics.WORKER_RUNS, [(name, figures.runs) for name, _, figures in named]

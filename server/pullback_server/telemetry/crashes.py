@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pullback_server.telemetry.recorder import Record, Recorder
 from pullback_server.telemetry.requests import request_id
@@ -27,6 +27,18 @@ _MOST_RECORDS: Final = 1000
 _LONGEST_TEXT: Final = 1 << 16
 # Errors can come by the thousand, and the first of them tells most.
 _PAUSE_SECONDS: Final = 1.0
+
+
+class Moment(NamedTuple):
+    """What a server had in hand at some time; to be read once.
+
+    Attributes:
+        in_hand: What had begun and not ended.
+        recent: What had ended last.
+    """
+
+    in_hand: Iterable[Record]
+    recent: Iterable[Record]
 
 
 class Crashes:
@@ -45,9 +57,14 @@ class Crashes:
         self._writing: set[asyncio.Future[None]] = set()
         self._last_error = -_PAUSE_SECONDS
 
-    def worker_died(self, worker: str, cause: str) -> None:
-        """Writes what was in hand when a worker died."""
-        self._write(f"worker {worker} died: {cause}", {"worker": worker, "cause": cause})
+    def now(self) -> Moment:
+        """What is in hand now, and the last requests, to be written later."""
+        return Moment(self._recorder.open(), self._recorder.recent(_MOST_RECORDS))
+
+    def worker_died(self, worker: str, cause: str, moment: Moment | None = None) -> None:
+        """Writes what was in hand when a worker died: at a moment, or now."""
+        details = {"worker": worker, "cause": cause}
+        self._write(f"worker {worker} died: {cause}", details, moment or self.now())
 
     def unforeseen(self, error: BaseException) -> None:
         """Writes what was in hand at an error that nobody foresaw, at most one file a second."""
@@ -57,27 +74,24 @@ class Crashes:
         self._last_error = now
         lines = "".join(traceback.format_exception(error))[-_LONGEST_TEXT:]
         what = f"an error that nobody foresaw: {type(error).__name__}"
-        self._write(what, {"traceback": lines, "request_id": request_id.get()})
+        self._write(what, {"traceback": lines, "request_id": request_id.get()}, self.now())
 
     async def written(self) -> None:
         """Returns when all files are written that were begun."""
         while self._writing:
             await asyncio.wait(self._writing)
 
-    def _write(self, what: str, details: dict[str, str]) -> None:
+    def _write(self, what: str, details: dict[str, str], moment: Moment) -> None:
         now = datetime.now(UTC)
         path = self._folder / f"{now:%Y%m%dT%H%M%S.%fZ}.json"
         head: dict[str, object] = {"time": now.isoformat(), "what": what, **details}
-        in_hand, recent = self._recorder.open(), self._recorder.recent(_MOST_RECORDS)
-        writing = asyncio.get_running_loop().run_in_executor(None, self._store, path, head, in_hand, recent)
+        writing = asyncio.get_running_loop().run_in_executor(None, self._store, path, head, moment)
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
 
-    def _store(
-        self, path: Path, head: dict[str, object], in_hand: Iterable[Record], recent: Iterable[Record]
-    ) -> None:
-        head["in_hand"] = [record._asdict() for record in islice(in_hand, _MOST_RECORDS)]
-        head["recent"] = [record._asdict() for record in recent]
+    def _store(self, path: Path, head: dict[str, object], moment: Moment) -> None:
+        head["in_hand"] = [record._asdict() for record in islice(moment.in_hand, _MOST_RECORDS)]
+        head["recent"] = [record._asdict() for record in moment.recent]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")

@@ -83,8 +83,17 @@ BATCHED: Final = _counter("batched_points", "Points that ran in batches, padding
 PADDING: Final = _counter("padding_points", "How many of these were padding.")
 WARMED: Final = _counter("warmed_buckets", "Executables that were compiled in the background.")
 
+TENANT_SECONDS: Final = _counter("tenant_device_seconds", "Time that devices worked for it.", "tenant")
+TENANT_QUEUED: Final = _gauge("tenant_queued", "Its evaluations that wait for a worker.", "tenant")
+TENANT_SHED: Final = _counter(
+    "tenant_shed", "Its requests that were refused or dropped for want of room.", "tenant"
+)
+TENANT_LATE: Final = _counter(
+    "tenant_late", "Its evaluations that were dropped since their deadline had passed.", "tenant"
+)
+
 WORKER_READY: Final = _gauge("worker_ready", "1 while the worker can take work.", "worker")
-WORKER_DEATHS: Final = _counter("worker_deaths", "How often its process ended unasked.", "worker")
+WORKER_DEATHS: Final = _counter("worker_deaths", "How often its process ended.", "worker", "cause")
 WORKER_IN_HAND: Final = _gauge("worker_in_hand", "Requests that the worker has in hand.", "worker")
 WORKER_MEMORY: Final = _gauge("worker_memory_bytes", "Memory of the worker's process, as resident.", "worker")
 WORKER_RUNS: Final = _counter("worker_runs", "Runs that the worker has answered.", "worker")

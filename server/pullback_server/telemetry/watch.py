@@ -17,11 +17,13 @@ class Watch:
     """What watches.
 
     Attributes:
+        labels: The labels of tenants.
         calls: All calls.
         evaluations: The evaluations among them, and those in streams.
         crashes: Where is written what was in hand.
     """
 
+    labels: Labels
     calls: Calls
     evaluations: Evaluations
     crashes: Crashes
@@ -44,4 +46,5 @@ def watch(folder: Path, *, tenants: int, recorded: int, slow_seconds: float) -> 
     labels = Labels(tenants)
     recorder = Recorder(recorded)
     crashes = Crashes(folder, recorder)
-    return Watch(Calls(labels, slow_seconds), Evaluations(labels, recorder, crashes, slow_seconds), crashes)
+    evaluations = Evaluations(labels, recorder, crashes, slow_seconds)
+    return Watch(labels, Calls(labels, slow_seconds), evaluations, crashes)
