@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from pullback._evaluation.wants import quantity_name
-from pullback._names import short_name
+from pullback._names import short_name, spelled_name
 from pullback.program.container import Producer
 from pullback.program.derivatives import DerivativeKind, DerivativeSupport
 from pullback.program.elements import ElementType
@@ -47,7 +47,7 @@ class FunctionDetails:
     """A registered function, seen at one of its revisions.
 
     Attributes:
-        name: Its name.
+        name: Its name; `tenant/name` where it belongs to another tenant than the caller's.
         revision: The resource name of the revision, `functions/{name}/revisions/{digest}`.
         signature: What goes in and what comes out.
         labels: Labels that the registration gave.
@@ -58,6 +58,8 @@ class FunctionDetails:
         producer: Who made the program.
         derivatives: Which derivatives the function has, with respect to all arguments that can have them;
             without what the server did not try, since it would have taken too long.
+        grants: The names of the other tenants that may evaluate it, `*` for all; empty where the caller is
+            not told, since it belongs to another tenant.
     """
 
     name: str
@@ -70,6 +72,7 @@ class FunctionDetails:
     format: str
     producer: Producer
     derivatives: tuple[DerivativeSupport, ...] = ()
+    grants: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -153,7 +156,7 @@ def details_from_wire(message: functions_pb2.Function) -> FunctionDetails:
     """
     producer = Producer(message.producer.name, message.producer.version, dict(message.producer.dependencies))
     return FunctionDetails(
-        name=short_name(message.name),
+        name=spelled_name(message.name),
         revision=message.revision,
         signature=signature_from_wire(message.signature),
         labels=dict(message.labels),
@@ -163,6 +166,7 @@ def details_from_wire(message: functions_pb2.Function) -> FunctionDetails:
         format=message.format,
         producer=producer,
         derivatives=tuple(_supports(message.derivatives)),
+        grants=tuple(message.grants),
     )
 
 

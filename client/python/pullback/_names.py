@@ -1,4 +1,7 @@
-"""Resource names: `functions/{function}` and `functions/{function}/revisions/{digest}`."""
+"""Resource names: `functions/{function}` and `functions/{function}/revisions/{digest}`.
+
+Those of functions of other tenants have `tenants/{tenant}/` before; users write `tenant/name`.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,25 @@ _SHORT: Final = 12
 
 
 def function_name(name: str) -> str:
-    """The resource name of a function.
+    """The resource name of a function, by `name`, or `tenant/name` for one of another tenant.
 
     Raises:
-        InvalidArgumentError: If the name has other characters than letters, digits, `.`, `_` and `-`,
-            begins with a sign, or is longer than 128.
+        InvalidArgumentError: If a part of the name has other characters than letters, digits, `.`, `_` and
+            `-`, begins with a sign, or is longer than 128.
     """
-    if not _NAME.fullmatch(name):
+    tenant, slash, function = name.rpartition("/")
+    if not _NAME.fullmatch(function) or (slash and not _NAME.fullmatch(tenant)):
         raise invalid_argument(
             "MALFORMED_REQUEST",
             f"{name!r} is no name of a function; use up to 128 letters, digits, '.', '_' and '-', "
-            "a letter or digit first",
+            "a letter or digit first; and for a function of another tenant the tenant's name and '/' before",
             name=name,
         )
-    return f"functions/{name}"
+    return f"tenants/{tenant}/functions/{function}" if slash else f"functions/{function}"
 
 
 def revision_name(reference: str) -> str:
-    """The resource name of what a user wrote: `name`, or `name@digest` with 8 digits or more.
+    """The resource name of what a user wrote: a function's name, and perhaps `@` and 8 digits or more.
 
     Raises:
         InvalidArgumentError: If it is neither.
@@ -48,8 +52,15 @@ def revision_name(reference: str) -> str:
     return f"{function_name(name)}/revisions/{digest}"
 
 
+def spelled_name(resource: str) -> str:
+    """What a user writes for a resource name: `name` or `tenant/name`, with `@` and a revision's digest."""
+    name, _, digest = resource.partition("/revisions/")
+    tenant, _, function = name.removeprefix("tenants/").rpartition("functions/")
+    return f"{tenant}{function}{f'@{digest}' if digest else ''}"
+
+
 def short_name(resource: str) -> str:
-    """The last part of a resource name: a function's name or a revision's digest."""
+    """The last part of a resource name, such as a revision's digest."""
     return resource.rpartition("/")[2]
 
 

@@ -48,8 +48,13 @@ class Transformations(ABC, Generic[R]):
 
     @property
     def name(self) -> str:
-        """The name under which it is registered."""
+        """The name under which it is registered; `tenant/name` where it belongs to another tenant."""
         return self.details.name
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """The other tenants that might evaluate it when the server was asked; `*` is all of them."""
+        return self.details.grants
 
     @property
     def revision(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 import grpc
 import grpc.aio
 
+from pullback._aio_administration import AsyncAdministration
 from pullback._aio_function import AsyncFunction
 from pullback._aio_joined import AsyncJoined
 from pullback._aio_stream import AsyncStream, call_error
@@ -41,10 +42,12 @@ from pullback._methods import (
     EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
+    GRANT_FUNCTION,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
     LIST_MISSING_CONSTANTS,
     REGISTER_FUNCTION,
+    REVOKE_FUNCTION,
     UPLOAD_CONSTANT,
     UPLOAD_PROGRAM,
     Method,
@@ -143,14 +146,21 @@ class AsyncClient:
         return AsyncFunction(self, details_from_wire(response.function))
 
     async def functions(
-        self, *, labels: Mapping[str, str] | None = None, page_size: int = 0, timeout: float | None = None
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        tenant: str | None = None,
+        page_size: int = 0,
+        timeout: float | None = None,
     ) -> AsyncIterator[AsyncFunction]:
         """All registered functions in the order of their names, as `Client.functions`.
 
         Raises:
             PullbackError: If a call fails.
         """
-        request = functions_pb2.ListFunctionsRequest(page_size=page_size, labels=labels or {})
+        request = functions_pb2.ListFunctionsRequest(
+            page_size=page_size, labels=labels or {}, tenant=tenant or ""
+        )
         while True:
             page = await self.call(LIST_FUNCTIONS, request, timeout)
             for message in page.functions:
@@ -168,6 +178,33 @@ class AsyncClient:
         """
         request = functions_pb2.DeleteFunctionRequest(name=function_name(name))
         await self.call(DELETE_FUNCTION, request, timeout)
+
+    async def grant(self, name: str, tenant: str, *, timeout: float | None = None) -> AsyncFunction:
+        """Lets another tenant see and evaluate a function, as `Client.grant`.
+
+        Raises:
+            NotFoundError: If there is no such function or tenant.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.GrantFunctionRequest(name=function_name(name), tenant=tenant)
+        response = await self.call(GRANT_FUNCTION, request, timeout)
+        return AsyncFunction(self, details_from_wire(response.function))
+
+    async def revoke(self, name: str, tenant: str, *, timeout: float | None = None) -> AsyncFunction:
+        """Takes a grant back, as `Client.revoke`.
+
+        Raises:
+            NotFoundError: If there is no such function.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.RevokeFunctionRequest(name=function_name(name), tenant=tenant)
+        response = await self.call(REVOKE_FUNCTION, request, timeout)
+        return AsyncFunction(self, details_from_wire(response.function))
+
+    @property
+    def administration(self) -> AsyncAdministration:
+        """What concerns the whole server, for administrators."""
+        return AsyncAdministration(self)
 
     async def capabilities(self, *, timeout: float | None = None) -> Capabilities:
         """What the server supports.

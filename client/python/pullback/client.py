@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
+from pullback._administration import Administration
 from pullback._channel import (
     DEFAULT_TIMEOUT,
     POLL_INTERVAL,
@@ -37,10 +38,12 @@ from pullback._methods import (
     EVALUATE,
     GET_CAPABILITIES,
     GET_FUNCTION,
+    GRANT_FUNCTION,
     HEALTH_CHECK,
     LIST_FUNCTIONS,
     LIST_MISSING_CONSTANTS,
     REGISTER_FUNCTION,
+    REVOKE_FUNCTION,
     UPLOAD_CONSTANT,
     UPLOAD_PROGRAM,
     Method,
@@ -141,6 +144,8 @@ class Client:
     def function(self, reference: str, *, timeout: float | None = None) -> Function:
         """A registered function, by `name`, or by `name@digest` with 8 digits of a revision's digest or more.
 
+        One of another tenant is `tenant/name`.
+
         Raises:
             NotFoundError: If there is none.
             PullbackError: If the call fails.
@@ -149,19 +154,28 @@ class Client:
         return Function(self, details_from_wire(self.call(GET_FUNCTION, request, timeout).function))
 
     def functions(
-        self, *, labels: Mapping[str, str] | None = None, page_size: int = 0, timeout: float | None = None
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        tenant: str | None = None,
+        page_size: int = 0,
+        timeout: float | None = None,
     ) -> Iterator[Function]:
-        """All registered functions in the order of their names, fetched page by page.
+        """Registered functions in the order of their tenants and names, fetched page by page.
 
         Args:
             labels: Labels that a function must have, each with this value.
+            tenant: Whose functions; None is those of the caller's own tenant. Of another tenant one gets
+                those that were granted, and administrators all; `*` is all tenants.
             page_size: How many to fetch at once; 0 is the server's choice.
             timeout: In seconds, for each page; None is the client's.
 
         Raises:
             PullbackError: If a call fails.
         """
-        request = functions_pb2.ListFunctionsRequest(page_size=page_size, labels=labels or {})
+        request = functions_pb2.ListFunctionsRequest(
+            page_size=page_size, labels=labels or {}, tenant=tenant or ""
+        )
         while True:
             page = self.call(LIST_FUNCTIONS, request, timeout)
             for message in page.functions:
@@ -179,6 +193,49 @@ class Client:
         """
         request = functions_pb2.DeleteFunctionRequest(name=function_name(name))
         self.call(DELETE_FUNCTION, request, timeout)
+
+    def grant(self, name: str, tenant: str, *, timeout: float | None = None) -> Function:
+        """Lets another tenant see and evaluate a function, with its revisions to come.
+
+        Args:
+            name: The function.
+            tenant: The name of the tenant; `*` is all tenants.
+            timeout: In seconds; None is the client's.
+
+        Returns:
+            The function, with its `grants`.
+
+        Raises:
+            NotFoundError: If there is no such function or tenant.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.GrantFunctionRequest(name=function_name(name), tenant=tenant)
+        response = self.call(GRANT_FUNCTION, request, timeout)
+        return Function(self, details_from_wire(response.function))
+
+    def revoke(self, name: str, tenant: str, *, timeout: float | None = None) -> Function:
+        """Takes a grant back, if there is one; from the next request on it does not hold.
+
+        Args:
+            name: The function.
+            tenant: The name of the tenant; `*` is the grant to all tenants, beside which those by name stay.
+            timeout: In seconds; None is the client's.
+
+        Returns:
+            The function, with the `grants` that are left.
+
+        Raises:
+            NotFoundError: If there is no such function.
+            PullbackError: If the call fails.
+        """
+        request = functions_pb2.RevokeFunctionRequest(name=function_name(name), tenant=tenant)
+        response = self.call(REVOKE_FUNCTION, request, timeout)
+        return Function(self, details_from_wire(response.function))
+
+    @property
+    def administration(self) -> Administration:
+        """What concerns the whole server, for administrators."""
+        return Administration(self)
 
     def capabilities(self, *, timeout: float | None = None) -> Capabilities:
         """What the server supports.

@@ -60,7 +60,8 @@ class Administration:
         require(Role.ADMINISTER, "listing tenants")
         usage = await asyncio.to_thread(self._registry.usage)
         figures = self._scheduler.tenants()
-        names = {*usage, *figures, *(tenant.name for tenant in self._directory.directory)}
+        having = (name for name, used in usage.items() if used != _NOTHING)
+        names = {*having, *figures, *(tenant.name for tenant in self._directory.directory)}
         tenants = [
             self._tenant(name, usage.get(name, _NOTHING), figures.get(name, _NEVER)) for name in sorted(names)
         ]

@@ -18,15 +18,18 @@ NOWHERE = ["--server", "127.0.0.1:1"]
 def test_the_commands() -> None:
     """A command that comes or goes is a decision, and this list is where it is taken."""
     assert sorted(pullback.commands) == [
+        "admin",
         "capabilities",
         "check",
         "delete",
         "demo",
         "eval",
+        "grant",
         "graph",
         "health",
         "list",
         "register",
+        "revoke",
         "serve",
         "show",
         "token",
@@ -49,6 +52,9 @@ def test_the_version() -> None:
         ["capabilities"],
         ["health"],
         ["top"],
+        ["grant", "f", "red"],
+        ["revoke", "f", "red"],
+        ["admin", "tenants"],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -77,6 +83,8 @@ def test_the_server_from_the_environment() -> None:
         (["eval", "f", "--want", "gradient"], "'gradient' is not one of"),
         (["eval", "f", "--argnums", "x"], "no list of numbers"),
         (["eval"], "Missing argument"),
+        (["admin", "clear"], "give either DIGEST or --all"),
+        (["admin", "clear", "0" * 8, "--all"], "give either DIGEST or --all"),
     ],
 )
 def test_usage(arguments: list[str], message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pullback._names import default_name, function_name, revision_name, short_name
+from pullback._names import default_name, function_name, revision_name, short_name, spelled_name
 from pullback.errors import InvalidArgumentError
 
 DIGEST = "0123456789abcdef" * 4
@@ -17,14 +17,19 @@ DIGEST = "0123456789abcdef" * 4
         ("1.a_b-C", "functions/1.a_b-C"),
         ("f@01234567", "functions/f/revisions/01234567"),
         (f"f@{DIGEST}", f"functions/f/revisions/{DIGEST}"),
+        ("red/f", "tenants/red/functions/f"),
+        ("red/f@01234567", "tenants/red/functions/f/revisions/01234567"),
     ],
 )
 def test_references(reference: str, resource: str) -> None:
-    """A name, or a name with a digest or its beginning."""
+    """A name, or a name with a digest or its beginning; of another tenant with that before."""
     assert revision_name(reference) == resource
+    assert spelled_name(resource) == reference
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "-a", ".a", "ü", "a b", "a\n", "x" * 129])
+@pytest.mark.parametrize(
+    "name", ["", "a/b/c", "a/", "/a", "a//b", "../a", "-a", ".a", "ü", "a b", "a\n", "x" * 129]
+)
 def test_names_that_cannot_be(name: str) -> None:
     """Refused with the name in the message, before anything is sent."""
     with pytest.raises(InvalidArgumentError, match="no name of a function") as caught:
@@ -40,8 +45,7 @@ def test_digests_that_cannot_be(digest: str) -> None:
 
 
 def test_short_names() -> None:
-    """The last part is the function's name, or the digest."""
-    assert short_name("functions/f") == "f"
+    """The last part is the digest."""
     assert short_name(f"functions/f/revisions/{DIGEST}") == DIGEST
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 import pullback as package
+from pullback.cli.administration import admin
 from pullback.cli.checking import check
 from pullback.cli.evaluation import evaluate
-from pullback.cli.functions import delete, list_functions, register, show
+from pullback.cli.functions import delete, grant, list_functions, register, revoke, show
 from pullback.cli.graphs import graph
 from pullback.cli.servers import capabilities, demo, health, serve
 from pullback.cli.tokens import token
@@ -29,6 +30,9 @@ for _command in (
     graph,
     check,
     delete,
+    grant,
+    revoke,
+    admin,
     health,
     capabilities,
     token,

@@ -89,6 +89,7 @@ def describe(details: FunctionDetails) -> Table:
             ("signature", spell_signature(details.signature)),
             ("format", details.format),
             ("labels", spell_labels(details)),
+            ("granted to", ", ".join(details.grants)),
             ("derivatives", "\n".join(map(_spell_support, details.derivatives))),
             ("producer", " ".join(filter(None, [producer.name, producer.version, dependencies]))),
             ("revision", details.digest),
@@ -112,6 +113,7 @@ def function_as_json(details: FunctionDetails) -> dict[str, Any]:
         "labels": dict(details.labels),
         "description": details.description,
         "created": details.created.isoformat(),
+        "grants": list(details.grants),
         "derivatives": [
             {"kind": support.kind.value, "supported": support.supported, "reason": support.reason}
             for support in details.derivatives

@@ -1,4 +1,4 @@
-"""Commands on registered functions: register, list, show, delete."""
+"""Commands on registered functions: register, list, show, delete, grant, revoke."""
 
 from __future__ import annotations
 
@@ -134,12 +134,14 @@ def _trace(reference: str, arguments: tuple[str, ...]) -> Program:
 
 @click.command("list")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only functions with this label.")
+@click.option("--tenant", help="Those of another tenant, as far as you see them; '*' for all tenants.")
 @json_option
 @server_option
-def list_functions(labels: tuple[str, ...], as_json: bool, server: str) -> None:
+def list_functions(labels: tuple[str, ...], tenant: str | None, as_json: bool, server: str) -> None:
     """List registered functions."""
     with connected(server) as client:
-        found = [function.details for function in client.functions(labels=parse_labels(labels))]
+        functions = client.functions(labels=parse_labels(labels), tenant=tenant)
+        found = [function.details for function in functions]
     if as_json:
         click.echo(json.dumps([function_as_json(details) for details in found], indent=2))
     elif found:
@@ -149,7 +151,7 @@ def list_functions(labels: tuple[str, ...], as_json: bool, server: str) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME[@REVISION]")
+@click.argument("name", metavar="[TENANT/]NAME[@REVISION]")
 @json_option
 @server_option
 def show(name: str, as_json: bool, server: str) -> None:
@@ -170,3 +172,25 @@ def delete(name: str, server: str) -> None:
     with connected(server) as client:
         client.delete(name)
     click.echo(f"Deleted {name}.")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("tenant")
+@server_option
+def grant(name: str, tenant: str, server: str) -> None:
+    """Let another tenant evaluate a function; '*' for all tenants."""
+    with connected(server) as client:
+        granted = client.grant(name, tenant)
+    click.echo(f"{granted.name} is granted to {', '.join(granted.grants)}.")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("tenant")
+@server_option
+def revoke(name: str, tenant: str, server: str) -> None:
+    """Take back what was granted to a tenant; '*' for the grant to all."""
+    with connected(server) as client:
+        left = client.revoke(name, tenant)
+    click.echo(f"{left.name} is granted to {', '.join(left.grants) or 'nobody'}.")

@@ -1,0 +1,88 @@
+"""What administrators ask of a server, awaited: the twin of `_administration`."""
+
+# ruff: noqa: ASYNC109 -- as in `aio`
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pullback._methods import (
+    ADOPT_FUNCTIONS,
+    CLEAR_QUARANTINE,
+    COLLECT_GARBAGE,
+    LIST_QUARANTINE,
+    LIST_TENANTS,
+)
+from pullback._records import (
+    Adopted,
+    Collected,
+    QuarantinedProgram,
+    Tenant,
+    adopted_from_wire,
+    collected_from_wire,
+    quarantine_from_wire,
+    tenants_from_wire,
+)
+from pullback.v1 import administration_pb2 as pb
+
+if TYPE_CHECKING:
+    from pullback.aio import AsyncClient
+
+
+class AsyncAdministration:
+    """What concerns a whole server, as `Administration`; it is `AsyncClient.administration`.
+
+    Args:
+        client: The client that carries its calls.
+    """
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def tenants(self, *, timeout: float | None = None) -> tuple[Tenant, ...]:
+        """The tenants in the order of their names, with what they use."""
+        return tenants_from_wire(await self._client.call(LIST_TENANTS, pb.ListTenantsRequest(), timeout))
+
+    async def quarantine(self, *, timeout: float | None = None) -> tuple[QuarantinedProgram, ...]:
+        """The programs that are refused since they have killed workers, the latest last."""
+        return quarantine_from_wire(
+            await self._client.call(LIST_QUARANTINE, pb.ListQuarantineRequest(), timeout)
+        )
+
+    async def clear(self, digest: str, *, timeout: float | None = None) -> str:
+        """Lets a program run again that is in quarantine; gives its whole digest.
+
+        Args:
+            digest: The digest, or its first 8 digits or more.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            NotFoundError: If none in quarantine has such a digest.
+        """
+        request = pb.ClearQuarantineRequest(digest=digest)
+        return (await self._client.call(CLEAR_QUARANTINE, request, timeout)).digest
+
+    async def collect(self, *, timeout: float | None = None) -> Collected:
+        """Removes uploads that nobody has registered in time, and programs that nothing needs."""
+        return collected_from_wire(
+            await self._client.call(COLLECT_GARBAGE, pb.CollectGarbageRequest(), timeout)
+        )
+
+    async def adopt(
+        self, tenant: str, functions: Sequence[str] = (), *, timeout: float | None = None
+    ) -> Adopted:
+        """Gives functions that were registered while the server knew no identities to a tenant.
+
+        Args:
+            tenant: The tenant.
+            functions: Their names; none means all.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            NotFoundError: If there is no such tenant or function.
+        """
+        request = pb.AdoptFunctionsRequest(tenant=tenant, functions=functions)
+        return adopted_from_wire(await self._client.call(ADOPT_FUNCTIONS, request, timeout))

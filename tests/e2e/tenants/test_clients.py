@@ -1,0 +1,159 @@
+"""What tenants and administrators do with the client library and the command line, on a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from e2e.server.running import Running
+
+import pullback
+from pullback._records import Adopted, Collected
+from pullback.cli.commands import pullback as command
+
+Tokens = dict[tuple[str, str], str]
+Invoke = Callable[..., Result]
+X = np.array([1.0, 2.0, 3.0])
+SUM = pullback.Formula("sum(x)", x="f64[3]")
+
+
+@pytest.fixture
+def red(server: Running, tokens: Tokens) -> Iterator[pullback.Client]:
+    """Somebody of the tenant red, which has f and nothing in the end."""
+    with pullback.connect(server.address, token=tokens["red", "register"]) as client:
+        client.register(SUM, name="f")
+        yield client
+        for function in client.functions():
+            client.delete(function.name)
+
+
+@pytest.fixture
+def blue(server: Running, tokens: Tokens) -> Iterator[pullback.Client]:
+    """Somebody who evaluates for the tenant blue."""
+    with pullback.connect(server.address, token=tokens["blue", "evaluate"]) as client:
+        yield client
+
+
+@pytest.fixture
+def ops(server: Running, tokens: Tokens) -> Iterator[pullback.Client]:
+    """An administrator."""
+    with pullback.connect(server.address, token=tokens["ops", "administer"]) as client:
+        yield client
+
+
+@pytest.fixture
+async def patient_red(server: Running, tokens: Tokens) -> AsyncIterator[pullback.aio.AsyncClient]:
+    """Somebody of the tenant red, who awaits."""
+    async with pullback.aio.connect(server.address, token=tokens["red", "register"]) as client:
+        yield client
+
+
+@pytest.fixture
+def invoke(server: Running, tokens: Tokens) -> Invoke:
+    """Runs a command as a caller of a tenant and a role."""
+
+    def invoke(who: tuple[str, str], *arguments: str) -> Result:
+        environment = {"PULLBACK_TOKEN": tokens[who]}
+        return CliRunner().invoke(command, [*arguments, "--server", server.address], env=environment)
+
+    return invoke
+
+
+def test_a_granted_function_is_as_an_own_one(red: pullback.Client, blue: pullback.Client) -> None:
+    """By tenant/name, in calls, streams and maps, until it is revoked."""
+    with pytest.raises(pullback.NotFoundError):
+        blue.function("red/f")
+    assert red.grant("f", "blue").grants == ("blue",)
+    assert red.function("f").grants == ("blue",)
+    shared = blue.function("red/f")
+    assert (shared.name, shared.grants) == ("red/f", ())
+    assert shared.revision.startswith("tenants/red/functions/f/revisions/")
+    np.testing.assert_array_equal(shared.grad(X), np.ones(3))
+    with blue.stream() as stream:
+        assert stream.function(shared)(X).result() == 6.0
+    assert blue.function(f"red/f@{shared.digest[:8]}").digest == shared.digest
+    assert [each.name for each in blue.functions(tenant="*")] == ["red/f"]
+    assert list(blue.functions()) == []
+    with pytest.raises(pullback.PermissionDeniedError):
+        blue.delete("red/f")
+    assert red.revoke("f", "blue").grants == ()
+    with pytest.raises(pullback.NotFoundError):
+        shared(X)
+
+
+async def test_the_same_awaited(red: pullback.Client, patient_red: pullback.aio.AsyncClient) -> None:
+    """The asynchronous client grants, revokes and lists as its twin."""
+    del red
+    assert (await patient_red.grant("f", "*")).grants == ("*",)
+    assert [each.grants async for each in patient_red.functions(tenant="red")] == [("*",)]
+    assert (await patient_red.revoke("f", "*")).grants == ()
+    with pytest.raises(pullback.PermissionDeniedError):
+        await patient_red.administration.tenants()
+
+
+def test_administration(red: pullback.Client, ops: pullback.Client) -> None:
+    """What an administrator sees and does."""
+    red.function("f")(X)
+    tenants = {tenant.name: tenant for tenant in ops.administration.tenants()}
+    assert (tenants["red"].functions, tenants["red"].max_functions) == (1, None)
+    assert tenants["red"].requests > 0
+    assert tenants["red"].device_seconds > 0
+    assert (tenants["blue"].max_functions, tenants["blue"].max_stored_bytes) == (3, 20_000)
+    assert ops.administration.quarantine() == ()
+    with pytest.raises(pullback.NotFoundError):
+        ops.administration.clear("0" * 8)
+    assert ops.administration.collect() == Collected(0, 0, 0)
+    assert ops.administration.adopt("red") == Adopted((), ())
+    with pytest.raises(pullback.NotFoundError):
+        ops.administration.adopt("nobody")
+    with pytest.raises(pullback.PermissionDeniedError):
+        _ = red.administration.tenants()
+
+
+async def test_administration_awaited(server: Running, tokens: Tokens) -> None:
+    """As the other twin."""
+    async with pullback.aio.connect(server.address, token=tokens["ops", "administer"]) as client:
+        administration = client.administration
+        assert {tenant.name for tenant in await administration.tenants()} >= {"red", "blue", "ops"}
+        assert await administration.quarantine() == ()
+        with pytest.raises(pullback.NotFoundError):
+            await administration.clear("0" * 8)
+        assert await administration.collect() == Collected(0, 0, 0)
+        assert await administration.adopt("red", ()) == Adopted((), ())
+
+
+def test_commands_of_tenants(red: pullback.Client, invoke: Invoke) -> None:
+    """Granting, listing, showing and revoking from the command line."""
+    del red
+    who = ("red", "register")
+    assert invoke(who, "grant", "f", "blue").output == "f is granted to blue.\n"
+    assert "granted to" in invoke(who, "show", "f").output
+    assert json.loads(invoke(who, "show", "f", "--json").output)["grants"] == ["blue"]
+    listed = invoke(("blue", "evaluate"), "list", "--tenant", "red", "--json")
+    assert [each["name"] for each in json.loads(listed.output)] == ["red/f"]
+    assert invoke(("blue", "evaluate"), "eval", "red/f", "--arg", "[1, 2, 3]").output.strip() == "value = 6."
+    assert invoke(who, "revoke", "f", "blue").output == "f is granted to nobody.\n"
+    refused = invoke(("blue", "evaluate"), "show", "red/f")
+    assert (refused.exit_code, "no function" in refused.output) == (1, True)
+
+
+def test_commands_of_administrators(red: pullback.Client, invoke: Invoke) -> None:
+    """`pullback admin`, for people and as JSON."""
+    del red
+    who = ("ops", "administer")
+    table = invoke(who, "admin", "tenants").output
+    assert [line.split()[0] for line in table.splitlines()] == ["TENANT", "blue", "ops", "red"]
+    found: list[dict[str, Any]] = json.loads(invoke(who, "admin", "tenants", "--json").output)
+    assert {each["name"]: each["functions"] for each in found} == {"red": 1, "blue": 0, "ops": 0}
+    assert "No program is in quarantine." in invoke(who, "admin", "quarantine").output
+    assert json.loads(invoke(who, "admin", "quarantine", "--json").output) == []
+    assert invoke(who, "admin", "clear", "--all").output == ""
+    assert invoke(who, "admin", "clear", "0" * 8).exit_code == 1
+    assert invoke(who, "admin", "collect").output.startswith("Removed 0 uploads, and 0 programs")
+    assert invoke(who, "admin", "adopt", "red").output == "red has now: nothing more.\n"
+    refused = invoke(("red", "register"), "admin", "tenants")
+    assert (refused.exit_code, "takes the role 'administer'" in refused.output) == (1, True)
