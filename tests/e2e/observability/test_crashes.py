@@ -34,7 +34,7 @@ def test_a_killed_worker_leaves_a_file(watched: Watched) -> None:
         time.sleep(0.02)
     [path] = watched.crashes()
     crash = json.loads(path.read_text())
-    assert crash["worker"] == "cpu:0"
+    assert (crash["worker"], crash["cause"]) == ("cpu:0", "it was killed by SIGKILL")
     assert datetime.fromisoformat(crash["time"]).timestamp() <= time.time()
     [in_hand] = crash["in_hand"]
     assert in_hand["function"].startswith("functions/slow")
@@ -45,4 +45,4 @@ def test_a_killed_worker_leaves_a_file(watched: Watched) -> None:
     assert len(last["request_id"]) == 32
     assert str(path) in watched.server.log.read_text()
     assert len(answers) == 1
-    assert watched.figure("pullback_worker_deaths_total", worker="cpu:0") == 1
+    assert watched.figure("pullback_worker_deaths_total", worker="cpu:0", cause="killed") == 1
