@@ -1,7 +1,7 @@
 """The public keys of an issuer of JWTs: fetched off the event loop, kept, and fetched again when they change.
 
-An issuer that cannot be reached never holds up tokens whose key is known: keys that are old are fetched
-again in the background, and stay until the new ones are there.
+An issuer that cannot be reached never holds up tokens whose key is known: keys are fetched again in the
+background, and stay until the new ones are there.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pullback_server.errors import Reason, ServiceError, service_error
 
 _log = logging.getLogger(__name__)
 
-_OLD_SECONDS: Final = 600.0
-"""After so long keys are fetched again, so that one which the issuer withdrew ceases to hold."""
+RENEWAL_SECONDS: Final = 600.0
+"""So often keys are fetched again, so that one which the issuer withdrew ceases to hold."""
 _PAUSE_SECONDS: Final = 10.0
 """So long unknown keys have nothing fetched again, whatever callers send."""
 _SYMMETRIC: Final = "oct"
@@ -36,16 +36,25 @@ class Keys:
         fetch: Gives them.
         origin: Where they come from, for messages.
         clock: Seconds that never go back.
+        renewal: After how many seconds they are fetched again.
     """
 
-    def __init__(self, fetch: Fetch, origin: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fetch: Fetch,
+        origin: str,
+        clock: Callable[[], float] = time.monotonic,
+        renewal: float = RENEWAL_SECONDS,
+    ) -> None:
         self._fetch = fetch
         self._origin = origin
         self._clock = clock
+        self._renewal = renewal
         self._keys: Mapping[str, jwt.PyJWK] = {}
-        self._fetched = self._tried = float("-inf")
+        self._tried = float("-inf")
         self._failed = False
         self._fetching: asyncio.Task[None] | None = None
+        self._next: asyncio.TimerHandle | None = None
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
         """A key by its id.
@@ -65,12 +74,13 @@ class Keys:
             found = self._known(kid)
         if found is None:
             raise self._unknown(kid)
-        if self._clock() - max(self._fetched, self._tried) >= _OLD_SECONDS:
-            self.refresh()
         return found
 
     def refresh(self) -> asyncio.Task[None]:
-        """Begins to fetch the keys, unless they are being fetched; the task ends when that is over."""
+        """Begins to fetch the keys, unless they are being fetched; the task ends when that is over.
+
+        From then on they are fetched again and again, for as long as the event loop runs.
+        """
         if self._fetching is None:
             self._tried = self._clock()
             self._fetching = asyncio.create_task(self._replace(), name="pullback-keys")
@@ -94,11 +104,14 @@ class Keys:
             )
             return
         self._failed = False
-        self._fetched = self._clock()
         _log.info("fetched %d keys from %s", len(self._keys), self._origin)
 
-    def _done(self, _: object) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._fetching = None
+        if self._next is not None:
+            self._next.cancel()
+        if not task.cancelled():
+            self._next = task.get_loop().call_later(self._renewal, self.refresh)
 
     def _unknown(self, kid: str | None) -> ServiceError:
         if self._failed:
