@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +17,12 @@ from pullback_server.configuration.reloading import Reloading, reload_log_level
 from pullback_server.configuration.settings import Settings
 from pullback_server.engine.arena import Arena, open_arena
 from pullback_server.engine.bounds import Bounds as WorkerBounds
-from pullback_server.engine.devices import placements, spare_workers
+from pullback_server.engine.devices import Placement, placements, spare_workers
 from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.engine.quarantine import Quarantine
+from pullback_server.engine.shares import memory_share
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.accounts import Accounts
 from pullback_server.scheduling.admission import Admission
@@ -216,6 +217,7 @@ def _engine(
     async def constant(digest: str) -> bytes:
         return await asyncio.to_thread(registry.constant, digest)
 
+    placed = placements(settings.devices)
     options = (
         f"--compilation-cache-dir={cache}",
         f"--sweep-bytes={int(settings.sweep_bytes)}",
@@ -224,11 +226,11 @@ def _engine(
         f"--max-nesting={settings.max_nesting}",
         f"--sandbox={settings.sandbox}",
         *_address_space(settings),
+        *_device_memory(settings, placed),
         f"--log-level={settings.log_level}",
         f"--log-format={settings.log_format}",
     )
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
-    placed = placements(settings.devices)
     spares = spare_workers(settings.spare_workers, placed)
     source = Source(program, constant)
     return LocalPool(placed, source, launch, arena, _worker_bounds(settings), quarantine, spares)
@@ -268,9 +270,7 @@ def _observation(
         slow_seconds=settings.slow_request_seconds,
     )
     held = budgets(settings.max_bytes_in_flight)
-    return Observation(
-        engine, registry, scheduler, held, OpenCalls(), arena, observing, server_version()
-    )
+    return Observation(engine, registry, scheduler, held, OpenCalls(), arena, observing, server_version())
 
 
 async def _monitored(settings: Settings, observation: Observation) -> Endpoint | None:
@@ -285,6 +285,12 @@ async def _monitored(settings: Settings, observation: Observation) -> Endpoint |
 def _watched(settings: Settings) -> bool:
     """Whether requests are watched at all."""
     return bool(settings.metrics_listen or settings.recorded_requests or settings.slow_request_seconds)
+
+
+def _device_memory(settings: Settings, placed: Sequence[Placement]) -> list[str]:
+    chosen = settings.max_device_memory_bytes
+    nbytes = memory_share(placed) if chosen == "auto" else int(chosen)
+    return [] if nbytes is None else [f"--max-device-memory-bytes={nbytes}"]
 
 
 def _address_space(settings: Settings) -> list[str]:

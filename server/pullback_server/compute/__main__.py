@@ -20,7 +20,6 @@ from typing import Final
 from pullback.precautions import take_precautions
 from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.compute.sandbox.confinement import Mode, Sandbox
-from pullback_server.compute.sandbox.confinement import Mode, Sandbox
 from pullback_server.model.board import Board
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
 
@@ -61,7 +60,9 @@ def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
     BOUNDS.operations, BOUNDS.nesting = options.max_operations, options.max_nesting
     loop = importlib.import_module("pullback_server.compute.loop")
     kernel = importlib.import_module("pullback_server.compute.kernel").Kernel(
-        output_bytes=options.max_result_bytes, sweep_bytes=options.sweep_bytes
+        output_bytes=options.max_result_bytes,
+        sweep_bytes=options.sweep_bytes,
+        device_bytes=options.max_device_memory_bytes,
     )
     kernel.confined = sandbox.close()
     importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
@@ -71,14 +72,17 @@ def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="pullback_server.compute", description=__doc__)
     parser.add_argument("--descriptor", type=int, required=True, help="the inherited socket to the front")
+    parser.add_argument("--board", type=int, required=True, help="the inherited file of the board")
     parser.add_argument("--parent", type=int, required=True, help="the process id of the front")
     parser.add_argument("--compilation-cache-dir", type=Path, help="where JAX keeps executables")
     parser.add_argument(
         "--sweep-bytes", type=int, default=256 << 20, help="what directions taken at a time may need"
     )
-    parser.add_argument("--board", type=int, required=True, help="the inherited file of the board")
     parser.add_argument(
         "--max-result-bytes", type=int, default=1 << 31, help="what the results of one evaluation may take"
+    )
+    parser.add_argument(
+        "--max-device-memory-bytes", type=int, help="what a run may need; what a GPU has, where left out"
     )
     parser.add_argument(
         "--max-operations", type=int, default=BOUNDS.operations, help="how many operations a program may have"

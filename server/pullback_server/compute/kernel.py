@@ -20,6 +20,7 @@ from pullback_server.compute.compiler.compiler import Compiler
 from pullback_server.compute.compiler.courtesy import Courtesy
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import layout_ahead, layout_of, require_points
+from pullback_server.compute.compiler.memory import device_memory
 from pullback_server.compute.compiler.prepared import Prepared, prepared
 from pullback_server.compute.compiler.run import Places, run_batch, run_point
 from pullback_server.compute.compiler.tiles import Tiling, bucket_of, device_tiling, host_tiling
@@ -76,6 +77,8 @@ class Kernel:
         output_bytes: The most bytes that the results of one evaluation may take.
         sweep_bytes: How many bytes the directions of a Jacobian or Hessian that are taken at a time may
             need.
+        device_bytes: The most memory of the device that a run may need; where left out, what JAX may use of a
+            GPU, and no limit on a CPU.
         tiling: How large batches are cut; as suits the device where left out.
         read: Reads a program into a function that JAX can trace.
 
@@ -89,6 +92,7 @@ class Kernel:
         executable_bytes: int = 2**30,
         output_bytes: int = 2**31,
         sweep_bytes: int = 256 * 2**20,
+        device_bytes: int | None = None,
         tiling: Tiling | None = None,
         read: Read = read_any_format,
     ) -> None:
@@ -100,7 +104,9 @@ class Kernel:
         self._kinds: Cache[Kind, Prepared] = Cache(_KINDS)
         self._constants = Constants()
         self._courtesy = Courtesy()
-        self._compiler = Compiler(executable_bytes, sweep_bytes, self._courtesy)
+        self._compiler = Compiler(
+            executable_bytes, sweep_bytes, self._courtesy, device_bytes or device_memory()
+        )
         self._output_bytes = output_bytes
         self._tiling = tiling or _tiling_of(jax.local_devices()[0])
         self._read = read
@@ -157,8 +163,8 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE or
-                COMPILATION_FAILED.
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE,
+                DEVICE_MEMORY_EXCEEDED or COMPILATION_FAILED.
         """
         request = self._at_sizes_of(request)
         traced = self._trace(request.digest, request.wants)
@@ -171,8 +177,8 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE or
-                COMPILATION_FAILED.
+            ServiceError: MALFORMED_REQUEST, INVALID_ARGNUMS, DERIVATIVE_UNDEFINED, RESULT_TOO_LARGE,
+                DEVICE_MEMORY_EXCEEDED or COMPILATION_FAILED.
         """
         request = self._at_sizes_of(query.compilation)
         traced = self._trace(request.digest, request.wants)
@@ -200,7 +206,7 @@ class Kernel:
 
         Raises:
             ProgramMissingError: If the program is not loaded.
-            ServiceError: As `prepare`, and RESULT_TOO_LARGE or COMPILATION_FAILED.
+            ServiceError: As `prepare`, and RESULT_TOO_LARGE, DEVICE_MEMORY_EXCEEDED or COMPILATION_FAILED.
         """
         made = self.prepare(kind)
         require_points(points, made.batched)
@@ -224,7 +230,8 @@ class Kernel:
             bucket: How many points to pad to at least; up to the kind's tile.
 
         Raises:
-            ServiceError: MALFORMED_REQUEST, RESULT_TOO_LARGE, COMPILATION_FAILED or EXECUTION_FAILED.
+            ServiceError: MALFORMED_REQUEST, RESULT_TOO_LARGE, DEVICE_MEMORY_EXCEEDED, COMPILATION_FAILED or
+                EXECUTION_FAILED.
         """
         require_points(points, made.batched)
         self._require_results_fit(made, points)

@@ -189,6 +189,11 @@ class Settings(BaseSettings):
     """The most address space of a worker process, in bytes or such as "64GiB". It is much more than the
     memory that it uses, above all with a GPU; left out, there is no limit."""
 
+    max_device_memory_bytes: Literal["auto"] | Annotated[ByteSize, Field(gt=0)] = "auto"
+    """The most memory of its device that a run may need, in bytes or such as "16GiB", by what the compiler
+    says; more is refused before it runs. "auto" is what JAX may use of a GPU, and for workers on a CPU three
+    quarters of the memory of the machine or its container, divided by their number."""
+
     worker_memory_bytes: ByteSize = Field(default=ByteSize(1024 * _MIB), ge=0)
     """The most memory in which large tensors cross between the server's processes, in bytes or such as
     "1GiB"; taken only as it is needed, and all but a quarter given back. What finds no room in it crosses as

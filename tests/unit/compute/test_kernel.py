@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -311,7 +312,7 @@ def test_results_that_are_too_large_are_refused_before_they_are_computed(make_be
     assert bench.evaluate(name, [want("value")], X)[0][0].nbytes == 72
     for wants, points in (([want("jacobian")], None), ([want("value")], 2)):
         given = X if points is None else np.ones((points, 3))
-        with pytest.raises(ServiceError, match="allowed") as caught:
+        with pytest.raises(ServiceError, match=r"\(max_result_bytes\) is 80") as caught:
             bench.evaluate(name, wants, given, points=points)
         assert caught.value.reason is Reason.RESULT_TOO_LARGE
         assert caught.value.metadata["limit"] == "80"
@@ -322,7 +323,34 @@ def test_a_run_that_needs_too_much_memory_fails_with_a_reason(bench: Any, want: 
     name = bench.load(lambda x: jnp.cumsum(jnp.sin(x + jnp.arange(2.0**47)))[7], np.float64(1))
     with pytest.raises(ServiceError, match="Out of memory") as caught:
         bench.evaluate(name, [want("value")], np.float64(1))
-    assert caught.value.reason is Reason.EXECUTION_FAILED
+    assert caught.value.reason is Reason.DEVICE_MEMORY_EXCEEDED
+
+
+def test_runs_that_would_need_too_much_memory(make_bench: Any, want: Any) -> None:
+    """What XLA says that a run needs is held to the limit before it runs, and is found out once."""
+    bench = make_bench(options={"device_bytes": 500_000})
+    name = bench.load(lambda x: jnp.sum(jnp.sort(jnp.outer(x, x), axis=0)[0]), np.ones(300))
+    small = np.ones(300)
+    bench.evaluate(bench.load(lambda x: jnp.sum(jnp.sin(x)), small), [want("value")], small)
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        with pytest.raises(ServiceError, match=r"\(max_device_memory_bytes\) is 500000;") as caught:
+            bench.evaluate(name, [want("value")], small)
+        seconds.append(time.perf_counter() - began)
+        assert caught.value.reason is Reason.DEVICE_MEMORY_EXCEEDED
+        assert int(caught.value.metadata["value"]) > 720_000
+    assert seconds[1] < seconds[0] / 2
+
+
+def test_fewer_points_may_fit(make_bench: Any, want: Any) -> None:
+    """The limit is one on what runs at a time: fewer points need less."""
+    bench = make_bench(options={"device_bytes": 2_000_000})
+    name = bench.load(lambda x: jnp.sum(jnp.sort(jnp.outer(x, x), axis=0)[0]), np.ones(200))
+    with pytest.raises(ServiceError) as caught:
+        bench.evaluate(name, [want("value")], np.ones((16, 200)), points=16)
+    assert caught.value.reason is Reason.DEVICE_MEMORY_EXCEEDED
+    assert bench.evaluate(name, [want("value")], np.ones((2, 200)), points=2)[0][0].shape == (2,)
 
 
 def test_describe(bench: Any) -> None:

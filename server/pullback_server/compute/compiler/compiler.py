@@ -13,6 +13,7 @@ from pullback_server.compute.cache import Cache, Found
 from pullback_server.compute.compiler.courtesy import Courtesy
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.layout import Batched
+from pullback_server.compute.compiler.memory import needed_bytes, too_much_memory
 from pullback_server.compute.compiler.prepared import Prepared
 from pullback_server.compute.compiler.trace import Traced, trace
 from pullback_server.compute.compiler.weights import code_bytes
@@ -33,9 +34,18 @@ class Compiler:
         executable_bytes: How much memory executables may take; those that were not used for longest go first.
         sweep_bytes: How many bytes directions that are taken at a time may need.
         courtesy: Who may trace and compile when.
+        device_bytes: The most memory of the device that a run may need; None for no limit.
     """
 
-    def __init__(self, executable_bytes: int, sweep_bytes: int, courtesy: Courtesy) -> None:
+    def __init__(
+        self,
+        executable_bytes: int,
+        sweep_bytes: int,
+        courtesy: Courtesy,
+        device_bytes: int | None = None,
+    ) -> None:
+        self._device_bytes = device_bytes
+        self._refused: Cache[tuple[str, int | None], int] = Cache(_TRACES)
         self._sweep_bytes = sweep_bytes
         self._courtesy = courtesy
         self._patterns: Cache[tuple[object, ...], Coloring] = Cache(_TRACES)
@@ -68,12 +78,24 @@ class Compiler:
         """The executable for a number of points; None for a single point.
 
         Raises:
-            ServiceError: COMPILATION_FAILED or DERIVATIVE_UNDEFINED.
+            ServiceError: COMPILATION_FAILED, DERIVATIVE_UNDEFINED, or DEVICE_MEMORY_EXCEEDED if a run of it
+                would need too much: that is found once, and not compiled again.
         """
         key = prepared.address, bucket
-        return self._executables.get(
-            key, lambda: compile_ahead(prepared.traced, prepared.batched, bucket, self._courtesy)
-        )
+        self._require_fits(self._refused.find(key))
+
+        def make() -> Executable:
+            made = compile_ahead(prepared.traced, prepared.batched, bucket, self._courtesy)
+            if self._device_bytes is not None and (made.needed or 0) > self._device_bytes:
+                self._refused.get(key, lambda: made.needed or 0)
+            self._require_fits(made.needed)
+            return made
+
+        return self._executables.get(key, make)
+
+    def _require_fits(self, needed: int | None) -> None:
+        if needed is not None and self._device_bytes is not None and needed > self._device_bytes:
+            raise too_much_memory(needed, self._device_bytes)
 
 
 def compile_ahead(
@@ -90,7 +112,8 @@ def compile_ahead(
         ):
             lowered = jax.jit(function).lower(*traced.constants, *map(abstract, inputs))
         compiled = courtesy.compile(lowered)
-    return Executable(compiled, traced.constants, traced.executable_bytes + code_bytes(compiled))
+    nbytes = traced.executable_bytes + code_bytes(compiled)
+    return Executable(compiled, traced.constants, nbytes, needed_bytes(compiled))
 
 
 def staged(

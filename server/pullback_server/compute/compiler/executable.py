@@ -22,11 +22,13 @@ class Executable:
         compiled: Takes the constants, then the inputs.
         constants: Arrays that other executables may hold as well.
         nbytes: The memory that it takes by itself; an estimate where the device does not say.
+        needed: The memory of the device that a run needs; None where XLA does not say.
     """
 
     compiled: Compiled
     constants: tuple[jax.Array, ...] = ()
     nbytes: int = 0
+    needed: int | None = None
 
     def __call__(self, *inputs: Any) -> list[jax.Array]:
         """Starts a run."""

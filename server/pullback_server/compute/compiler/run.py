@@ -7,7 +7,8 @@ their place. On another device transfers overlap with what it computes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
@@ -18,8 +19,8 @@ from pullback_server.compute.arrays import Array, raw
 from pullback_server.compute.compiler.executable import Executable
 from pullback_server.compute.compiler.prepared import Leaf, Prepared
 from pullback_server.compute.compiler.tiles import pad, starts
-from pullback_server.compute.failures import failing_as, first_line
-from pullback_server.errors import Reason, service_error
+from pullback_server.compute.failures import first_line
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Buffer
 
 Places = Sequence[Buffer | None]
@@ -29,7 +30,7 @@ Places = Sequence[Buffer | None]
 _TILES_IN_FLIGHT: Final = {"cpu": 1}
 _TILES_IN_FLIGHT_ELSEWHERE: Final = 3
 _RUN_ERRORS: Final = (jax.errors.JaxRuntimeError, MemoryError)
-_FAILED: Final = "the run failed"
+_OUT_OF_MEMORY: Final = "RESOURCE_EXHAUSTED"
 
 
 def run_point(
@@ -44,13 +45,13 @@ def run_point(
         places: Where results go.
 
     Raises:
-        ServiceError: MALFORMED_REQUEST or EXECUTION_FAILED.
+        ServiceError: MALFORMED_REQUEST, DEVICE_MEMORY_EXCEEDED or EXECUTION_FAILED.
     """
     arrays = [form.array(data) for form, data in zip(prepared.inputs, inputs, strict=True)]
     try:
         found = [np.asarray(leaf) for leaf in executable(*arrays)]
     except _RUN_ERRORS as error:
-        raise service_error(Reason.EXECUTION_FAILED, f"{_FAILED}: {first_line(error)}") from error
+        raise _failure(error) from error
     return _in_places(prepared.leaves, found, places)
 
 
@@ -73,12 +74,12 @@ def run_batch(
         places: Where results go.
 
     Raises:
-        ServiceError: MALFORMED_REQUEST or EXECUTION_FAILED.
+        ServiceError: MALFORMED_REQUEST, DEVICE_MEMORY_EXCEEDED or EXECUTION_FAILED.
     """
     layout = prepared.batched or ()
     triples = zip(prepared.inputs, layout, inputs, strict=True)
     arrays = [form.array(data, points if leads else None) for form, leads, data in triples]
-    with failing_as(Reason.EXECUTION_FAILED, _FAILED, _RUN_ERRORS):
+    with _running():
         if executable is not None and points <= bucket:
             started = executable(*_tile(arrays, layout, 0, points, bucket))
             found = [np.asarray(leaf)[:points] for leaf in started]
@@ -89,6 +90,25 @@ def run_batch(
                 executable, (arrays, layout), points, bucket, _targets(prepared.leaves, memory, points)
             )
         return memory
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    try:
+        yield
+    except _RUN_ERRORS as error:
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> ServiceError:
+    """What a failed run tells: that memory was short is the request's to mend."""
+    if isinstance(error, MemoryError) or str(error).startswith(_OUT_OF_MEMORY):
+        return service_error(
+            Reason.DEVICE_MEMORY_EXCEEDED,
+            f"the device has no memory left for the run; send fewer points at a time, or ask for products "
+            f"(jvp, vjp, hvp) in place of a matrix ({first_line(error)})",
+        )
+    return service_error(Reason.EXECUTION_FAILED, f"the run failed: {first_line(error)}")
 
 
 def _run_tiles(
