@@ -7,6 +7,7 @@
     tenants/TENANT/functions/...    both, of a tenant; those above belong to the tenant with the empty name
     tenants/TENANT/uploads/...
 
-`registry` puts the rooms together, `blobs` and `catalogue` each keep one folder, `names` reads resource
-names, `pages` page tokens, `files` writes files that survive a `kill -9` at any moment.
+`registry` puts the rooms together, `blobs` and `catalogue` each keep one folder, `entries` are what stands in
+the catalogue, `records` what is taken and told, `homes` the places of tenants and `usage` what they may have,
+`names` reads resource names, `pages` page tokens, `files` writes files that survive a `kill -9` at any moment.
 """

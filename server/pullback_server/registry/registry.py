@@ -8,80 +8,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
-from pullback.program.container import Program
-from pullback.program.derivatives import DerivativeSupport
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.model.functions import EVERY_TENANT, Function, Registered, Revision
+from pullback_server.model.functions import EVERY_TENANT, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
+from pullback_server.registry.entries import blobs_of, registered, revision_of, visible, with_revision
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
 from pullback_server.registry.homes import home, tenants_in
-from pullback_server.registry.names import Key, ResourceName, function_name, key_of
+from pullback_server.registry.names import Key, ResourceName, key_of
 from pullback_server.registry.pages import cut
+from pullback_server.registry.records import Adopted, Collected, Registration
 from pullback_server.registry.uploads import Uploads
 from pullback_server.registry.usage import Usage, require_bytes, require_place
 from pullback_server.tenants.directory import EVERYBODY, Tenant
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What to register.
-
-    Attributes:
-        name: The function's name.
-        program: The program; its signature has the result.
-        labels: Labels to find the function by.
-        description: A text for people.
-        derivatives: Which derivatives the program has; without what was not tried.
-        tenant: The tenant that the function belongs to.
-    """
-
-    name: str
-    program: Program
-    labels: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-    derivatives: tuple[DerivativeSupport, ...] = ()
-    tenant: str = ""
-
-    @property
-    def key(self) -> Key:
-        """By what the function is found."""
-        return Key(self.tenant, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What a collection has removed.
-
-    Attributes:
-        uploads: How many uploads that nobody has registered in time.
-        blobs: How many programs and constants.
-        nbytes: Their bytes.
-    """
-
-    uploads: int
-    blobs: int
-    nbytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """What became of functions that were to be given to a tenant.
-
-    Attributes:
-        adopted: The names of those that belong to it now.
-        left: The names of those that stay, since it has a function of that name.
-    """
-
-    adopted: tuple[str, ...]
-    left: tuple[str, ...]
 
 
 @contextmanager
@@ -163,15 +109,15 @@ class Registry:
         """
         entry = self._seen(name.key, reader)
         if name.digest is None:
-            return _registered(entry, entry.function.current_revision)
-        return _registered(entry, _revision(entry.function, name.digest))
+            return registered(entry)
+        return registered(entry, revision_of(entry.function, name.digest))
 
     def current(self, key: Key) -> Registered | None:
         """The function at its current revision; None if there is none or the revision's blob is damaged."""
         entry = self._catalogue.find(key)
         if entry is None or not self._blobs.sound(entry.function.current_revision.blob):
             return None
-        return _registered(entry, entry.function.current_revision)
+        return registered(entry)
 
     def page(
         self,
@@ -195,11 +141,11 @@ class Registry:
             The functions at their current revisions, and the token of the next page or an empty text.
         """
         fitting = [
-            _registered(entry, entry.function.current_revision)
+            registered(entry)
             for key, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0))
             if key > after
             and tenant in (key.tenant, EVERY_TENANT)
-            and _visible(entry, reader)
+            and visible(entry, reader)
             and labels.items() <= entry.function.labels.items()
         ]
         return cut(fitting, size)
@@ -220,8 +166,7 @@ class Registry:
             if before is None:
                 require_place(tenant, len(list(self._catalogue.of_tenant(tenant.name))))
             constants = registration.program.constants
-            for constant in self._missing(constants, tenant.name):
-                raise _constant_not_found(constant)
+            self.require_constants(constants, tenant.name)
             blob = self._blobs.keep(program_to_bytes(registration.program))
             self._require_bytes(tenant, {blob, *constants})
             revision = Revision(
@@ -232,11 +177,11 @@ class Registry:
                 constants,
                 registration.derivatives,
             )
-            entry = _with_revision(before, registration, revision)
+            entry = with_revision(before, registration, revision)
             self._catalogue.put(entry)
             with afterwards("forget the uploads of what was registered"):
                 self._release(digest, constants, tenant.name)
-        return _registered(entry, entry.function.current_revision)
+        return registered(entry)
 
     def delete(self, key: Key) -> None:
         """Deletes a function, and the programs that no other function has.
@@ -321,6 +266,15 @@ class Registry:
             for digest in frozenset(asked).difference(missing):
                 self._uploads_of(tenant).claim(digest)
         return missing
+
+    def require_constants(self, digests: Iterable[str], tenant: str = "") -> None:
+        """Makes sure that a tenant has sent the constants of a program, before anything is done with them.
+
+        Raises:
+            RequestError: CONSTANT_NOT_FOUND if it has not.
+        """
+        for digest in self._missing(digests, tenant):
+            raise _constant_not_found(digest)
 
     def require_room(self, nbytes: int, tenant: str = "") -> None:
         """Makes sure that a tenant may store so many bytes more, before they are sent.
@@ -421,7 +375,7 @@ class Registry:
         entry = (
             self._catalogue.find(key) if reader in (key.tenant, None) else self._catalogue.entries.get(key)
         )
-        if entry is None or not _visible(entry, reader):
+        if entry is None or not visible(entry, reader):
             raise self._not_found(key, reader)
         return entry
 
@@ -432,7 +386,7 @@ class Registry:
             if grants != entry.function.grants:
                 entry = replace(entry, function=replace(entry.function, grants=grants))
                 self._catalogue.put(entry)
-        return _registered(entry, entry.function.current_revision)
+        return registered(entry)
 
     def _opened_uploads(self, tenant: str) -> Uploads:
         return Uploads(home(self._folder, tenant) / "uploads")
@@ -475,7 +429,7 @@ class Registry:
     def _used(self, tenant: str) -> set[str]:
         """The blobs of a tenant's functions and of its uploads."""
         uploads = self._uploads.get(tenant)
-        return _blobs_of(self._catalogue.of_tenant(tenant)) | (uploads.blobs() if uploads else set())
+        return blobs_of(self._catalogue.of_tenant(tenant)) | (uploads.blobs() if uploads else set())
 
     def _bytes(self, blobs: Iterable[str]) -> int:
         return sum(map(self._blobs.size, blobs))
@@ -490,7 +444,7 @@ class Registry:
         if self._catalogue.damaged:
             return 0, 0
         uploaded = (uploads.blobs() for uploads in self._uploads.values())
-        used = _blobs_of(self._catalogue.entries.values()).union(*uploaded)
+        used = blobs_of(self._catalogue.entries.values()).union(*uploaded)
         removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
         for blob, _ in removed:
             self._blobs.remove(blob)
@@ -501,7 +455,7 @@ class Registry:
         known = [
             other.function
             for other, entry in self._catalogue.entries.items()
-            if other.tenant == key.tenant and _visible(entry, reader)
+            if other.tenant == key.tenant and visible(entry, reader)
         ]
         near = difflib.get_close_matches(key.function, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else "ListFunctions gives the names that there are"
@@ -537,81 +491,4 @@ def _constant_not_found(digest: str) -> ServiceError:
         Reason.CONSTANT_NOT_FOUND,
         f"no constant with the digest {digest} is here; upload it again, then register the program",
         digest=digest,
-    )
-
-
-def _visible(entry: Entry, reader: str | None) -> bool:
-    return reader is None or entry.function.visible_to(reader)
-
-
-def _blobs_of(entries: Iterable[Entry]) -> set[str]:
-    return {
-        blob
-        for entry in entries
-        for revision in entry.function.revisions
-        for blob in (revision.blob, *revision.constants)
-    }
-
-
-def _registered(entry: Entry, revision: Revision) -> Registered:
-    return Registered(
-        entry.function, revision, entry.signatures[revision.digest], entry.producers[revision.digest]
-    )
-
-
-def _revision(function: Function, digest: str) -> Revision:
-    fitting = [revision for revision in function.revisions if revision.digest.startswith(digest)]
-    match fitting:
-        case [revision]:
-            return revision
-        case []:
-            raise service_error(
-                Reason.REVISION_NOT_FOUND,
-                f"{function_name(key_of(function))} has no revision {digest!r}; "
-                f"its current revision is {function.current}",
-                function=function.name,
-                revision=digest,
-            )
-        case _:
-            raise service_error(
-                Reason.MALFORMED_REQUEST,
-                f"{len(fitting)} revisions of {function_name(key_of(function))} begin with {digest!r}; "
-                "give more digits",
-                function=function.name,
-                revision=digest,
-            )
-
-
-def _with_revision(before: Entry | None, registration: Registration, revision: Revision) -> Entry:
-    program = registration.program
-    function = Function(
-        registration.name,
-        (revision,),
-        revision.digest,
-        dict(registration.labels),
-        registration.description,
-        registration.tenant,
-        before.function.grants if before else (),
-    )
-    signatures = {revision.digest: program.signature}
-    producers = {revision.digest: program.producer}
-    if before is None:
-        return Entry(function, signatures, producers)
-    revisions = _added(before.function.revisions, revision)
-    return Entry(
-        replace(function, revisions=revisions),
-        {**before.signatures, **signatures},
-        {**before.producers, **producers},
-    )
-
-
-def _added(revisions: tuple[Revision, ...], new: Revision) -> tuple[Revision, ...]:
-    """Revisions with one more; one that was there keeps its place and time, and gets the new bytes."""
-    if all(revision.digest != new.digest for revision in revisions):
-        return (*revisions, new)
-    return tuple(
-        replace(revision, blob=new.blob, constants=new.constants)
-        if revision.digest == new.digest
-        else revision
-        for revision in revisions
     )

@@ -24,7 +24,8 @@ from pullback_server.registry.names import (
     parse_name,
 )
 from pullback_server.registry.pages import decode_token, page_size
-from pullback_server.registry.registry import Registration, Registry
+from pullback_server.registry.records import Registration
+from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.audit import Change, changing
 from pullback_server.services.constants import Constants
@@ -115,7 +116,10 @@ class Functions:
         change.details["digest"] = digest
         current = await asyncio.to_thread(self._registry.current, key)
         if current is not None and current.revision.digest == digest:
+            await asyncio.to_thread(self._registry.release, digest, program.constants, who.tenant)
             return pb.RegisterFunctionResponse(function=function_to_wire(current, who.tenant), created=False)
+        # What a worker says of a program must not tell of constants that others have sent.
+        await asyncio.to_thread(self._registry.require_constants, program.constants, who.tenant)
         findings = await self._findings(program, digest, who)
         completed = _completed(program, findings)
         check_inputs(completed.signature, self._limits)

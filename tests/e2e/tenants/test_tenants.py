@@ -13,7 +13,10 @@ import pytest
 from e2e.server.running import SERVICES, Running, details, formula
 from e2e.tenants.conftest import As, Caller
 
+from pullback.program.container import Constant, Program, StableHlo
 from pullback.program.digest import digest as digest_of
+from pullback.program.signature import Signature
+from pullback.program.tensors import parse_tensor_type
 from pullback.program.wire import program_to_bytes, program_to_wire
 from pullback.v1 import evaluation_pb2, functions_pb2, graphs_pb2
 
@@ -231,6 +234,22 @@ def test_a_digest_is_no_key(red: Caller, blue: Caller) -> None:
     for caller, missing in ((red, []), (blue, [constant])):
         answer = caller.call("FunctionService/ListMissingConstants", asked)
         assert list(answer.missing_digests) == missing
+
+
+def test_a_worker_does_not_tell_of_constants_either(red: Caller, blue: Caller) -> None:
+    """A program that names another tenant's constant is refused as one whose constant nobody has."""
+    weights = b"weights" * 100
+    known, unknown = hashlib.sha256(weights).hexdigest(), "0" * 64
+    part = functions_pb2.UploadConstantRequest(digest=known, size_bytes=len(weights), chunk=weights)
+    red.call("FunctionService/UploadConstant", iter([part]))
+    for digest in (known, unknown):
+        constant = Constant(parse_tensor_type(f"ui8[{len(weights)}]"), digest)
+        program = Program(StableHlo(b"no module", (), (constant,)), Signature((), None))
+        message = functions_pb2.RegisterFunctionRequest(
+            name="functions/probe", program=program_to_wire(program)
+        )
+        info = blue.refused("FunctionService/RegisterFunction", message)[1]
+        assert (info.reason, info.metadata["digest"]) == ("CONSTANT_NOT_FOUND", digest)
 
 
 def test_a_tenant_may_have_so_much(blue: Caller, red: Caller) -> None:

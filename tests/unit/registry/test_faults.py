@@ -24,7 +24,8 @@ from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.registry import operations
 from pullback_server.registry.names import ResourceName, parse_function_name
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.records import Registration
+from pullback_server.registry.registry import Registry, open_registry
 
 _F64 = ElementType.F64
 _CONSTANTS = {hashlib.sha256(data).hexdigest(): data for data in (b"12345678", b"87654321")}

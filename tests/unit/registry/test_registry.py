@@ -21,7 +21,8 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
 from pullback_server.registry.names import Key, ResourceName, parse_name
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.records import Registration
+from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.registry.usage import Usage
 
 Make = Callable[[str], Program]

@@ -17,7 +17,8 @@ from pullback.program.tensors import TensorType
 from pullback.program.wire import program_to_bytes
 from pullback_server.errors import Reason, ServiceError, StoredDataError
 from pullback_server.registry.names import Key, ResourceName
-from pullback_server.registry.registry import Adopted, Registration, Registry, open_registry
+from pullback_server.registry.records import Adopted, Registration
+from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.registry.usage import Usage
 from pullback_server.tenants.directory import Directory, Tenant
 

@@ -17,7 +17,8 @@ from pullback.program.trees import LEAF
 from pullback.v1 import administration_pb2 as pb
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.errors import QuarantineError, Reason, ServiceError
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.records import Registration
+from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.administration import Administration
 from pullback_server.services.observation import Observation

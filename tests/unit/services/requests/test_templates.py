@@ -21,7 +21,8 @@ from pullback.v1 import tensor_pb2
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.memory import Place, Segment
 from pullback_server.registry.names import Key
-from pullback_server.registry.registry import Registration, Registry, open_registry
+from pullback_server.registry.records import Registration
+from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.services.requests.limits import Limits
 from pullback_server.services.requests.templates import Templates
 from pullback_server.sharing.segments import Bounds, Segments
