@@ -1,18 +1,21 @@
 """Budgets of bytes: how much of requests and of results may be in hand at a time.
 
-Knows neither gRPC nor messages. Whoever wants room waits in line, first come first served, and gives it back
-when the bytes are gone. Requests and results have a budget each: a call that waits for room for its results
-holds its request, so that one budget for both could be full of calls that all wait for each other.
+Knows neither gRPC nor messages. Whoever wants room waits in line, and gives it back when the bytes are gone.
+Tenants have room in turns, by bytes; of one tenant's those go first who came first. Requests and results have
+a budget each: a call that waits for room for its results holds its request, so that one budget for both could
+be full of calls that all wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, exceeded, service_error
+from pullback_server.scheduling.turns import Line, Share, Turns
+from pullback_server.tenants.callers import caller
 
 SMALL: Final = 1 << 16
 """What is not larger is not counted: counting would cost more than it bounds."""
@@ -20,6 +23,19 @@ LARGE: Final = 1 << 20
 """What is larger should be announced, so that it is read when there is room."""
 _SETTING: Final = "max_bytes_in_flight"
 _RETRY_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Claim:
+    """What one waits for.
+
+    Attributes:
+        nbytes: How much room.
+        turn: Done when there is.
+    """
+
+    nbytes: int
+    turn: asyncio.Future[None]
 
 
 class Budget:
@@ -40,7 +56,9 @@ class Budget:
         self._setting = setting
         self._reason = reason
         self._used = 0
-        self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._turns: Turns[_Claim, None] = Turns()
+        self._lines: dict[str, Line[_Claim, None]] = {}
+        self._numbers = itertools.count()
 
     @property
     def limit(self) -> int:
@@ -55,7 +73,7 @@ class Budget:
     @property
     def waiting(self) -> int:
         """How many wait in line."""
-        return len(self._line)
+        return sum(len(line.waiting) for line in self._lines.values())
 
     async def take(self, nbytes: int) -> None:
         """Takes room, waiting in line until there is.
@@ -64,15 +82,17 @@ class Budget:
             ServiceError: the budget's reason if there never can be.
         """
         self._require_possible(nbytes)
-        if not self._line and self._used + nbytes <= self._limit:
+        if not self._turns.contenders and self._used + nbytes <= self._limit:
             self._used += nbytes
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._line.append((nbytes, turn))
+        claim = _Claim(nbytes, asyncio.get_running_loop().create_future())
+        line = self._line(caller.get().tenant)
+        self._turns.push(line, claim, next(self._numbers))
+        self._turns.open(line)
         try:
-            await turn
+            await claim.turn
         except asyncio.CancelledError:
-            self._leave(nbytes, turn)
+            self._leave(line, claim)
             raise
 
     def take_at_once(self, nbytes: int) -> None:
@@ -82,7 +102,7 @@ class Budget:
             ServiceError: OVERLOADED if there is none now, the budget's reason if there never can be.
         """
         self._require_possible(nbytes)
-        if self._used + nbytes > self._limit or (self._line and nbytes > LARGE):
+        if self._used + nbytes > self._limit or (self._turns.contenders and nbytes > LARGE):
             raise self._full(nbytes)
         self._used += nbytes
 
@@ -96,24 +116,37 @@ class Budget:
         self._admit()
 
     def _admit(self) -> None:
-        while self._line:
-            nbytes, turn = self._line[0]
-            if turn.done():  # it was cancelled, and leaves when it runs
-                self._line.popleft()
+        while (line := self._turns.next()) is not None:
+            claim = line.first
+            if claim.turn.done():  # it was cancelled, and leaves when it runs
+                self._turns.remove(line, claim)
                 continue
-            if self._used + nbytes > self._limit:
+            if self._used + claim.nbytes > self._limit:
                 return
-            self._line.popleft()
-            self._used += nbytes
-            turn.set_result(None)
+            self._turns.remove(line, claim)
+            self._turns.charge(line.share, claim.nbytes)
+            self._used += claim.nbytes
+            claim.turn.set_result(None)
 
-    def _leave(self, nbytes: int, turn: asyncio.Future[None]) -> None:
+    def _leave(self, line: Line[_Claim, None], claim: _Claim) -> None:
         """Leaves the line; what came in the same moment is given back."""
-        if turn.done() and not turn.cancelled():
-            self.give_back(nbytes)
-        else:
-            self._line = deque(each for each in self._line if each[1] is not turn)
-            self._admit()
+        if claim.turn.done() and not claim.turn.cancelled():
+            self.give_back(claim.nbytes)
+            return
+        if claim in line.waiting:
+            self._turns.remove(line, claim)
+        self._admit()
+
+    def _line(self, tenant: str) -> Line[_Claim, None]:
+        """Where a tenant's wait; those who had none are served from then on."""
+        line = self._lines.get(tenant)
+        if line is None:
+            self._lines = {name: each for name, each in self._lines.items() if each.waiting}
+            share: Share[_Claim, None] = Share()
+            line = self._lines[tenant] = Line(share, None)
+        if not line.waiting:
+            self._turns.arrive(line.share)
+        return line
 
     def _require_possible(self, nbytes: int) -> None:
         if nbytes > self._limit:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pullback_server.errors import PressureError, Reason
 from pullback_server.services.budget import LARGE, Budget, budgets
+from pullback_server.tenants.callers import Caller, Role, caller
 
 
 async def test_room() -> None:
@@ -37,6 +38,28 @@ async def test_a_line() -> None:
     budget.give_back(90)
     await asyncio.gather(*tasks)
     assert (order, budget.used) == ([80, 5, 15], 100)
+
+
+async def test_tenants_take_turns() -> None:
+    """Whoever has much to send takes turns with others by bytes, however much of it waits."""
+    budget, order = Budget(100, "a request", "the limit"), list[str]()
+
+    async def wait(tenant: str, nbytes: int) -> None:
+        caller.set(Caller(tenant, "it", Role.EVALUATE))
+        await budget.take(nbytes)
+        order.append(tenant)
+        await asyncio.sleep(0)
+        budget.give_back(nbytes)
+
+    await budget.take(100)
+    tasks = [asyncio.create_task(wait("flood", 60)) for _ in range(20)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(wait("calm", 60)) for _ in range(3)]
+    await asyncio.sleep(0)
+    budget.give_back(100)
+    await asyncio.gather(*tasks)
+    assert [number for number, tenant in enumerate(order) if tenant == "calm"] == [1, 3, 5]
+    assert (len(order), budget.used, budget.waiting) == (23, 0, 0)
 
 
 async def test_leaving_the_line() -> None:
