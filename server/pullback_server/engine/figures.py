@@ -15,7 +15,11 @@ _SIZES: Final = 64
 class WorkerFigures:
     """Sums of what a worker answered.
 
+    Args:
+        name: Which worker it is, such as `cuda:0`.
+
     Attributes:
+        name: Which worker it is.
         runs: How many runs.
         busy_seconds: How long they were on the device.
         points: How many points ran, padding included.
@@ -24,9 +28,10 @@ class WorkerFigures:
         last_death: How it died the last time.
     """
 
-    __slots__ = ("_sizes", "busy_seconds", "compiling", "deaths", "last_death", "points", "runs")
+    __slots__ = ("_sizes", "busy_seconds", "compiling", "deaths", "last_death", "name", "points", "runs")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name
         self.runs = 0
         self.busy_seconds = 0.0
         self.points = 0

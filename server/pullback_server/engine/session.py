@@ -224,7 +224,15 @@ class Session:
         if answer.buffers:
             defined.gave(sum(len(leaf.data) for group in results for leaf in group), evaluation.points)
         return Outcome(
-            results, Timing(message.compile, message.execute, message.queue, message.batch, message.padding)
+            results,
+            Timing(
+                message.compile,
+                message.execute,
+                message.queue,
+                message.batch,
+                message.padding,
+                self._figures.name,
+            ),
         )
 
     async def _ask_about(self, digest: str, make: Callable[[int], Request]) -> Frame:

@@ -57,7 +57,7 @@ class Worker:
         self._life: Life | None = None
         self._session: Session | None = None
         self._description: WorkerDescription | None = None
-        self._figures = WorkerFigures()
+        self._figures = WorkerFigures(placement.name)
         self._kinds: Sequence[DefinedKind] = ()
         self._deaths = 0
         self._useless = 0

@@ -96,6 +96,7 @@ class Timing:
         queue: Waiting until a device was free.
         batch: How many points ran together, those of others and padding included; 0 for a point alone.
         padding: How many of these were padding.
+        worker: Which worker ran them; empty where that is not known, or where there were several.
     """
 
     compile: float = 0.0
@@ -103,6 +104,7 @@ class Timing:
     queue: float = 0.0
     batch: int = 0
     padding: int = 0
+    worker: str = ""
 
 
 class Outcome(NamedTuple):

@@ -61,7 +61,9 @@ class Group:
         padding = timing.padding + self._added if timing.batch else self.padding
         for member, results in zip(self.members, self._results(outcome), strict=True):
             queue = self.began - member.since
-            yield Outcome(results, Timing(timing.compile, timing.execute, queue, batch, padding))
+            yield Outcome(
+                results, Timing(timing.compile, timing.execute, queue, batch, padding, timing.worker)
+            )
 
     @property
     def _added(self) -> int:

@@ -138,10 +138,12 @@ def _gather(leaves: Sequence[Tensor], place: Place) -> None:
 
 
 def _timing(timings: Sequence[Timing]) -> Timing:
+    workers = {timing.worker for timing in timings}
     return Timing(
         compile=max(timing.compile for timing in timings),
         execute=sum(timing.execute for timing in timings),
         queue=max(timing.queue for timing in timings),
         batch=sum(max(timing.batch, 1) for timing in timings),
         padding=sum(timing.padding for timing in timings),
+        worker=workers.pop() if len(workers) == 1 else "",
     )

@@ -19,7 +19,6 @@ from pullback_server.services.budget import LARGE, SMALL, Budget
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.holding import at_the_end
 from pullback_server.services.status import abort, service_error_of
-from pullback_server.telemetry.requests import accept_request_id, request_id
 
 ANNOUNCEMENT: Final = "pullback-request-bytes"
 """The metadata that says how many bytes a request has."""
@@ -103,7 +102,7 @@ class Announced(grpc.GenericRpcHandler):
         context.add_done_callback(lambda _: self._budget.give_back(nbytes))  # type: ignore[arg-type]
 
     async def _refuse(self, context: Context, error: ServiceError) -> None:
-        request_id.set(accept_request_id(None))
+        self._calls.refuse(error)
         await abort(context, service_error_of(error))
 
 

@@ -11,11 +11,16 @@ from typing import Any
 
 import grpc
 
+from pullback_server.errors import Reason, ServiceError
 from pullback_server.services.reading import Reader
 
 
 class OpenCalls:
-    """Counts calls from their beginning until their status is sent."""
+    """Counts calls from their beginning until their status is sent.
+
+    Attributes:
+        refused: How many were turned away before their method was called, by reason.
+    """
 
     def __init__(self) -> None:
         self._readers: set[Reader] = set()
@@ -23,6 +28,7 @@ class OpenCalls:
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
+        self.refused: dict[str, int] = {}
 
     def add(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         """Counts a call until it ends."""
@@ -30,6 +36,11 @@ class OpenCalls:
         self._none.clear()
         # The stubs take objects of a class of their own; gRPC takes any callable.
         context.add_done_callback(self._ended)  # type: ignore[arg-type]
+
+    def refuse(self, error: Exception) -> None:
+        """Counts a call that is turned away before its method is called."""
+        reason = error.reason if isinstance(error, ServiceError) else Reason.INTERNAL
+        self.refused[reason.value] = self.refused.get(reason.value, 0) + 1
 
     @property
     def count(self) -> int:

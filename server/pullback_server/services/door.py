@@ -115,6 +115,7 @@ class Doorkeeper(grpc.GenericRpcHandler):
         try:
             identity = await self._authentication.identify(header, context)
         except Exception as error:
+            self._calls.refuse(error)
             await _refuse(context, error)
             raise AssertionError from error  # it has raised
         caller.set(identity.caller)

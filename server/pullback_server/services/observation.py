@@ -76,6 +76,7 @@ class Observation:
 
     def _families(self) -> Iterator[Family]:
         yield from self.watch.calls.families()
+        yield metrics.REFUSED, [((reason,), count) for reason, count in self.calls.refused.items()]
         yield metrics.OPEN_CALLS, [((), self.calls.count)]
         yield from self.watch.evaluations.families()
         yield metrics.IN_FLIGHT, [((), self.watch.recorder.in_hand)]

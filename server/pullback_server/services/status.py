@@ -28,7 +28,7 @@ from pullback_server.errors import (
     service_error,
 )
 from pullback_server.services.audit import turned_away
-from pullback_server.telemetry.requests import request_id
+from pullback_server.telemetry.requests import accept_request_id, request_id
 
 _log = logging.getLogger(__name__)
 
@@ -79,11 +79,13 @@ def status_message(error: ServiceError) -> errors_pb2.Status:
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
-    """Ends a call with an error.
+    """Ends a call with an error, which has a request id even if the call was turned away before it had one.
 
     Raises:
         grpc.aio.AbortError: Always; it is how gRPC ends a call.
     """
+    if not request_id.get():
+        request_id.set(accept_request_id(None))
     trailing: list[tuple[str, str | bytes]] = [
         (REQUEST_ID_KEY, request_id.get()),
         (DETAILS_KEY, status_message(error).SerializeToString()),

@@ -14,6 +14,7 @@ from pullback_server.errors import Code, ServiceError
 from pullback_server.model.tickets import ticket
 from pullback_server.telemetry.calls import MethodCalls
 from pullback_server.telemetry.crashes import Crashes
+from pullback_server.telemetry.requests import method
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Any]
@@ -44,6 +45,7 @@ def watched(answer: Behaviour, calls: MethodCalls, crashes: Crashes) -> Behaviou
 
     async def watching(raw: Any, context: Context) -> Any:
         began = time.monotonic()
+        method.set(calls.name)
         try:
             response = await answer(raw, context)
         except BaseException as error:
@@ -74,6 +76,7 @@ def watched_answers(answer: Behaviour, calls: MethodCalls, crashes: Crashes) -> 
 
     async def watching(raw: Any, context: Context) -> AsyncIterator[bytes]:
         began = time.monotonic()
+        method.set(calls.name)
         calls.open += 1
         code = Code.INTERNAL.value
         try:

@@ -9,7 +9,8 @@ import time
 from enum import StrEnum
 from typing import Final
 
-from pullback_server.telemetry.requests import request_id
+from pullback_server.model.tickets import ticket
+from pullback_server.telemetry.requests import method, request_id
 
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s%(request)s"
 
@@ -33,13 +34,21 @@ def set_up_logging(level: str, format_: LogFormat) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
+def _about() -> dict[str, str]:
+    """What is known of the request that is being served; without what is empty."""
+    about = {"request_id": request_id.get(), "tenant": ticket.get().tenant, "method": method.get()}
+    return {name: value for name, value in about.items() if value}
+
+
 class _TextFormatter(logging.Formatter):
-    """One line for people, with the request id where there is one."""
+    """One line for people, with the request that it is about where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        current = request_id.get()
-        record.request = f" [request {current}]" if current else ""
+        about = _about()
+        record.request = (
+            f" [{', '.join(f'{name} {value}' for name, value in about.items())}]" if about else ""
+        )
         return super().format(record)
 
 
@@ -49,15 +58,14 @@ class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        line = {
+        line: dict[str, object] = {
             "time": f"{seconds}.{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
             "message": record.getMessage(),
         }
-        if current := request_id.get():
-            line["request_id"] = current
+        line |= _about()
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

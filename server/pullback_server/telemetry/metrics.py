@@ -59,6 +59,7 @@ def _kept(metric: Metric) -> Metric:
 
 
 CALLS: Final = _counter("calls", "Calls that have ended, a stream as one.", "method", "code", "tenant")
+REFUSED: Final = _counter("refused_calls", "Calls turned away before their method was called.", "reason")
 RECEIVED: Final = _counter("received_bytes", "Bytes of messages that were read.", "method")
 SENT: Final = _counter("sent_bytes", "Bytes of messages that were written.", "method")
 OPEN_CALLS: Final = _gauge("open_calls", "Calls that have begun and not ended, streams among them.")

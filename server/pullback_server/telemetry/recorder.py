@@ -129,6 +129,7 @@ def _record(began: Began, since: float, seconds: float, timing: Timing, reason: 
         timing.compile,
         timing.execute,
         reason,
+        timing.worker,
     )
 
 

@@ -1,4 +1,4 @@
-"""The id of the request that is being served, wherever in the call stack one asks."""
+"""The id and the method of the request that is being served, wherever in the call stack one asks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _PROCESS: Final = secrets.token_hex(8)
 _NUMBERS: Final = itertools.count(1)
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+method: ContextVar[str] = ContextVar("method", default="")
+"""The method that is being served, `Service/Method`; empty where requests are not watched."""
 
 
 def accept_request_id(offered: str | None) -> str:

@@ -59,6 +59,7 @@ def test_the_requests(used: Watched) -> None:
     assert last.function.startswith("functions/square/revisions/")
     assert (last.derivative, last.points, last.reason) == ("value", 2, "")
     assert last.duration.nanos > 0
+    assert last.worker == "cpu:0"
     assert len(others) == 4
     [failed] = used.server.call(
         "AdministrationService/ListRequests", pb.ListRequestsRequest(failed=True)

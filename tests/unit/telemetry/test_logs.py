@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from pullback_server.model.tickets import Ticket, ticket
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
-from pullback_server.telemetry.requests import accept_request_id, request_id
+from pullback_server.telemetry.requests import accept_request_id, method, request_id
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +30,15 @@ def test_text(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging("INFO", LogFormat.TEXT)
     logging.getLogger("a.b").info("outside %d", 1)
     request_id.set("r-7")
+    tokens = method.set("S/M"), ticket.set(Ticket("physics"))
     logging.getLogger("a.b").warning("inside")
     logging.getLogger("a.b").debug("unheard")
+    method.reset(tokens[0])
+    ticket.reset(tokens[1])
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("a.b: outside 1")
     assert "INFO" in first
-    assert second.endswith("a.b: inside [request r-7]")
+    assert second.endswith("a.b: inside [request_id r-7, tenant physics, method S/M]")
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
