@@ -26,6 +26,9 @@ _LOOK_SECONDS: Final = 0.25
 _MEMORY_SECONDS: Final = 1.0
 # A front that stood still itself has not seen that a worker did.
 _MOST_SECONDS_A_LOOK: Final = 1.0
+# MLIR holds Python's lock while it reads and writes modules: 1.7 s for 23 MiB of text, so 5 s for the largest
+# program, and more on a busy machine. What is being prepared has so many times longer to be silent.
+_PREPARING_PATIENCE: Final = 3
 
 
 class Watch:
@@ -97,7 +100,8 @@ class Watch:
         beats = self._process.board.beats
         self._silent = self._silent + elapsed if beats == self._beats else 0.0
         self._beats = beats
-        if self._silent <= self._bounds.silent_seconds:
+        patience = _PREPARING_PATIENCE if any(work.preparing for work in works) else 1
+        if self._silent <= patience * self._bounds.silent_seconds:
             return None
         if is_stopped(self._process.pid):
             return Death(f"it was stopped for {self._silent:.0f} s", _numbers(works), blamable=False)

@@ -135,7 +135,15 @@ class Running:
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
         children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "pullback_server.compute" in child.cmdline()]
+        return [child for child in children if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Whether a process is a worker, and alive."""
+    try:
+        return "pullback_server.compute" in process.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False
 
 
 Start = Callable[..., Running]
