@@ -72,6 +72,39 @@ def reason(templates: Templates, request: Request) -> Reason:
     return caught.value.reason
 
 
+def test_the_same_bytes_of_two_tenants(registry: Registry, templates: Templates, request_: Any) -> None:
+    """Each means its own function, one after the other, and a tenant without one has none."""
+    for tenant, source in (("red", "sum(2 * x)"), ("blue", "sum(3 * x)")):
+        registry.register(Registration("f", program(source), tenant=tenant))
+    asked = request_()
+    for _ in range(2):
+        digests = {
+            tenant: templates.evaluation(asked, tenant)[1].kind.digest for tenant in ("", "red", "blue")
+        }
+        assert len(set(digests.values())) == 3
+        assert (
+            templates.evaluation(request_(name="tenants/red/functions/f"), "red")[1].kind.digest
+            == digests["red"]
+        )
+        with pytest.raises(ServiceError):
+            templates.evaluation(asked, "green")
+    assert templates.evaluation(asked, "red")[0] == f"functions/f/revisions/{digests['red']}"
+
+
+def test_a_revoked_grant_leaves_no_template(registry: Registry, templates: Templates, request_: Any) -> None:
+    """What was made while it held is not used any more; names of others are told in their long form."""
+    registry.register(Registration("g", program("sum(2 * x)"), tenant="red"))
+    asked = request_(name="tenants/red/functions/g")
+    registry.grant(Key("red", "g"), "blue")
+    revision, evaluation = templates.evaluation(asked, "blue")
+    assert revision == f"tenants/red/functions/g/revisions/{evaluation.kind.digest}"
+    registry.revoke(Key("red", "g"), "blue")
+    for name in ("tenants/red/functions/g", revision):
+        with pytest.raises(ServiceError) as caught:
+            templates.evaluation(request_(name=name), "blue")
+        assert caught.value.reason is Reason.FUNCTION_NOT_FOUND
+
+
 def test_alike_requests_have_one_kind(templates: Templates, request_: Any) -> None:
     """The same kind, whatever the values, the number of points and the spelling of the name are."""
     revision, first = templates.evaluation(request_())
