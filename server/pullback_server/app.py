@@ -42,7 +42,7 @@ from pullback_server.services.health import Health
 from pullback_server.services.listening import listen
 from pullback_server.services.monitoring import endpoint
 from pullback_server.services.observation import Observation
-from pullback_server.services.options import channel_options
+from pullback_server.services.options import channel_options, largest_message
 from pullback_server.services.reflection import add_reflection
 from pullback_server.services.requests.limits import Limits
 from pullback_server.sharing.channels import SideChannels
@@ -323,12 +323,15 @@ def _grpc_server(
         options=channel_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_rpcs
     )
     bound = (
-        bind(service, servicer, calls, observing)
+        bind(service, servicer, calls, observing, largest_message(settings))
         for service, servicer in zip(_SERVICES, servicers, strict=True)
     )
     door = entrance.door(server, calls)
     door.add_generic_rpc_handlers(
-        tuple(Announced(handlers, _EVALUATE, held.requests, calls) for handlers in bound)
+        tuple(
+            Announced(handlers, _EVALUATE, held.requests, calls, largest_message(settings))
+            for handlers in bound
+        )
     )
     health.add_to(server)
     add_reflection(door, _NAMES)

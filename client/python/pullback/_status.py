@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +26,8 @@ from pullback.errors import (
 from pullback.v1 import errors_pb2
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+# What gRPC itself says, on either side, of a message above its own limit.
+_TOO_LARGE: Final = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 _REQUEST_ID_KEY: Final = "x-request-id"
 _CLASSES: Final[dict[str, type[PullbackError]]] = {
     "INVALID_ARGUMENT": InvalidArgumentError,
@@ -82,6 +85,11 @@ def error_from_call(
     """
     values = dict(trailing)
     details = _parse_details(values.get(_DETAILS_KEY, b""))
+    too_large = _TOO_LARGE.search(message)
+    if not details.reason and code == "RESOURCE_EXHAUSTED" and too_large:
+        sizes = dict(zip(("value", "limit"), too_large.groups(), strict=True))
+        details = _Details("MESSAGE_TOO_LARGE", sizes)
+        message = _of_sizes(address, message, **sizes)
     request_id = str(values.get(_REQUEST_ID_KEY, ""))
     return _error(code, _sentence(code, message, details, address), details, request_id)
 
@@ -105,6 +113,13 @@ def _error(code: str, message: str, details: _Details, request_id: str) -> Pullb
         metadata=details.metadata,
         request_id=request_id,
         retry_after=details.retry_after,
+    )
+
+
+def _of_sizes(address: str, message: str, value: str, limit: str) -> str:
+    return (
+        f"the message has {value} bytes, and gRPC between here and {address} takes {limit}; send fewer points at "
+        f"a time, as map does ({message})"
     )
 
 

@@ -18,6 +18,7 @@ from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.services.budget import LARGE, SMALL, Budget
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.holding import at_the_end
+from pullback_server.services.requests.messages import check_message
 from pullback_server.services.status import abort, service_error_of
 
 ANNOUNCEMENT: Final = "pullback-request-bytes"
@@ -37,9 +38,18 @@ class Announced(grpc.GenericRpcHandler):
         path: The method, `/{package}.{service}/{method}`.
         budget: The budget for its requests.
         calls: Where calls are counted that wait for room.
+        largest: The most bytes of a request; one that is announced to have more is not read at all.
     """
 
-    def __init__(self, handlers: grpc.GenericRpcHandler, path: str, budget: Budget, calls: OpenCalls) -> None:
+    def __init__(
+        self,
+        handlers: grpc.GenericRpcHandler,
+        path: str,
+        budget: Budget,
+        calls: OpenCalls,
+        largest: int = (1 << 31) - 1,
+    ) -> None:
+        self._largest = largest
         self._handlers = handlers
         self._path = path
         self._budget = budget
@@ -85,6 +95,7 @@ class Announced(grpc.GenericRpcHandler):
             self._calls.add(context)
             _tell_the_end(context)
             try:
+                check_message(announced, self._largest)
                 await self._budget.take(announced)
                 self._give_back_at_the_end(context, announced)
                 raw = await _read(context)

@@ -24,6 +24,7 @@ from pullback_server.errors import Reason, service_error
 from pullback_server.model.tickets import Ticket, ticket
 from pullback_server.services.audit import with_peer
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.requests.messages import held_to
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
 from pullback_server.services.watching import (
     Behaviour,
@@ -59,7 +60,11 @@ class Codec:
 
 
 def bind(
-    service: ServiceDescriptor, servicer: object, calls: OpenCalls, watch: Watch | None = None
+    service: ServiceDescriptor,
+    servicer: object,
+    calls: OpenCalls,
+    watch: Watch | None = None,
+    largest: int | None = None,
 ) -> grpc.GenericRpcHandler:
     """The handler of a service.
 
@@ -74,6 +79,7 @@ def bind(
             `audited` where the audit log is told from where its callers call.
         calls: Where the calls are counted while they are open.
         watch: What watches calls.
+        largest: The most bytes of a request; None for no limit.
     """
     codecs: Mapping[str, Codec] = getattr(servicer, "codecs", {})
     tells: Collection[str] = getattr(servicer, "tells", ())
@@ -82,6 +88,8 @@ def bind(
     def handler(method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
         name = f"{service.name}/{method.name}"
         codec = codecs.get(method.name) or _generated(method)
+        if largest is not None:
+            codec = Codec(held_to(largest, codec.decode), codec.encode)
         behaviour = getattr(servicer, _WORD.sub("_", method.name).lower())
         begun = with_peer if audited else _as_it_is
         if watch is None:

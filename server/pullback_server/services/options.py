@@ -8,6 +8,9 @@ from pullback_server.configuration.settings import Settings
 
 # A request has a little around its tensors, and a program around its modules.
 _ENVELOPE_BYTES: Final = 1 << 20
+# gRPC refuses without a reason that programs could read. It takes messages of twice the size, so that one
+# that is too large is mostly refused by us; more is not worth the memory.
+_TAKEN: Final = 2
 _LARGEST_MESSAGE: Final = (1 << 31) - 1
 _KEEPALIVE_MILLISECONDS: Final = 60_000
 _CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
@@ -18,9 +21,9 @@ _HANDSHAKE_MILLISECONDS: Final = 20_000
 
 def channel_options(settings: Settings) -> list[tuple[str, int]]:
     """The options of a server's connections."""
-    largest = min(settings.max_message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
+    largest = largest_message(settings)
     return [
-        ("grpc.max_receive_message_length", largest),
+        ("grpc.max_receive_message_length", min(_TAKEN * largest, _LARGEST_MESSAGE)),
         ("grpc.max_send_message_length", largest),
         # gRPC's default lets a second server take part of the connections without a word.
         ("grpc.so_reuseport", int(settings.reuse_port)),
@@ -33,6 +36,11 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
         *_ages(settings),
     ]
+
+
+def largest_message(settings: Settings) -> int:
+    """The bytes of the largest message, with what it has around its tensors."""
+    return min(settings.max_message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
 
 
 def _ages(settings: Settings) -> list[tuple[str, int]]:

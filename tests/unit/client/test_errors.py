@@ -37,7 +37,7 @@ def trailers(message: errors_pb2.Status) -> list[tuple[str, str | bytes]]:
         ("NOT_FOUND", "FUNCTION_NOT_FOUND", errors.NotFoundError),
         ("DATA_LOSS", "STORED_PROGRAM_DAMAGED", errors.DataLossError),
         ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED", errors.LimitExceededError),
-        ("RESOURCE_EXHAUSTED", "OVERLOADED", errors.OverloadedError),
+        ("RESOURCE_EXHAUSTED", "TENANT_FULL", errors.LimitExceededError),
         ("UNAVAILABLE", "NOT_READY", errors.UnavailableError),
         ("INTERNAL", "WORKER_DIED", errors.ServerError),
         ("ABORTED", "CONCURRENT_REGISTRATION", errors.ConflictError),
@@ -46,7 +46,7 @@ def trailers(message: errors_pb2.Status) -> list[tuple[str, str | bytes]]:
     ],
 )
 def test_each_code_has_its_class(code: str, reason: str, kind: type[errors.PullbackError]) -> None:
-    """One class for each way to recover; only the reason tells an overload from a limit."""
+    """One class for each way to recover."""
     error = error_from_call(code, "a sentence", trailers(status(0, reason)), "host:1")
     assert type(error) is kind
     assert (error.code, error.reason, error.request_id) == (code, reason, "17")
@@ -57,6 +57,8 @@ def test_an_error_carries_everything() -> None:
     sent = status(8, "OVERLOADED", retry=1.25, limit="64")
     error = error_from_call("RESOURCE_EXHAUSTED", "a sentence", trailers(sent), "host:1")
     assert (str(error), error.metadata, error.retry_after) == ("a sentence", {"limit": "64"}, 1.25)
+    # Only the delay tells what passes from a limit that stays.
+    assert type(error) is errors.OverloadedError
 
 
 def test_a_status_in_a_stream() -> None:
@@ -96,6 +98,17 @@ def test_what_grpc_says_itself_is_explained(code: str, part: str) -> None:
     error = error_from_call(code, "connection refused", [], "host:1")
     assert part in str(error)
     assert "connection refused" in str(error)
+
+
+def test_messages_that_grpc_itself_refuses() -> None:
+    """It gives no reason; its numbers are found in what it says."""
+    said = "SERVER: Received message larger than max (600000000 vs. 537919488)"
+    error = error_from_call("RESOURCE_EXHAUSTED", said, [], "host:1")
+    assert isinstance(error, errors.LimitExceededError)
+    assert error.reason == "MESSAGE_TOO_LARGE"
+    assert error.metadata == {"value": "600000000", "limit": "537919488"}
+    assert "the message has 600000000 bytes" in str(error)
+    assert "host:1 takes 537919488; send fewer points" in str(error)
 
 
 @pytest.mark.parametrize(
