@@ -66,6 +66,7 @@ class AsyncStream:
         lender: What shares memory with the server; None where everything goes in messages.
         resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
             that has no answer.
+        served: Whether the server has answered before.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class AsyncStream:
         lender: Lender | None = None,
         *,
         resumes: bool = True,
+        served: bool = False,
     ) -> None:
         method = EVALUATE_STREAM
         self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._resumes = resumes
         self._tries = 0
-        self._answered = self._pausing = self._closed = False
+        self._answered = served
+        self._pausing = self._closed = False
         self._address = address
         self._lender = lender
         self._in_flight = in_flight
@@ -141,6 +144,8 @@ class AsyncStream:
         try:
             while await self._resume(end := await self._follow()):
                 pass
+        except PullbackError as error:  # what gives tokens failed
+            end = error
         except asyncio.CancelledError:
             end = error_from_call("CANCELLED", "its stream was left", [], self._address)
         finally:

@@ -45,7 +45,9 @@ _SERVICE_CONFIG: Final[dict[str, Any]] = {
                 "backoffMultiplier": 3,
                 "retryableStatusCodes": ["UNAVAILABLE", "ABORTED"],
             },
-        }
+        },
+        # A stream knows itself what has no answer, and gRPC would keep all that was sent on it.
+        {"name": [{"service": "pullback.v1.EvaluationService", "method": "EvaluateStream"}]},
     ],
 }
 # gRPC follows the health of each server on a stream beside the calls, and sends those that go to none or to
@@ -54,7 +56,7 @@ _HEALTH_CHECK: Final = {"healthCheckConfig": {"serviceName": ""}}
 _LOCAL_SCHEMES: Final = ("unix:", "unix-abstract:", "vsock:")
 _LIST_SCHEMES: Final = ("ipv4:", "ipv6:")
 # How gRPC words a connection that broke within a call, under codes that else are the server's own.
-_BROKEN: Final = "RST_STREAM"
+_BROKEN: Final = ("RST_STREAM", "(CANCELLED)")
 # How gRPC says that the servers are there, and that each says NOT_SERVING.
 _UNHEALTHY: Final = "backend unhealthy"
 
@@ -156,12 +158,19 @@ def pause_before_resuming(error: PullbackError | None, tries: int, *, answered: 
     """
     if error is None:
         return None
+    if wants_new_token(error):
+        return 0.0
     return pause_before_retry(error, tries, None, served=answered or bool(error.reason))
+
+
+def wants_new_token(error: PullbackError) -> bool:
+    """Whether a stream ended because its token did: another one may hold, and if not, the next stream says so."""
+    return error.reason == "UNAUTHENTICATED" and "stream" in error.metadata
 
 
 def is_away(error: PullbackError) -> bool:
     """Whether a call failed because the server has gone or is about to, and may be there again."""
-    broken = not error.reason and _BROKEN in error.message
+    broken = not error.reason and any(word in error.message for word in _BROKEN)
     return broken or (isinstance(error, UnavailableError) and error.code == "UNAVAILABLE")
 
 

@@ -44,6 +44,7 @@ class Stream:
         lender: What shares memory with the server; None where everything goes in messages.
         resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
             that has no answer.
+        served: Whether the server has answered before.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Stream:
         lender: Lender | None = None,
         *,
         resumes: bool = True,
+        served: bool = False,
     ) -> None:
         method = EVALUATE_STREAM
         self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
         self._resumes = resumes
         self._tries = 0
-        self._answered = self._broken = self._closed = False
+        self._answered = served
+        self._broken = self._closed = False
         self._given_up = threading.Event()
         self._address = address
         self._lender = lender
@@ -116,6 +119,8 @@ class Stream:
         try:
             while self._resume(end := self._follow()):
                 pass
+        except PullbackError as error:  # what gives tokens failed
+            end = error
         finally:
             self._finish(end or ended)
 

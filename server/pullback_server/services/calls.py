@@ -7,12 +7,15 @@ server that stops takes no more from them, so that they end with the last answer
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.services.reading import Reader
+
+# What a client sends until it has heard that it should not.
+_MOMENT: Final = 0.1
 
 
 class OpenCalls:
@@ -63,8 +66,12 @@ class OpenCalls:
             reader.end()
 
     async def none(self) -> None:
-        """Returns when no call is open."""
-        await self._none.wait()
+        """Returns when no call has been open for a moment, in which those under way would have come."""
+        while True:
+            await self._none.wait()
+            await asyncio.sleep(_MOMENT)
+            if self._count == 0:
+                return
 
     def _ended(self, _: object) -> None:
         self._count -= 1
