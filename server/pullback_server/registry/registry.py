@@ -127,6 +127,7 @@ class Registry:
         *,
         tenant: str = "",
         reader: str | None = "",
+        with_nobodys: bool = True,
     ) -> tuple[Sequence[Registered], str]:
         """Functions in the order of their tenants and names.
 
@@ -136,6 +137,7 @@ class Registry:
             labels: Labels that each must have.
             tenant: Whose functions; EVERY_TENANT is those of all.
             reader: The tenant that asks, for whom there is only what it may see; None sees everything.
+            with_nobodys: Whether those of the tenant with the empty name are among those of all.
 
         Returns:
             The functions at their current revisions, and the token of the next page or an empty text.
@@ -144,7 +146,7 @@ class Registry:
             registered(entry)
             for key, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0))
             if key > after
-            and tenant in (key.tenant, EVERY_TENANT)
+            and (key.tenant == tenant or (tenant == EVERY_TENANT and (key.tenant or with_nobodys)))
             and visible(entry, reader)
             and labels.items() <= entry.function.labels.items()
         ]
@@ -334,7 +336,7 @@ class Registry:
             StoredDataError: If its blob is damaged.
         """
         entries = self._catalogue.entries.values() if tenant is None else self._catalogue.of_tenant(tenant)
-        uploads = [*self._uploads.values()] if tenant is None else [self._uploads_of(tenant)]
+        uploads = [each for name, each in self._uploads.items() if tenant in (name, None)]
         blobs = {rev.blob for entry in entries for rev in entry.function.revisions if rev.digest == digest}
         blobs |= {blob for each in uploads if (blob := each.find(digest)) and self._blobs.has(blob)}
         *others, last = sorted(blobs) or [""]
@@ -392,6 +394,7 @@ class Registry:
         return Uploads(home(self._folder, tenant) / "uploads")
 
     def _uploads_of(self, tenant: str) -> Uploads:
+        """The uploads of a tenant, for who holds the lock."""
         if tenant not in self._uploads:
             # Another dict: readers go through it without the lock.
             self._uploads = {**self._uploads, tenant: self._opened_uploads(tenant)}
@@ -405,11 +408,12 @@ class Registry:
         """What a tenant has not sent, though another may have: that one has it must not show."""
         revisions = [rev for entry in self._catalogue.of_tenant(tenant) for rev in entry.function.revisions]
         sent = {constant for revision in revisions for constant in revision.constants}
-        uploads = self._uploads_of(tenant)
+        uploads = self._uploads.get(tenant)
+        waiting = uploads.blobs() if uploads else frozenset()
         return tuple(
             digest
             for digest in dict.fromkeys(digests)
-            if not (self._blobs.has(digest) and (digest in sent or uploads.find(digest) == digest))
+            if not (self._blobs.has(digest) and (digest in sent or digest in waiting))
         )
 
     def _release(self, digest: str, constants: Iterable[str], tenant: str) -> None:

@@ -150,6 +150,8 @@ class Functions:
             dict(request.labels),
             tenant=request.tenant or who.tenant,
             reader=reader(who),
+            # They have no name that callers with a tenant could write.
+            with_nobodys=not who.tenant,
         )
         functions = [_told(registered, who) for registered in page]
         return pb.ListFunctionsResponse(functions=functions, next_page_token=token)

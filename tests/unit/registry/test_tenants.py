@@ -161,6 +161,15 @@ def test_pages_over_tenants(registry: Registry, formula: Make) -> None:
     assert names(registry, "") == []
 
 
+def test_pages_with_functions_of_nobody(registry: Registry, formula: Make) -> None:
+    """They are first, or left out for those who could not name them."""
+    for tenant in ("red", ""):
+        registry.register(Registration("f", formula("sum(x)"), tenant=tenant))
+    assert names(registry, None) == [("", "f"), ("red", "f")]
+    page, _ = registry.page(FIRST, 100, {}, tenant="*", reader=None, with_nobodys=False)
+    assert [each.function.tenant for each in page] == ["red"]
+
+
 def test_to_know_a_digest_is_not_to_have_the_program(registry: Registry, formula: Make) -> None:
     """A tenant registers what it has sent or registered itself, not what others have."""
     program = formula("sum(x)")
