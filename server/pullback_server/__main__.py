@@ -21,6 +21,7 @@ from pullback_server.registry.files import DirectoryInUseError
 from pullback_server.services.entrance import EntranceError
 from pullback_server.services.listening import ListenError
 from pullback_server.telemetry.logs import LogFormat, set_up_logging
+from pullback_server.telemetry.tracing import TracingError
 
 _STDIN = 0
 _CHUNK = 4096
@@ -43,7 +44,7 @@ def main() -> None:
             runner.run(_serve(settings))
     except EntranceError as error:
         _fail(str(error), 2)
-    except (DevicesError, DirectoryInUseError, ListenError, OSError) as error:
+    except (DevicesError, DirectoryInUseError, ListenError, TracingError, OSError) as error:
         _fail(str(error), 1)
 
 

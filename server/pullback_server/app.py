@@ -49,6 +49,7 @@ from pullback_server.sharing.channels import SideChannels
 from pullback_server.sharing.segments import Bounds, Segments
 from pullback_server.telemetry.audit import audit_to
 from pullback_server.telemetry.endpoint import Endpoint
+from pullback_server.telemetry.tracing import start_tracing
 from pullback_server.telemetry.watch import watch
 from pullback_server.tenants.current import CurrentDirectory
 
@@ -268,6 +269,7 @@ def _observation(
         tenants=settings.metrics_tenants,
         recorded=settings.recorded_requests,
         slow_seconds=settings.slow_request_seconds,
+        tracing=start_tracing() if settings.tracing else None,
     )
     held = budgets(settings.max_bytes_in_flight)
     return Observation(engine, registry, scheduler, held, OpenCalls(), arena, observing, server_version())
@@ -284,7 +286,12 @@ async def _monitored(settings: Settings, observation: Observation) -> Endpoint |
 
 def _watched(settings: Settings) -> bool:
     """Whether requests are watched at all."""
-    return bool(settings.metrics_listen or settings.recorded_requests or settings.slow_request_seconds)
+    return bool(
+        settings.metrics_listen
+        or settings.recorded_requests
+        or settings.slow_request_seconds
+        or settings.tracing
+    )
 
 
 def _device_memory(settings: Settings, placed: Sequence[Placement]) -> list[str]:

@@ -54,6 +54,7 @@ from pullback._registration import Registration, prepare
 from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
 from pullback._stream import Stream, call_error
+from pullback._tracing import traced
 from pullback.codec import evaluation
 from pullback.errors import DeadlineExceededError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
@@ -417,7 +418,7 @@ def connect(
     authorization = shown(secured.authorization, priority)
     if authorization is not None:
         channel = Authorized(channel, authorization)
-    return Client(channel, address, timeout, lender, join=join)
+    return Client(traced(channel), address, timeout, lender, join=join)
 
 
 @contextmanager

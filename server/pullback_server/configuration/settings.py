@@ -290,6 +290,10 @@ class Settings(BaseSettings):
     """How many tenants have metrics of their own, in the order in which they come; the others share theirs,
     as "other"."""
 
+    tracing: bool = False
+    """Tell OpenTelemetry of each request, which sends traces where its own environment variables say, such as
+    OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_ENDPOINT. Needs pullback[tracing]."""
+
     exit_with_parent: bool = False
     """Stop when standard input is closed: for a program that starts a server as a child and holds the
     pipe."""

@@ -26,6 +26,7 @@ from pullback_server.services.audit import with_peer
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.requests.messages import held_to
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
+from pullback_server.services.tracing import spanned
 from pullback_server.services.watching import (
     Behaviour,
     Watching,
@@ -35,7 +36,6 @@ from pullback_server.services.watching import (
     watched_stream,
 )
 from pullback_server.telemetry.calls import MethodCalls
-from pullback_server.telemetry.crashes import Crashes
 from pullback_server.telemetry.requests import accept_request_id, request_id
 from pullback_server.telemetry.watch import Watch
 from pullback_server.tenants.callers import caller
@@ -97,7 +97,7 @@ def bind(
         streams = method.client_streaming or method.server_streaming
         counts = watch.calls.method(name, told=not streams and method.name not in tells)
         counting = Codec(*counted(codec.decode, codec.encode, counts))
-        watching = partial(_watched, counts, watch.crashes)
+        watching = partial(_watched, counts, watch)
         return _handler(method, counting, behaviour, calls, lambda answer, how: begun(watching(answer, how)))
 
     return grpc.method_handlers_generic_handler(
@@ -129,8 +129,9 @@ def _as_it_is(answer: Behaviour) -> Behaviour:
     return answer
 
 
-def _watched(counts: MethodCalls, crashes: Crashes, answer: Behaviour, watch: Watching) -> Behaviour:
-    return watch(answer, counts, crashes)
+def _watched(counts: MethodCalls, watch: Watch, answer: Behaviour, watching: Watching) -> Behaviour:
+    behaviour = watching(answer, counts, watch.crashes)
+    return behaviour if watch.tracing is None else spanned(behaviour, counts.name, watch.tracing)
 
 
 def _read(codec: Codec, raw: bytes) -> Any:

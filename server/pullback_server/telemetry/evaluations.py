@@ -23,6 +23,7 @@ from pullback_server.telemetry.metrics import Family
 from pullback_server.telemetry.recorder import Began, Recorder, derivative_of, refused
 from pullback_server.telemetry.requests import request_id
 from pullback_server.telemetry.tenants import Labels
+from pullback_server.telemetry.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 _MOST_KINDS: Final = 4096
@@ -67,11 +68,18 @@ class Evaluations:
         recorder: Where they are recorded.
         crashes: Where is written what was in hand at an error that nobody foresaw.
         slow_seconds: Those that take longer are told in the log; 0 tells of none.
+        tracing: What tells of them in traces; None where there are none.
     """
 
     def __init__(
-        self, labels: Labels, recorder: Recorder, crashes: Crashes, slow_seconds: float = 0.0
+        self,
+        labels: Labels,
+        recorder: Recorder,
+        crashes: Crashes,
+        slow_seconds: float = 0.0,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self.recorder = recorder
         self._crashes = crashes
         self._labels = labels
@@ -99,6 +107,8 @@ class Evaluations:
         series.queue.add(timing.queue)
         if seconds > self._slow:
             _tell(began, seconds, timing)
+        if self._tracing is not None:
+            self._tracing.evaluation(began, seconds, timing)
 
     def fail(self, number: int | None, began: float, tenant: str, error: BaseException) -> None:
         """Counts one that failed, or that nobody wants any more.

@@ -37,6 +37,9 @@ def set_up_logging(level: str, format_: LogFormat) -> None:
 def _about() -> dict[str, str]:
     """What is known of the request that is being served; without what is empty."""
     about = {"request_id": request_id.get(), "tenant": ticket.get().tenant, "method": method.get()}
+    if tracing := sys.modules.get("opentelemetry.trace"):
+        context = tracing.get_current_span().get_span_context()
+        about["trace_id"] = tracing.format_trace_id(context.trace_id) if context.is_valid else ""
     return {name: value for name, value in about.items() if value}
 
 
