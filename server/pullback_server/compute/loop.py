@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -122,15 +121,18 @@ class Loop:
             FrameError: If the other end sends what is no request.
             OSError: If a segment cannot be mapped.
         """
-        threading.Thread(target=self._beat, name="beat", daemon=True).start()
-        self._send(encode(Frame(Ready(self._kernel.describe()))))
-        self._relay.run()
+        over = threading.Event()
+        threading.Thread(target=self._beat, args=(over,), name="beat", daemon=True).start()
+        try:
+            self._send(encode(Frame(Ready(self._kernel.describe()))))
+            self._relay.run()
+        finally:
+            over.set()
 
-    def _beat(self) -> None:
+    def _beat(self, over: threading.Event) -> None:
         """Shows that the interpreter runs, on a thread that does nothing else."""
-        while True:
+        while not over.wait(_BEAT_SECONDS):
             self._board.beat()
-            time.sleep(_BEAT_SECONDS)
 
     def _step(self) -> bool:
         """Takes the next frame, or reads what comes next; says whether the other end is still open."""
