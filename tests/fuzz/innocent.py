@@ -40,7 +40,7 @@ class Innocent(threading.Thread):
             function = client.register(
                 pullback.Formula("sum(sin(x) * y**2)", x="f64[3]", y="f64[3]"), name=NAME
             )
-            while not self._ended.wait(_PAUSE_SECONDS):
+            while not self._ended.wait(_PAUSE_SECONDS) or not (self.answers or self.faults):
                 self._ask(function)
 
     def _ask(self, function: pullback.Function) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-def minimised(data: bytes, still: Callable[[bytes], bool], tries: int = 2000) -> bytes:
+def minimised(data: bytes, still: Callable[[bytes], bool], tries: int = 800) -> bytes:
     """The smallest part of some bytes that was found to be a case still.
 
     Args:

@@ -24,7 +24,10 @@ from fuzz.watching import Watch
 from pullback.program.wire import program_to_bytes
 from pullback.v1 import functions_pb2, program_pb2
 
-FLAGS: Final = ("--max-derivative-order=3",)
+FLAGS: Final = (
+    *("--max-derivative-order=3", "--spare-workers=1"),
+    *("--max-run-seconds=5", "--max-compile-seconds=20", "--worker-silent-seconds=5"),
+)
 _REGISTER: Final = "/pullback.v1.FunctionService/RegisterFunction"
 _DELETE: Final = "/pullback.v1.FunctionService/DeleteFunction"
 _EVALUATE: Final = "/pullback.v1.EvaluationService/Evaluate"
