@@ -164,7 +164,7 @@ def pause_before_resuming(error: PullbackError | None, tries: int, *, answered: 
 
 
 def wants_new_token(error: PullbackError) -> bool:
-    """Whether a stream ended because its token did: another one may hold, and if not, the next stream says so."""
+    """Whether a stream ended because its token did: another one may hold, or the next stream says so."""
     return error.reason == "UNAUTHENTICATED" and "stream" in error.metadata
 
 

@@ -48,6 +48,7 @@ class Streams:
                 Reason.UNAUTHENTICATED,
                 f"what {identity.caller.subject!r} showed has expired or was withdrawn while the stream was "
                 "open; open another one with a new token",
+                stream="ended",
             ) from error
 
     def _end_those_of_strangers(self) -> None:

@@ -68,7 +68,7 @@ class Verifier:
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
-            raise untrusted("it is neither one of the server's tokens nor a JWT") from error
+            raise untrusted("it is neither a token that the server has now nor a JWT") from error
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in ALGORITHMS:
             raise untrusted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pullback._channel import wants_new_token
 from pullback._mapping.cutting import Chunk
 from pullback.errors import ConflictError, OverloadedError, PullbackError, UnavailableError
 
@@ -12,8 +13,8 @@ _BROKEN: Final = "RST_STREAM"
 
 
 def passes(error: PullbackError) -> bool:
-    """Whether the same chunk may succeed later: the connection or the server failed, and not the chunk."""
-    if isinstance(error, UnavailableError | OverloadedError | ConflictError):
+    """Whether the same chunk may succeed later: the connection, the server or a token failed, not it."""
+    if isinstance(error, UnavailableError | OverloadedError | ConflictError) or wants_new_token(error):
         return True
     return not error.reason and _BROKEN in error.message
 
