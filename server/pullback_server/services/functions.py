@@ -14,7 +14,14 @@ from pullback.program.signature import Result
 from pullback.program.trees import LEAF
 from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes
 from pullback.v1 import functions_pb2 as pb
-from pullback_server.errors import Reason, RequestError, ServiceError, service_error
+from pullback_server.errors import (
+    PressureError,
+    QuarantineError,
+    Reason,
+    RequestError,
+    ServiceError,
+    service_error,
+)
 from pullback_server.model.functions import EVERY_TENANT, Findings, Registered
 from pullback_server.registry.names import (
     Key,
@@ -111,7 +118,6 @@ class Functions:
         require_own(self._registry, key, who)
         _check_texts(request.labels, request.description)
         program = await self._program(request, who)
-        check_program(program, self._limits)
         digest = await asyncio.to_thread(digest_of, program)
         change.details["digest"] = digest
         current = await asyncio.to_thread(self._registry.current, key)
@@ -120,9 +126,7 @@ class Functions:
             return pb.RegisterFunctionResponse(function=function_to_wire(current, who.tenant), created=False)
         # What a worker says of a program must not tell of constants that others have sent.
         await asyncio.to_thread(self._registry.require_constants, program.constants, who.tenant)
-        findings = await self._findings(program, digest, who)
-        completed = _completed(program, findings)
-        check_inputs(completed.signature, self._limits)
+        completed, findings = await self._examined(program, digest, who)
         registration = Registration(
             key.function,
             completed,
@@ -230,13 +234,18 @@ class Functions:
                     "nothing to register was given; set program, or program_digest after an upload"
                 )
 
-    async def _findings(self, program: Program, digest: str, who: Caller) -> Findings:
-        """What a worker finds in a program; an upload that it refuses is discarded."""
+    async def _examined(self, program: Program, digest: str, who: Caller) -> tuple[Program, Findings]:
+        """The whole program, and what a worker finds in it; an upload that is refused is discarded."""
         try:
-            return await self._scheduler.load(digest, program_to_bytes(program))
-        except RequestError:
-            await asyncio.to_thread(self._registry.discard_upload, digest, program.constants, who.tenant)
+            check_program(program, self._limits)
+            findings = await self._scheduler.load(digest, program_to_bytes(program))
+            completed = _completed(program, findings)
+            check_inputs(completed.signature, self._limits)
+        except (RequestError, PressureError, QuarantineError) as error:
+            if error.retry_delay is None:
+                await asyncio.to_thread(self._registry.discard_upload, digest, program.constants, who.tenant)
             raise
+        return completed, findings
 
 
 def _completed(program: Program, findings: Findings) -> Program:
