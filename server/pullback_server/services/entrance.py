@@ -99,7 +99,7 @@ class Entrance:
         if self._keys is None and not self.current.directory.has_credentials:
             _log.warning("%s has neither tokens nor certificates: nobody gets in", settings.tenants_file)
         verifier = None if self._keys is None else Verifier(_trust(settings), self._keys)
-        return Authentication(self.current, verifier, _local(settings))
+        return Authentication(self.current, verifier, _local(settings, self.current))
 
 
 def _certificates(settings: Settings) -> Certificates | None:
@@ -139,9 +139,14 @@ def _trust(settings: Settings) -> Trust:
     return Trust(issuer, audience, settings.oidc_tenant_claim, roles, settings.oidc_leeway_seconds)
 
 
-def _local(settings: Settings) -> Caller | None:
+def _local(settings: Settings, current: CurrentDirectory) -> Caller | None:
     """Who calls over a Unix domain socket without a token."""
     if settings.socket_tenant is not None:
+        if settings.socket_tenant not in current.directory:
+            raise EntranceError(
+                f"the server has no tenant {settings.socket_tenant!r}, which socket_tenant names; add it to "
+                f"{settings.tenants_file}"
+            )
         return Caller(settings.socket_tenant, "socket", Role(settings.socket_role))
     return None if int(settings.socket_mode, 8) & _OTHERS else ANYBODY
 

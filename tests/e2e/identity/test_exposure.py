@@ -22,10 +22,11 @@ TENANTS = ("--tenants-file={0}/tenants.toml",)
         (TLS, "the server does not ask who calls"),
         (("--tenants-file={0}/absent.toml", *TLS), "absent.toml cannot be read"),
         (TLS[:1], "TLS takes both"),
+        (("--socket-tenant=nobody", *TENANTS, *TLS), "has no tenant 'nobody'"),
         (("--oidc-issuer=https://issuer.example", *TLS), "takes oidc_audience"),
         (("--oidc-issuer=http://issuer.example", "--oidc-audience=a", *TLS), "cannot be trusted"),
     ],
-    ids=["nothing", "no TLS", "no tokens", "no file", "no key", "no audience", "no trust"],
+    ids=["nothing", "no TLS", "no tokens", "no file", "no key", "no tenant", "no audience", "no trust"],
 )
 def test_what_does_not_start(folder: Path, flags: tuple[str, ...], words: str) -> None:
     """The message says what would be open, or what is wrong, and the status is that of wrong settings."""
