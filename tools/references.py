@@ -9,6 +9,7 @@ from pathlib import Path
 from pullback_server.compute.formats.formula.reference import embed
 from pullback_server.compute.formats.onnx.reference import embed as embed_onnx
 from pullback_server.configuration.reference import reference
+from pullback_server.telemetry.reference import embed as embed_metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -19,6 +20,8 @@ if __name__ == "__main__":
     formula.write_text(embed(formula.read_text()))
     onnx = DOCS / "onnx.md"
     onnx.write_text(embed_onnx(onnx.read_text()))
+    observability = DOCS / "observability.md"
+    observability.write_text(embed_metrics(observability.read_text()))
     # What the tests cover is the tests' to say.
     sys.path.append(str(ROOT / "tests"))
     (DOCS / "stablehlo-coverage.md").write_text(import_module("conformance.document").document())
