@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
+from typing import IO
 
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry import operations
@@ -55,6 +59,32 @@ class Arriving:
     def drop(self) -> None:
         """Forgets what has come, unless it was kept."""
         self._incoming.drop()
+
+
+class Checked(FileIO):
+    """A file that knows the digest of what was read of it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes."""
+        data = super().read(size)
+        self._hash.update(data)
+        return data
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was read."""
+        return self._hash.hexdigest()
 
 
 class DirectoryBlobs:
@@ -135,6 +165,24 @@ class DirectoryBlobs:
             self._damaged.add(digest)
             raise _damaged(path, digest, f"is damaged: its {len(data)} bytes have the digest {actual}")
         return data
+
+    @contextmanager
+    def reading(self, digest: str) -> Iterator[IO[bytes]]:
+        """The bytes of a digest as a file, to be read inside the block to their end and checked there.
+
+        Raises:
+            StoredDataError: If they are missing or are not what was kept.
+        """
+        path = self.path(digest)
+        try:
+            file = Checked(path)
+        except OSError as error:
+            raise _damaged(path, digest, f"cannot be read ({error.strerror})") from error
+        with file:
+            yield file
+            if file.digest != digest:
+                self._damaged.add(digest)
+                raise _damaged(path, digest, f"is damaged: its bytes have the digest {file.digest}")
 
     def sound(self, digest: str) -> bool:
         """Whether the bytes of a digest are there and are what was kept."""

@@ -117,7 +117,7 @@ class Catalogue:
         """
         key = key_of(entry.function)
         with self._as_the_disk_has_it(key):
-            write_atomically(self._path(key), _to_bytes(entry))
+            write_atomically(self._path(key), entry_bytes(entry))
         self._entries = {**self._entries, key: entry}
 
     def remove(self, key: Key) -> bool:
@@ -164,16 +164,16 @@ class Catalogue:
 
     def _load(self, key: Key, path: Path, entries: dict[Key, Entry]) -> None:
         try:
-            entry = _from_bytes(path.read_bytes(), key.tenant)
-            _check(entry, key.function)
-        except (OSError, ValueError, msgspec.MsgspecError, json_format.ParseError) as error:
+            entry = entry_of(path.read_bytes(), key)
+        except (OSError, ValueError) as error:
             _log.error("the catalogue file %s is damaged, and its function is not served: %s", path, error)
             self._damaged[key] = path
         else:
             entries[key] = entry
 
 
-def _to_bytes(entry: Entry) -> bytes:
+def entry_bytes(entry: Entry) -> bytes:
+    """What stands in the file of an entry; its tenant does not."""
     signatures = {
         digest: json_format.MessageToDict(signature_to_wire(signature))
         for digest, signature in entry.signatures.items()
@@ -184,6 +184,20 @@ def _to_bytes(entry: Entry) -> bytes:
     )
     file = _File(stored, signatures, dict(entry.producers), function.grants)
     return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
+def entry_of(data: bytes, key: Key) -> Entry:
+    """The entry that stands in the file of a key.
+
+    Raises:
+        ValueError: If it cannot be read, or is that of another function.
+    """
+    try:
+        entry = _from_bytes(data, key.tenant)
+    except (msgspec.MsgspecError, json_format.ParseError) as error:
+        raise ValueError(str(error)) from error
+    _check(entry, key.function)
+    return entry
 
 
 def _from_bytes(data: bytes, tenant: str) -> Entry:

@@ -87,6 +87,18 @@ def with_revision(before: Entry | None, registration: Registration, revision: Re
     )
 
 
+def merged(before: Entry | None, entry: Entry) -> Entry:
+    """An entry with the revisions that there were before; all else is as it has it."""
+    if before is None:
+        return entry
+    revisions = {each.digest: each for each in (*before.function.revisions, *entry.function.revisions)}
+    return Entry(
+        replace(entry.function, revisions=tuple(revisions.values())),
+        {**before.signatures, **entry.signatures},
+        {**before.producers, **entry.producers},
+    )
+
+
 def _added(revisions: tuple[Revision, ...], new: Revision) -> tuple[Revision, ...]:
     """Revisions with one more; one that was there keeps its place and time, and gets the new bytes."""
     if all(revision.digest != new.digest for revision in revisions):

@@ -7,10 +7,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
+from typing import IO
 
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
@@ -19,7 +20,7 @@ from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import EVERY_TENANT, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
-from pullback_server.registry.entries import blobs_of, registered, revision_of, visible, with_revision
+from pullback_server.registry.entries import blobs_of, merged, registered, revision_of, visible, with_revision
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
 from pullback_server.registry.homes import home, tenants_in
 from pullback_server.registry.names import Key, ResourceName, key_of
@@ -66,6 +67,7 @@ class Registry:
         self._catalogue = Catalogue(folder)
         self._uploads = {name: self._opened_uploads(name) for name in tenants_in(folder)}
         self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
+        self._held: Counter[str] = Counter()
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -358,6 +360,77 @@ class Registry:
             if digest in entry.signatures
         )
 
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple[Entry, ...]]:
+        """All functions at one moment; what is stored for them stays inside the block.
+
+        Raises:
+            StoredDataError: If the catalogue file of a function is damaged.
+        """
+        with self._changing:
+            for key in self._catalogue.damaged:
+                self._catalogue.find(key)
+            entries = tuple(entry for _, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0)))
+            self._held.update(blobs_of(entries))
+        try:
+            yield entries
+        finally:
+            self._let_go(blobs_of(entries))
+
+    @contextmanager
+    def holding(self, blobs: Collection[str]) -> Iterator[None]:
+        """Has programs and constants stay inside the block once they are here, though nobody has them."""
+        with self._changing:
+            self._held.update(blobs)
+        try:
+            yield
+        finally:
+            self._let_go(blobs)
+
+    def _let_go(self, blobs: Collection[str]) -> None:
+        with self._changing, afterwards("remove what nobody needs any more"):
+            self._held.subtract(blobs)
+            self._held = +self._held
+            self._sweep()
+
+    def blob_size(self, digest: str) -> int:
+        """How many bytes a program or constant has."""
+        return self._blobs.size(digest)
+
+    def blob(self, digest: str) -> AbstractContextManager[IO[bytes]]:
+        """A program or constant, to be read inside the block to its end, where it is found to be whole.
+
+        Raises:
+            StoredDataError: If it is missing or damaged.
+        """
+        return self._blobs.reading(digest)
+
+    def take_blob(self, arrived: Arriving) -> None:
+        """Keeps a program or constant for functions that are taken over next; one that is damaged is mended.
+
+        Raises:
+            PressureError: STORAGE_FULL if the disk has no room.
+        """
+        with self._change():
+            self._blobs.sound(arrived.digest)
+            self._blobs.keep_arrived(arrived)
+
+    def take_over(self, entries: Iterable[Entry]) -> int:
+        """Takes over functions whose programs and constants are here; says how many of them it has changed.
+
+        Raises:
+            PressureError: STORAGE_FULL if the disk has no room; then some may have been taken over.
+        """
+        changed = 0
+        with self._change():
+            for entry in entries:
+                before = self._catalogue.entries.get(key_of(entry.function))
+                after = merged(before, entry)
+                if after != before:
+                    self._catalogue.put(after)
+                    changed += 1
+        return changed
+
     def usage(self) -> Mapping[str, Usage]:
         """What each tenant uses that has something, by its name."""
         counts = Counter(key.tenant for key in (*self._catalogue.entries, *self._catalogue.damaged))
@@ -448,7 +521,7 @@ class Registry:
         if self._catalogue.damaged:
             return 0, 0
         uploaded = (uploads.blobs() for uploads in self._uploads.values())
-        used = blobs_of(self._catalogue.entries.values()).union(*uploaded)
+        used = blobs_of(self._catalogue.entries.values()).union(*uploaded, +self._held)
         removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
         for blob, _ in removed:
             self._blobs.remove(blob)

@@ -29,6 +29,7 @@ def test_the_commands() -> None:
         "health",
         "list",
         "register",
+        "registry",
         "revoke",
         "serve",
         "show",
@@ -112,12 +113,13 @@ def test_without_its_packages(missing: str) -> None:
     )
 
 
-def test_serve_passes_its_options_on() -> None:
-    """Its help is the server's own."""
-    command = [sys.executable, "-m", "pullback", "serve", "--help"]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
+@pytest.mark.parametrize(("command", "word"), [("serve", "--listen"), ("registry", "export")])
+def test_commands_of_the_server_pass_their_options_on(command: str, word: str) -> None:
+    """Their help is the server's own."""
+    words = [sys.executable, "-m", "pullback", command, "--help"]
+    result = subprocess.run(words, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "--listen" in result.stdout
+    assert word in result.stdout
 
 
 def test_every_command_has_a_sentence() -> None:

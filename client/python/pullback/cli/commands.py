@@ -10,7 +10,7 @@ from pullback.cli.checking import check
 from pullback.cli.evaluation import evaluate
 from pullback.cli.functions import delete, grant, list_functions, register, revoke, show
 from pullback.cli.graphs import graph
-from pullback.cli.servers import capabilities, demo, health, serve
+from pullback.cli.servers import capabilities, demo, health, registry, serve
 from pullback.cli.tokens import token
 from pullback.cli.top import top
 
@@ -23,6 +23,7 @@ def pullback() -> None:
 
 for _command in (
     serve,
+    registry,
     register,
     list_functions,
     show,

@@ -26,6 +26,16 @@ def serve(options: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pullback_server", *options])  # noqa: S606 -- no shell is wanted
 
 
+@click.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def registry(options: tuple[str, ...]) -> None:
+    """Write all functions of a server that does not run to one file, or take them over; see --help."""
+    _require("pullback_server", "server")
+    os.execv(sys.executable, [sys.executable, "-m", "pullback_server.registry", *options])  # noqa: S606 -- as above
+
+
 @click.command()
 @click.option("--timeout", default=3.0, show_default=True, help="How many seconds the answer may take.")
 @server_option
