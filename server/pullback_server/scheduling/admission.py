@@ -14,7 +14,8 @@ from typing import Final
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.scheduling.accounts import Account, Accounts
 
-# Beyond the limit, those are let in for whom somebody else was shed and has not gone yet: one in so many.
+# Beyond the limit, as many are let in who have less than their share: one for so many places. Those who were
+# shed for them have not gone yet, or are compiling, which is not broken off.
 _RESERVE: Final = 8
 _WEIGHT: Final = 0.1
 
@@ -101,10 +102,9 @@ class Admission:
         """Sheds what the tenant furthest over its share queued last; refuses where that is not another."""
         greediest = max(self.accounts, key=_appetite)
         if greediest is not account and self._in_flight < self._most and self._has_claim(account):
-            greediest.figures.shed += 1
             if self._shed(greediest, self._full(greediest)):
-                return
-            greediest.figures.shed -= 1
+                greediest.figures.shed += 1
+            return
         account.figures.shed += 1
         raise self._full(account)
 

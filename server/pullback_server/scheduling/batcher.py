@@ -307,7 +307,7 @@ class Batcher:
         lane = line.lane
         company = lane.company(line)
         sums = list(accumulate(member.points for member in company))
-        warm = self._planning.warm(lane, bucket_of(company[0].evaluation.points))
+        warm = self._planning.warm(lane, bucket_of(company[0].evaluation.points), shared=self._hand.shared)
         gathering = gather(sums, warm, lane.costs)
         members = company[: gathering.members]
         if len(members) < len(company):

@@ -39,6 +39,8 @@ _PAYS: Final = 0.8
 # Larger batches are not made of padding.
 _MOST_PADDED_BYTES: Final = 1 << 20
 _SECOND_THOUGHTS: Final = 8
+# So many lines are kept, though nobody waits in them.
+_MOST_LINES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ class Lane:
         key = (member.account.share, member.ticket.priority)
         line = self.lines.get(key)
         if line is None:
+            if len(self.lines) >= _MOST_LINES:
+                self.lines = {old: each for old, each in self.lines.items() if each.waiting}
             line = self.lines[key] = Line(member.account.share, self)
         return line
 

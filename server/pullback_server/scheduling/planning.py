@@ -16,6 +16,8 @@ from pullback_server.scheduling.warming import Warming
 _SPREAD_SECONDS: Final = 8e-3
 # Where a worker is shared, batches are cut into tiles that take so long: the next one in turn waits for two.
 TILE_SECONDS: Final = 8e-3
+# There, those travel together who take so long at most: else it takes longer for one than what it waits for.
+_JOINED_SECONDS: Final = TILE_SECONDS / 2
 # What compiling is believed to take before it was measured.
 _COMPILING_SECONDS: Final = 0.25
 
@@ -57,10 +59,19 @@ class Planning:
             self._warming.want(lane, bucket)
         return serving.pieces
 
-    def warm(self, lane: Lane, own: int) -> list[int]:
-        """The buckets of a lane that a ready worker has, and into which what has the bucket `own` can go."""
+    def warm(self, lane: Lane, own: int, *, shared: bool = False) -> list[int]:
+        """The buckets of a lane that a ready worker has, and into which what has the bucket `own` can go.
+
+        Args:
+            lane: The lane.
+            own: The bucket of what is to run.
+            shared: Whether others wait for runs, so that none is made long by travelling together.
+        """
         warmth = self._engine.warmth
         buckets = lane.buckets_for(own)
+        if shared:
+            seconds = lane.costs.seconds
+            buckets = [each for each in buckets if each <= own or (seconds(each) or 0.0) <= _JOINED_SECONDS]
         return [bucket for bucket in buckets if warmth(lane.kind_of(bucket), bucket or None)]
 
     def regret(self, lane: Lane, points: int, gathering: Gathering, warm: Sequence[int]) -> None:

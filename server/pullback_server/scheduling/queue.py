@@ -58,6 +58,8 @@ class Queue:
             member.line = None
             self._turns.remove(line, member)
             self._count(line.lane, member, -1)
+            if not line.lane.waiting:  # whoever comes next asks anew whether there is a place
+                line.lane.blocked = False
 
     def release(self, lane: Lane) -> None:
         """Has those of a lane take their turns."""

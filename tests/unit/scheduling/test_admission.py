@@ -101,13 +101,16 @@ def test_a_flood_locks_nobody_out() -> None:
 
 
 def test_a_flood_that_cannot_be_shed() -> None:
-    """Where nothing of a flood waits that could be dropped, nobody else is let in beyond the limit."""
-    admission = Admission(8)
+    """Where nothing of a flood waits that could be dropped, a few places beyond the limit are for others."""
+    admission = Admission(16)
     flood, calm = map(admission.accounts.of, ("flood", "calm"))
-    for _ in range(8):
+    for _ in range(16):
         admission.enter(flood)
+    refused(admission, flood)
+    for _ in range(2):
+        admission.enter(calm)
     assert refused(admission, calm).reason is Reason.OVERLOADED
-    assert (flood.figures.shed, calm.figures.shed) == (0, 1)
+    assert (flood.figures.shed, calm.figures.shed, admission.in_flight) == (1, 1, 18)
 
 
 def test_weights_count_for_places() -> None:

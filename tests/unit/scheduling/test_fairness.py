@@ -13,7 +13,10 @@ from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jumping import run
 from squaring import BATCH, POINT, SquaringEngine, batch, point, values
 
@@ -202,6 +205,41 @@ def test_tenants_travel_together() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_flood_in_the_same_lane(workers: int) -> None:
+    """Who travels with a flood does not wait for all of it: runs of several stay short."""
+
+    async def main() -> None:
+        bench = Bench(lambda points: 1e-3 * (points or 1) ** 0.5, workers=workers)
+        bench.heat(POINT, 0, *(1 << power for power in range(7)))
+        async with bench.flood(A, 300, point(1.0)):
+            await bench.waits(B, point(2.0), 1)
+            took = await bench.waits(B, point(2.0))
+        assert max(each or 1 for each in bench.engine.ran[-50:]) == 16
+        assert took[-1] <= 1e-3 + 2 * TILE_SECONDS
+
+    run(main())
+
+
+def test_a_lane_is_not_left_blocked() -> None:
+    """Where the only one who waits in a lane goes, the next one is served, however it comes."""
+
+    async def main() -> None:
+        bench = Bench(lambda _: 1e-4)
+        bench.heat(POINT, 0, 4)
+        for _ in range(40):
+            tasks = [asyncio.create_task(bench.scheduler.evaluate(point(1.0), A)) for _ in range(2)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            tasks[1].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert not bench.batcher._lanes.of(POINT).blocked
+            async with asyncio.timeout(1.0):
+                await bench.scheduler.evaluate(batch(1.0, 2.0, 3.0), B)
+
+    run(main())
+
+
 async def order_of(bench: Bench, *asked: tuple[float, Ticket]) -> list[float]:
     """In which order calls are answered that come while the worker is busy."""
     order: list[float] = []
@@ -370,3 +408,68 @@ def test_shed() -> None:
         assert [isinstance(outcome, PressureError) for outcome in outcomes] == [False] * 8 + [True] * 4
 
     run(main())
+
+
+Step = tuple[int, int, int, int | None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 8), st.none() | st.integers(0, 30)),
+        max_size=60,
+    ),
+    st.integers(1, 3),
+)
+def test_everybody_is_answered(steps: list[Step], workers: int) -> None:
+    """Whoever comes and goes when, with whatever: the others have their results, and nothing is left over."""
+
+    async def main() -> None:
+        bench = Bench(lambda points: 1e-3 * (points or 1), workers=workers)
+        bench.heat(POINT, 0, 4, 32)
+        made: list[Callable[[int], Evaluation]] = [
+            lambda number: point(float(number)),
+            lambda number: batch(*map(float, range(number))),
+            lambda number: batch(*[float(number)] * 40),
+            lambda number: Evaluation(KINDS[number], point(float(number)).inputs),
+            lambda number: Evaluation(replace(POINT, digest=f"new{number}"), point(float(number)).inputs),
+            lambda number: batch(*[float(number)] * 100),
+        ]
+        asked = []
+        for number, (tenant, what, pause, patience) in enumerate(steps):
+            evaluation = made[what](number)
+            ticket = Ticket("abc"[tenant], number % 3 - 1)
+            task = asyncio.create_task(bench.scheduler.evaluate(evaluation, ticket))
+            if patience is not None:
+                asyncio.get_running_loop().call_later(patience * 5e-4, task.cancel)
+            asked.append((evaluation, patience, task))
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            await asyncio.sleep(1e-4 * pause)
+        async with asyncio.timeout(60.0):
+            outcomes = await asyncio.gather(*(task for *_, task in asked), return_exceptions=True)
+        for (evaluation, patience, _), outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, asyncio.CancelledError):
+                assert patience is not None
+            else:
+                assert not isinstance(outcome, BaseException)
+                given = np.frombuffer(evaluation.inputs[0])
+                np.testing.assert_array_equal(values(outcome).reshape(-1), given**2)
+        await asyncio.sleep(1.0)
+        assert_nothing_left(bench)
+
+    run(main())
+
+
+def assert_nothing_left(bench: Bench) -> None:
+    """Nothing waits, runs or is counted any more."""
+    batcher = bench.batcher
+    assert (batcher._hand.runs, batcher._queue.nbytes, bench.scheduler.in_flight) == (0, 0, 0)
+    assert batcher._hand.seconds == pytest.approx(0.0, abs=1e-9)
+    assert not bench.accounts.turns.contenders
+    assert batcher.gate._taken == 0
+    for lane in batcher._lanes._by_content.values():
+        assert (lane.waiting, lane.running, lane.blocked, lane.alone) == (0, 0, False, False)
+    for account in bench.accounts:
+        figures = account.figures
+        assert (figures.in_flight, figures.queued, figures.queued_bytes, account.preparing) == (0, 0, 0, 0)
