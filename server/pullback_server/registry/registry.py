@@ -482,7 +482,7 @@ class Registry:
         revisions = [rev for entry in self._catalogue.of_tenant(tenant) for rev in entry.function.revisions]
         sent = {constant for revision in revisions for constant in revision.constants}
         uploads = self._uploads.get(tenant)
-        waiting = uploads.blobs() if uploads else frozenset()
+        waiting = self._waiting(uploads) if uploads else frozenset()
         return tuple(
             digest
             for digest in dict.fromkeys(digests)
@@ -506,7 +506,19 @@ class Registry:
     def _used(self, tenant: str) -> set[str]:
         """The blobs of a tenant's functions and of its uploads."""
         uploads = self._uploads.get(tenant)
-        return blobs_of(self._catalogue.of_tenant(tenant)) | (uploads.blobs() if uploads else set())
+        return blobs_of(self._catalogue.of_tenant(tenant)) | (self._waiting(uploads) if uploads else set())
+
+    def _waiting(self, uploads: Uploads) -> frozenset[str]:
+        """The blobs of uploads, and the constants of the programs among them."""
+        constants = (self._constants_of(blob) for blob in uploads.programs())
+        return uploads.blobs().union(*constants)
+
+    def _constants_of(self, blob: str) -> tuple[str, ...]:
+        """The constants of a program that is kept; those of one that is damaged are nobody's."""
+        try:
+            return program_from_bytes(self._blobs.read(blob)).constants
+        except (ServiceError, ProgramError):
+            return ()
 
     def _bytes(self, blobs: Iterable[str]) -> int:
         return sum(map(self._blobs.size, blobs))
@@ -520,7 +532,7 @@ class Registry:
         """Removes blobs that nothing needs, unless a damaged catalogue file may; says how many, and bytes."""
         if self._catalogue.damaged:
             return 0, 0
-        uploaded = (uploads.blobs() for uploads in self._uploads.values())
+        uploaded = map(self._waiting, self._uploads.values())
         used = blobs_of(self._catalogue.entries.values()).union(*uploaded, +self._held)
         removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
         for blob, _ in removed:

@@ -73,6 +73,10 @@ class Uploads:
         """All blobs that somebody counts on."""
         return frozenset(claim.blob for claim in self._claims.values())
 
+    def programs(self) -> frozenset[str]:
+        """The blobs of the programs among them; constants are called by the digest of their bytes."""
+        return frozenset(claim.blob for digest, claim in self._claims.items() if claim.blob != digest)
+
     def release(self, digest: str) -> None:
         """Forgets one who counted on a program or constant; with the last one the upload goes.
 
