@@ -113,6 +113,19 @@ def test_a_server_of_another_authority(mutual: Guarded, authority: Authority) ->
         client.health(timeout=1)
 
 
+def test_a_name_other_than_the_address_s(mutual: Guarded, authority: Authority) -> None:
+    """The certificate must have the name that is asked for."""
+    pair = authority.client(LAB)
+    for name, good in (("localhost", True), ("elsewhere.example", False)):
+        tls = pullback.Tls(authority.certificate, pair.certificate, pair.key, server_name=name)
+        with pullback.connect(mutual.addresses[0], tls=tls) as client:
+            if good:
+                assert client.health() is pullback.Health.SERVING
+            else:
+                with pytest.raises(pullback.PullbackError):
+                    client.health(timeout=1)
+
+
 def test_more_calls_than_may_be_open(mutual: Guarded, authority: Authority) -> None:
     """They are refused, and the server goes on."""
     pair = authority.client(LAB)
