@@ -79,10 +79,15 @@ class Accounts:
 
     Args:
         tenant: Gives a tenant as it counts now.
+
+    Attributes:
+        turns: Whose turn it is on the devices.
+        several: Whether more than one tenant has called: until then nothing is told by clocks.
     """
 
     def __init__(self, tenant: Callable[[str], Tenant] = EVERYBODY.tenant) -> None:
         self.turns: Turns[Member, Lane] = Turns()
+        self.several = False
         self._tenant = tenant
         self._accounts: dict[str, Account] = {}
 
@@ -107,6 +112,7 @@ class Accounts:
             busy = {key: account for key, account in self._accounts.items() if account.figures.in_flight}
             self._accounts = busy
         account = self._accounts[name] = Account(self._tenant(name))
+        self.several = self.several or len(self._accounts) > 1
         return account
 
 

@@ -63,7 +63,7 @@ class Admission:
         if self._in_flight >= self._limit:
             self._make_room(account)
         figures = account.figures
-        if not figures.in_flight:
+        if not figures.in_flight and self.accounts.several:
             self.accounts.turns.arrive(account.share, first=not self._in_flight)
         figures.in_flight += 1
         figures.requests += 1

@@ -156,7 +156,8 @@ class Batcher:
             hand.seconds -= seconds
             if spent < 0.0:  # it failed, or its caller has gone
                 spent = time.monotonic() - began
-            self._turns.charge(account.share, spent)
+            if self._accounts.several:
+                self._turns.charge(account.share, spent)
             account.figures.device_seconds += spent
             if lane.waiting:
                 self._release(lane)
@@ -248,7 +249,7 @@ class Batcher:
 
     def _share(self, ticket: Ticket) -> None:
         """Takes note of whether there is more than one tenant, or priority."""
-        if not self._hand.shared and (ticket.priority or len(self._accounts) > 1):
+        if not self._hand.shared and (ticket.priority or self._accounts.several):
             self._hand.shared = True
 
     def _gather(self, lane: Lane) -> None:

@@ -110,7 +110,7 @@ class Gate:
 
     def _free(self, account: Account) -> bool:
         places = PLACES * max(1, self._workers())
-        most = places if len(self._accounts) == 1 else places // 2
+        most = places // 2 if self._accounts.several else places
         return self._taken < places and account.preparing < most
 
     def _take(self, account: Account) -> None:
