@@ -44,7 +44,11 @@ class Cell:
                 if self._life is None or not self._life.is_open:
                     self._life = self._spares.take() or await self._start()
                     self._life.session.outfit()
-                yield self._life.session
+                try:
+                    yield self._life.session
+                except BaseException:  # the process may go on with it, and the next one is to be alone
+                    await self._end()
+                    raise
         finally:
             self._queue -= 1
             if not self._queue:

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from pullback_server.engine.deadlines import too_late
 from pullback_server.engine.deaths import Fate, WorkerGoneError, gone
 from pullback_server.engine.outgoing import Outgoing
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import ServiceError
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Buffer
 from pullback_server.model.frames import Frame, FrameError, FrameReader, encode
@@ -256,14 +257,6 @@ class Channel:
         self.answered += 1
         if not asked.answer.done():
             asked.answer.set_result(frame)
-
-
-def too_late() -> ServiceError:
-    """The error of a call whose time is over."""
-    return service_error(
-        Reason.DEADLINE_EXCEEDED,
-        "the call's deadline passed before its answer was there; give it more time, or ask for less",
-    )
 
 
 def _fail(waiting: asyncio.Future[_T], error: Exception) -> None:

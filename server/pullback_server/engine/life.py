@@ -125,6 +125,7 @@ class Life:
         self.kill(Death("it was not needed any more", blamable=False))
         await self.death()
 
+            self._channel.close(death.how)
     async def _prove(self) -> str:
         try:
             async with asyncio.timeout(self._start_seconds):

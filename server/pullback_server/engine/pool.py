@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -14,8 +13,8 @@ from pullback.graphs.data import Graph
 from pullback_server.engine.arena import Arena
 from pullback_server.engine.bounds import Bounds
 from pullback_server.engine.cell import Cell
-from pullback_server.engine.channel import too_late
 from pullback_server.engine.crossing import Shared
+from pullback_server.engine.deadlines import before
 from pullback_server.engine.deaths import Death, Fate, WorkerGoneError
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Engine, Source, WorkerStatus
@@ -217,7 +216,7 @@ class LocalPool(Engine):
                 alone = alone or fate.death.blamable
             try:
                 if alone:
-                    async with self._alone() as session:
+                    async with before(until), self._alone() as session:
                         return await call(session)
                 return await call(await self._choose(until=until))
             except WorkerGoneError as error:
@@ -280,14 +279,8 @@ class LocalPool(Engine):
                 return min(warm or sessions, key=lambda session: session.in_flight)
             if not any(worker.expected for worker in self._workers):
                 raise self._not_ready()
-            await self._changed_before(until)
-
-    async def _changed_before(self, until: float | None) -> None:
-        try:
-            async with asyncio.timeout(None if until is None else max(0.0, until - time.monotonic())):
+            async with before(until):
                 await self.changed()
-        except TimeoutError as error:
-            raise too_late() from error
 
     def _not_ready(self) -> ServiceError:
         states = ", ".join(f"{worker.name} is {worker.state}" for worker in self.workers)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from pullback.graphs.data import Graph
-from pullback_server.engine.channel import Channel, too_late
+from pullback_server.engine.channel import Channel
 from pullback_server.engine.crossing import Crossing, Shared, cross, returned
+from pullback_server.engine.deadlines import before
 from pullback_server.engine.deaths import Death, Fate, WorkerGoneError
 from pullback_server.engine.figures import WorkerFigures
 from pullback_server.engine.interface import Source
@@ -176,7 +176,8 @@ class Session:
                 return self._outcome(evaluation, message, answer, defined, crossing)
             if not isinstance(message, ProgramMissing):
                 raise self._refusal(answer)
-            await self._provide_until(evaluation.kind.digest, until)
+            async with before(until):
+                await self._provide(evaluation.kind.digest)
         raise self._too_little_memory(evaluation.kind.digest)
 
     async def warm(self, kind: Kind, points: int | None) -> None:
@@ -259,13 +260,6 @@ class Session:
         if isinstance(answer.message, Failed):
             raise self._refusal(answer)
         return answer
-
-    async def _provide_until(self, digest: str, until: float | None) -> None:
-        try:
-            async with asyncio.timeout(None if until is None else max(0.0, until - time.monotonic())):
-                await self._provide(digest)
-        except TimeoutError as error:
-            raise too_late() from error
 
     async def _provide(self, digest: str) -> None:
         """Loads a program once for all who miss it, even if the first of them goes away."""

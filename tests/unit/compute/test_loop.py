@@ -6,6 +6,7 @@ import array
 import os
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,6 +23,7 @@ from pullback_server.model.board import Board, open_board
 from pullback_server.model.evaluation import Buffer, Kind
 from pullback_server.model.frames import Frame, FrameReader, encode
 from pullback_server.model.messages import (
+    Abandon,
     AttachSegment,
     Compiled,
     DefineKind,
@@ -65,13 +67,19 @@ class Front:
 
 
 @pytest.fixture
-def front(bench: object) -> Iterator[Front]:
-    """A loop on a thread of its own; it has ended when the test has."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(60)
+def board() -> Board:
+    """Where a loop notes what it is at."""
     descriptor = open_board()
     board = Board(descriptor)
     os.close(descriptor)
+    return board
+
+
+@pytest.fixture
+def front(bench: object, board: Board) -> Iterator[Front]:
+    """A loop on a thread of its own; it has ended when the test has."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
     thread = threading.Thread(target=Loop(theirs, bench.kernel, board).serve)  # type: ignore[attr-defined]
     thread.start()
     front = Front(ours)
@@ -105,6 +113,40 @@ def test_a_run_that_is_long_once(front: Front, bench: object) -> None:
     for id_ in range(102, 110):
         assert front.receive().message.id == id_ - 1
         front.send(Run(id_, 1, None), [i64(3)])
+
+
+def test_the_board_tells_what_runs(front: Front, bench: object, board: Board) -> None:
+    """While a program runs, the board tells; what waits for it is not there, nor what is done."""
+    digest = bench.load(count_down, jnp.int64(0))  # type: ignore[attr-defined]
+    front.send(DefineKind(1, Kind(digest, VALUE, (I64,))))
+    front.send(Run(7, 1, None), [i64(500_000_000)])
+    front.send(Run(8, 1, None), [i64(3)])
+    seen = set()
+    beats = board.beats
+    while (7, False) not in seen:
+        seen |= {(work.id, work.preparing) for work in board.works()}
+    assert (8, False) not in seen
+    assert {front.receive().message.id for _ in range(2)} == {7, 8}
+    assert board.works() == []
+    deadline = time.monotonic() + 5
+    while board.beats == beats:
+        assert time.monotonic() < deadline
+
+
+def test_what_is_abandoned_is_not_begun(front: Front, bench: object) -> None:
+    """What nobody waits for is answered without being run, as long as it waits itself."""
+    digest = bench.load(count_down, jnp.int64(0))  # type: ignore[attr-defined]
+    front.send(DefineKind(1, Kind(digest, VALUE, (I64,))))
+    front.send(Run(7, 1, None), [i64(300_000_000)])
+    front.send(Run(8, 1, None), [i64(9_000_000_000_000)])
+    front.send(Abandon(8))
+    front.send(Abandon(6))
+    answers = {message.id: message for message in (front.receive().message for _ in range(2))}
+    assert isinstance(answers[7], Ran)
+    assert isinstance(answers[8], Failed)
+    assert answers[8].reason == "DEADLINE_EXCEEDED"
+    front.send(Run(9, 1, None), [i64(3)])
+    assert isinstance(front.receive().message, Ran)
 
 
 def test_tensors_in_shared_memory(front: Front, bench: object) -> None:

@@ -91,7 +91,7 @@ async def test_run_time(pool: Pool, evaluation: Make) -> None:
         assert caught.value.reason is Reason.RUN_TIME_EXCEEDED
         assert caught.value.metadata["limit"] == "0.5"
         assert [first_of(outcome) for outcome in await asyncio.gather(*others)] == [0.0, 1.0, 2.0]
-        assert engine.workers[0].deaths == 1
+        await until(lambda: engine.workers[0].deaths == 1)
         assert quarantine.entries() == ()
         assert await reason_of(engine.evaluate(evaluation("slow-30"))) is Reason.RUN_TIME_EXCEEDED
         assert await reason_of(engine.evaluate(evaluation("slow-30"))) is Reason.QUARANTINED
@@ -221,6 +221,21 @@ async def test_joined_killer_and_its_company(pool: Pool, evaluation: Make) -> No
         assert first_of(await engine.evaluate(evaluation("die-negative", 2.0), alone=True)) == 2.0
         assert await reason_of(engine.evaluate(evaluation("die-negative", 2.0))) is Reason.QUARANTINED
         assert engine.workers[0].deaths == 1
+
+
+async def test_the_cell_is_left_at_once(pool: Pool, evaluation: Make) -> None:
+    """Of those that run alone one after the other, one that is cancelled or too late holds up no other."""
+    async with pool() as engine:
+        gone = asyncio.create_task(engine.evaluate(evaluation("slow-30"), alone=True))
+        late = engine.evaluate(evaluation("slow-30"), time.monotonic() + 0.5, alone=True)
+        calls = [
+            asyncio.create_task(call) for call in (late, engine.evaluate(evaluation("echo"), alone=True))
+        ]
+        await asyncio.sleep(0.2)
+        gone.cancel()
+        assert await reason_of(calls[0]) is Reason.DEADLINE_EXCEEDED
+        assert first_of(await calls[1]) == 1.0
+        assert engine.workers[0].deaths == 0
 
 
 async def test_kills_from_outside_blame_nobody(pool: Pool, evaluation: Make) -> None:
