@@ -143,7 +143,7 @@ class Server:
         health = Health(engine, _NAMES)
         channels = _side_channels(self._settings, engine)
         scheduler = _scheduler(self._settings, engine, entrance.current)
-        observation = _observation(self._settings, folder, registry, scheduler, engine, arena)
+        observation = _observation(self._settings, folder, registry, quarantine, scheduler, engine, arena)
         calls = observation.calls
         server = _grpc_server(
             self._settings, registry, scheduler, health, channels, observation, entrance, quarantine
@@ -272,7 +272,10 @@ def _observation(
         tracing=start_tracing() if settings.tracing else None,
     )
     held = budgets(settings.max_bytes_in_flight)
-    return Observation(engine, registry, scheduler, held, OpenCalls(), arena, observing, server_version())
+    return Observation(
+        engine, registry, quarantine, scheduler, held, OpenCalls(), arena, observing, server_version()
+    )
+    quarantine: Quarantine,
 
 
 async def _monitored(settings: Settings, observation: Observation) -> Endpoint | None:

@@ -66,7 +66,9 @@ def _serve(connection: socket.socket, options: argparse.Namespace) -> None:
     )
     kernel.confined = sandbox.close()
     importlib.import_module("pullback_server.compute.compiler.courtesy").settle_down()
-    loop.Loop(connection, kernel, Board(options.board)).serve()
+    board = Board(options.board)
+    importlib.import_module("pullback_server.compute.occupancy").note_occupancy(board)
+    loop.Loop(connection, kernel, board).serve()
 
 
 def _options() -> argparse.Namespace:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pullback.graphs.data import Graph
 from pullback_server.engine.figures import WorkerFigures
+from pullback_server.model.board import Occupancy
 from pullback_server.model.devices import WorkerDescription
 from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
 from pullback_server.model.functions import Findings
@@ -50,6 +51,7 @@ class WorkerStatus:
         deaths: How often its process ended unasked.
         in_flight: How many requests it has in hand.
         figures: What it did since the server's start.
+        occupancy: How much of its device's memory it has; None where that is not known.
     """
 
     name: str
@@ -59,6 +61,7 @@ class WorkerStatus:
     deaths: int
     in_flight: int
     figures: WorkerFigures = field(default_factory=WorkerFigures)
+    occupancy: Occupancy | None = None
 
 
 class Engine(ABC):

@@ -17,6 +17,7 @@ from pullback_server.engine.session import Session
 from pullback_server.engine.system import starvations
 from pullback_server.engine.watch import Watch
 from pullback_server.errors import ServiceError
+from pullback_server.model.board import Occupancy
 from pullback_server.model.devices import WorkerDescription
 
 
@@ -71,6 +72,11 @@ class Life:
             circumstances.quarantine,
             self.kill,
         )
+
+    @property
+    def occupancy(self) -> Occupancy | None:
+        """How much of its device's memory it has; None where that is not known."""
+        return self._process.board.occupancy
 
     @property
     def pid(self) -> int:

@@ -58,6 +58,11 @@ class Quarantine:
         self._refused = {digest for digest, entry in self._entries.items() if entry.quarantined}
 
     @property
+    def count(self) -> int:
+        """How many programs are refused."""
+        return len(self._refused)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is refused."""
         return not self._refused

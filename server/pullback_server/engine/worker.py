@@ -91,6 +91,7 @@ class Worker:
             self._deaths,
             self._session.in_flight if self._session else 0,
             self._figures,
+            self._life.occupancy if self._life else None,
         )
 
     async def run(self) -> None:

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 _SLOTS: Final = 512
 _UNSEEN: Final = -1
 _FIELD_BYTES: Final = 8
-_BYTES: Final = (2 * _SLOTS + 1) * _FIELD_BYTES
+_NUMBERS: Final = 4
+_BYTES: Final = (2 * _SLOTS + _NUMBERS) * _FIELD_BYTES
 
 
 class Work(NamedTuple):
@@ -33,6 +34,20 @@ class Work(NamedTuple):
     preparing: bool
 
 
+class Occupancy(NamedTuple):
+    """How much of its device's memory a worker has.
+
+    Attributes:
+        in_use: Bytes in use.
+        peak: The most bytes that ever were.
+        limit: Bytes that it may use; 0 where that is not known.
+    """
+
+    in_use: int
+    peak: int
+    limit: int
+
+
 class Board:
     """The page, as front and worker have it mapped. What is read may be nonsense once a worker is damaged.
 
@@ -41,21 +56,44 @@ class Board:
     """
 
     def __init__(self, descriptor: int) -> None:
-        memory = memoryview(mmap.mmap(descriptor, _BYTES))
+        self._page = mmap.mmap(descriptor, _BYTES)
+        self._lay_out(memoryview(self._page))
+        self._free = deque(range(_SLOTS - 1, -1, -1))
+
+    def _lay_out(self, memory: memoryview) -> None:
         # Requests have numbers from 1 on; of one that is being prepared the negative stands here.
         self._ids = memory[: _SLOTS * _FIELD_BYTES].cast("q")
         self._since = memory[_SLOTS * _FIELD_BYTES : 2 * _SLOTS * _FIELD_BYTES].cast("d")
-        self._beats = memory[2 * _SLOTS * _FIELD_BYTES :].cast("q")
-        self._free = deque(range(_SLOTS - 1, -1, -1))
+        # The beats, and then what is in use of the device's memory.
+        self._numbers = memory[2 * _SLOTS * _FIELD_BYTES :].cast("q")
+
+    def close(self) -> None:
+        """Front: lets go of the page, for the worker has ended; what stands there last can still be read."""
+        if not self._page.closed:
+            last = self._page[:]
+            for view in (self._ids, self._since, self._numbers):
+                view.release()
+            self._lay_out(memoryview(last))
+            self._page.close()
 
     @property
     def beats(self) -> int:
         """How often the worker's heart has beaten."""
-        return self._beats[0]
+        return self._numbers[0]
 
     def beat(self) -> None:
         """Worker: counts one more."""
-        self._beats[0] += 1
+        self._numbers[0] += 1
+
+    @property
+    def occupancy(self) -> Occupancy | None:
+        """How much of the device's memory is in use, of late; None where that is not known."""
+        occupancy = Occupancy(*self._numbers[1:_NUMBERS])
+        return occupancy if any(occupancy) else None
+
+    def note(self, occupancy: Occupancy) -> None:
+        """Worker: says how much of the device's memory is in use."""
+        self._numbers[1], self._numbers[2], self._numbers[3] = occupancy
 
     def begin(self, id_: int, *, preparing: bool = False) -> int:
         """Worker: the calling thread begins with a request; gives its slot.

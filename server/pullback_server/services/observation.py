@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pullback_server.engine.arena import Arena
 from pullback_server.engine.interface import Engine, WorkerState, WorkerStatus
+from pullback_server.engine.quarantine import Quarantine
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.figures import Figures, TenantFigures
 from pullback_server.scheduling.scheduler import Scheduler
@@ -28,6 +29,7 @@ class Observation:
     Attributes:
         engine: Whose workers are shown.
         registry: Whose functions are counted.
+        quarantine: Whose programs are counted.
         scheduler: What the batcher did, and for which tenants.
         budgets: What is in hand.
         calls: The calls that are open.
@@ -40,6 +42,7 @@ class Observation:
 
     engine: Engine
     registry: Registry
+    quarantine: Quarantine
     scheduler: Scheduler
     budgets: Budgets
     calls: OpenCalls
@@ -83,6 +86,7 @@ class Observation:
         yield from _of_batcher(self.scheduler.figures)
         yield from self._of_tenants()
         yield from _of_workers(self.engine.workers)
+        yield metrics.QUARANTINED, [((), self.quarantine.count)]
         yield from self._of_memory()
         functions, nbytes = self._stored
         yield metrics.FUNCTIONS, [((), functions)]
@@ -144,6 +148,7 @@ def _of_workers(workers: tuple[WorkerStatus, ...]) -> Iterator[Family]:
     )
     yield metrics.WORKER_IN_HAND, [(name, worker.in_flight) for name, worker, _ in named]
     yield metrics.WORKER_MEMORY, _memory(workers)
+    yield metrics.DEVICE_MEMORY, _device_memory(workers)
     yield metrics.WORKER_RUNS, [(name, figures.runs) for name, _, figures in named]
     yield metrics.WORKER_BUSY, [(name, figures.busy_seconds) for name, _, figures in named]
     yield metrics.WORKER_HITS, [(name, figures.runs - figures.compiling.count) for name, _, figures in named]
@@ -156,3 +161,10 @@ def _memory(workers: tuple[WorkerStatus, ...]) -> Iterator[Reading]:
         nbytes = None if worker.process is None else resident_bytes(worker.process)
         if nbytes is not None:
             yield (worker.name,), nbytes
+
+
+def _device_memory(workers: tuple[WorkerStatus, ...]) -> Iterator[Reading]:
+    for worker in workers:
+        if worker.occupancy is not None:
+            for state, nbytes in worker.occupancy._asdict().items():
+                yield (worker.name, state), nbytes

@@ -97,12 +97,16 @@ WORKER_READY: Final = _gauge("worker_ready", "1 while the worker can take work."
 WORKER_DEATHS: Final = _counter("worker_deaths", "How often its process ended.", "worker", "cause")
 WORKER_IN_HAND: Final = _gauge("worker_in_hand", "Requests that the worker has in hand.", "worker")
 WORKER_MEMORY: Final = _gauge("worker_memory_bytes", "Memory of the worker's process, as resident.", "worker")
+DEVICE_MEMORY: Final = _gauge(
+    "device_memory_bytes", "Memory of the device that the worker has; not of CPUs.", "worker", "state"
+)
 WORKER_RUNS: Final = _counter("worker_runs", "Runs that the worker has answered.", "worker")
 WORKER_BUSY: Final = _counter("worker_busy_seconds", "Seconds of running on the device.", "worker")
 WORKER_HITS: Final = _counter("worker_executable_hits", "Runs whose executable was there already.", "worker")
 COMPILE: Final = _histogram("compile_seconds", "What executables took to compile.", "worker")
 BATCH: Final = _histogram("batch_points", "Sizes of runs, padding included; a single point is 1.", "worker")
 
+QUARANTINED: Final = _gauge("quarantined_programs", "Programs that are refused, having killed workers.")
 BYTES_IN_FLIGHT: Final = _gauge("bytes_in_flight", "Bytes in hand that are under max_bytes_in_flight.", "of")
 WAITING_FOR_ROOM: Final = _gauge("waiting_for_room", "Requests that wait for room for their bytes.", "of")
 ARENA: Final = _gauge("arena_bytes", "Memory in which tensors cross between the processes.", "state")

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from pullback_server.model.board import Board, open_board
+from pullback_server.model.board import Board, Occupancy, open_board
 
 WRITER = """
 import os, signal, sys
@@ -63,4 +64,30 @@ def test_slots_are_used_again(board: Board) -> None:
     for slot in slots:
         board.prepared(slot)
         board.end(slot)
+    assert board.works() == []
+
+
+def test_a_closed_board_says_what_it_said_last() -> None:
+    """Once closed, and closed again, its descriptor is free, and what it said last can still be read."""
+    descriptor = open_board()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    board = Board(descriptor)
+    board.begin(7)
+    board.beat()
+    last = board.works()
+    board.close()
+    board.close()
+    assert (board.works(), board.beats) == (last, 1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    os.close(descriptor)
+
+
+def test_occupancy(board: Board) -> None:
+    """What was said of the device's memory last; nothing before anything was."""
+    assert board.occupancy is None
+    board.beat()
+    assert board.occupancy is None
+    board.note(Occupancy(5, 9, 0))
+    assert board.occupancy == Occupancy(5, 9, 0)
+    assert board.beats == 1
     assert board.works() == []
