@@ -260,6 +260,7 @@ def _observation(
     settings: Settings,
     folder: Path,
     registry: Registry,
+    quarantine: Quarantine,
     scheduler: Scheduler,
     engine: Engine,
     arena: Arena | None,
@@ -275,7 +276,6 @@ def _observation(
     return Observation(
         engine, registry, quarantine, scheduler, held, OpenCalls(), arena, observing, server_version()
     )
-    quarantine: Quarantine,
 
 
 async def _monitored(settings: Settings, observation: Observation) -> Endpoint | None:

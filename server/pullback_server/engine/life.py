@@ -125,13 +125,13 @@ class Life:
         if self._death is None:
             self._death = death
             self._process.kill()
+            self._channel.close(death.how)
 
     async def discard(self) -> None:
         """Ends it at once, since nobody needs it; nothing is left of it when this returns."""
         self.kill(Death("it was not needed any more", blamable=False))
         await self.death()
 
-            self._channel.close(death.how)
     async def _prove(self) -> str:
         try:
             async with asyncio.timeout(self._start_seconds):
