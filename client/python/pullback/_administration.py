@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pullback._archives import A_DAY, import_requests, whole_file
 from pullback._methods import (
     ADOPT_FUNCTIONS,
     CLEAR_QUARANTINE,
     COLLECT_GARBAGE,
+    EXPORT_REGISTRY,
+    IMPORT_REGISTRY,
     LIST_QUARANTINE,
     LIST_TENANTS,
 )
 from pullback._records import (
     Adopted,
     Collected,
+    Imported,
     QuarantinedProgram,
     Tenant,
     adopted_from_wire,
     collected_from_wire,
+    imported_from_wire,
     quarantine_from_wire,
     tenants_from_wire,
 )
@@ -80,3 +87,33 @@ class Administration:
         """
         request = pb.AdoptFunctionsRequest(tenant=tenant, functions=functions)
         return adopted_from_wire(self._client.call(ADOPT_FUNCTIONS, request, timeout))
+
+    def export_registry(self, path: str | Path, *, timeout: float = A_DAY) -> int:
+        """Writes all functions of all tenants to a file, as one archive; gives its size in bytes.
+
+        Args:
+            path: The file, which is there once it is whole.
+            timeout: In seconds.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        with whole_file(Path(path)) as file:
+            request = pb.ExportRegistryRequest()
+            for message in self._client.download(EXPORT_REGISTRY, request, timeout):
+                file.write(message.chunk)
+            return file.tell()
+
+    def import_registry(self, path: str | Path, *, timeout: float = A_DAY) -> Imported:
+        """Takes over what an archive has, all of it or nothing; a second time that changes nothing.
+
+        Args:
+            path: The archive.
+            timeout: In seconds.
+
+        Raises:
+            OSError: If the file cannot be read.
+            InvalidArgumentError: If it is no whole archive.
+        """
+        chunks = partial(import_requests, Path(path))
+        return imported_from_wire(self._client.upload(IMPORT_REGISTRY, chunks, timeout))

@@ -4,23 +4,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pullback._archives import A_DAY, import_requests, whole_file
 from pullback._methods import (
     ADOPT_FUNCTIONS,
     CLEAR_QUARANTINE,
     COLLECT_GARBAGE,
+    EXPORT_REGISTRY,
+    IMPORT_REGISTRY,
     LIST_QUARANTINE,
     LIST_TENANTS,
 )
 from pullback._records import (
     Adopted,
     Collected,
+    Imported,
     QuarantinedProgram,
     Tenant,
     adopted_from_wire,
     collected_from_wire,
+    imported_from_wire,
     quarantine_from_wire,
     tenants_from_wire,
 )
@@ -86,3 +94,25 @@ class AsyncAdministration:
         """
         request = pb.AdoptFunctionsRequest(tenant=tenant, functions=functions)
         return adopted_from_wire(await self._client.call(ADOPT_FUNCTIONS, request, timeout))
+
+    async def export_registry(self, path: str | Path, *, timeout: float = A_DAY) -> int:
+        """Writes all functions to a file, as `Administration.export_registry`.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        with whole_file(Path(path)) as file:
+            request = pb.ExportRegistryRequest()
+            async for message in self._client.download(EXPORT_REGISTRY, request, timeout):
+                await asyncio.to_thread(file.write, message.chunk)
+            return file.tell()
+
+    async def import_registry(self, path: str | Path, *, timeout: float = A_DAY) -> Imported:
+        """Takes over what an archive has, as `Administration.import_registry`.
+
+        Raises:
+            OSError: If the file cannot be read.
+            InvalidArgumentError: If it is no whole archive.
+        """
+        chunks = partial(import_requests, Path(path))
+        return imported_from_wire(await self._client.upload(IMPORT_REGISTRY, chunks, timeout))

@@ -175,6 +175,20 @@ ADOPT_FUNCTIONS: Final[
     administration_pb2.AdoptFunctionsRequest,
     administration_pb2.AdoptFunctionsResponse,
 )
+EXPORT_REGISTRY: Final[
+    Method[administration_pb2.ExportRegistryRequest, administration_pb2.ExportRegistryResponse]
+] = _method(
+    "AdministrationService/ExportRegistry",
+    administration_pb2.ExportRegistryRequest,
+    administration_pb2.ExportRegistryResponse,
+)
+IMPORT_REGISTRY: Final[
+    Method[administration_pb2.ImportRegistryRequest, administration_pb2.ImportRegistryResponse]
+] = _method(
+    "AdministrationService/ImportRegistry",
+    administration_pb2.ImportRegistryRequest,
+    administration_pb2.ImportRegistryResponse,
+)
 # grpc.health.v1, whose two messages are small enough to need no generated classes; b"" asks for the whole
 # server.
 HEALTH_CHECK: Final[Method[bytes, Health]] = Method("/grpc.health.v1.Health/Check", bytes, _read_health)

@@ -81,6 +81,23 @@ class Adopted:
     left: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What was taken over from an archive.
+
+    Attributes:
+        functions: How many functions it has.
+        changed: How many of them were made or changed.
+        blobs: How many programs and constants it has.
+        nbytes: Their bytes.
+    """
+
+    functions: int
+    changed: int
+    blobs: int
+    nbytes: int
+
+
 def tenants_from_wire(message: pb.ListTenantsResponse) -> tuple[Tenant, ...]:
     """The tenants of a message."""
     return tuple(map(_tenant, message.tenants))
@@ -99,6 +116,11 @@ def collected_from_wire(message: pb.CollectGarbageResponse) -> Collected:
 def adopted_from_wire(message: pb.AdoptFunctionsResponse) -> Adopted:
     """What a message says became of functions."""
     return Adopted(tuple(message.adopted), tuple(message.left))
+
+
+def imported_from_wire(message: pb.ImportRegistryResponse) -> Imported:
+    """What a message says was taken over."""
+    return Imported(message.functions, message.changed, message.blobs, message.bytes)
 
 
 def _tenant(message: pb.Tenant) -> Tenant:

@@ -131,7 +131,7 @@ class AsyncClient:
         )
         await self._upload_constants(registration, timeout)
         if registration.upload:
-            await self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
+            await self.upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = await self.call(REGISTER_FUNCTION, registration.request, timeout)
         return AsyncFunction(self, registration.details(response.function))
 
@@ -250,16 +250,44 @@ class AsyncClient:
             missing = await self.call(LIST_MISSING_CONSTANTS, request, timeout)
             for digest in missing.missing_digests:
                 chunks = partial(registration.constant_chunks, digest)
-                await self._upload(UPLOAD_CONSTANT, chunks, timeout)
+                await self.upload(UPLOAD_CONSTANT, chunks, timeout)
 
-    async def _upload(
+    async def upload(
         self,
         method: Method[Request, Response],
         chunks: Callable[[], Iterator[Request]],
         timeout: float | None,
-    ) -> None:
+    ) -> Response:
+        """Calls a method that takes many messages and gives one, with retries.
+
+        Args:
+            method: The method.
+            chunks: Makes the messages, for each try anew.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
-        await self._try(lambda left: call(chunks(), timeout=left), timeout)
+        return await self._try(lambda left: call(chunks(), timeout=left), timeout)
+
+    async def download(
+        self, method: Method[Request, Response], request: Request, timeout: float
+    ) -> AsyncIterator[Response]:
+        """Calls a method that takes one message and gives many, without retries.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+        try:
+            async for message in call(request, timeout=timeout):
+                yield message
+        except grpc.aio.AioRpcError as error:
+            failure = call_error(error, self.address)
+        else:
+            return
+        raise failure
 
     async def follow_compilation(
         self,

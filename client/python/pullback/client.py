@@ -138,7 +138,7 @@ class Client:
         )
         self._upload_constants(registration, timeout)
         if registration.upload:
-            self._upload(UPLOAD_PROGRAM, registration.chunks, timeout)
+            self.upload(UPLOAD_PROGRAM, registration.chunks, timeout)
         response = self.call(REGISTER_FUNCTION, registration.request, timeout)
         return Function(self, registration.details(response.function))
 
@@ -285,16 +285,43 @@ class Client:
             missing = self.call(LIST_MISSING_CONSTANTS, request, timeout)
             for digest in missing.missing_digests:
                 chunks = partial(registration.constant_chunks, digest)
-                self._upload(UPLOAD_CONSTANT, chunks, timeout)
+                self.upload(UPLOAD_CONSTANT, chunks, timeout)
 
-    def _upload(
+    def upload(
         self,
         method: Method[Request, Response],
         chunks: Callable[[], Iterator[Request]],
         timeout: float | None,
-    ) -> None:
+    ) -> Response:
+        """Calls a method that takes many messages and gives one, with retries.
+
+        Args:
+            method: The method.
+            chunks: Makes the messages, for each try anew.
+            timeout: In seconds; None is the client's.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
-        self._try(lambda left: call(chunks(), timeout=left), timeout)
+        return self._try(lambda left: call(chunks(), timeout=left), timeout)
+
+    def download(
+        self, method: Method[Request, Response], request: Request, timeout: float
+    ) -> Iterator[Response]:
+        """Calls a method that takes one message and gives many, without retries.
+
+        Raises:
+            PullbackError: If the call fails.
+        """
+        call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+        try:
+            yield from call(request, timeout=timeout)
+        except grpc.RpcError as error:
+            failure = call_error(error, self.address)
+        else:
+            return
+        raise failure
 
     def follow_compilation(
         self,

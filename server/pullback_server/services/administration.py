@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from pullback.v1 import administration_pb2 as pb
 from pullback_server.engine.quarantine import Entry, Quarantine
 from pullback_server.errors import Reason, service_error
+from pullback_server.registry.archive import export_registry, import_registry
 from pullback_server.registry.names import parse_function_name, revision_name
 from pullback_server.registry.registry import Registry
 from pullback_server.registry.usage import Usage
@@ -16,6 +20,7 @@ from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services import live
 from pullback_server.services.audit import changing
 from pullback_server.services.conversion import timestamp
+from pullback_server.services.flowing import flow_in, flow_out
 from pullback_server.services.observation import Observation
 from pullback_server.services.rights import require, require_tenant
 from pullback_server.services.status import duration
@@ -111,6 +116,33 @@ class Administration:
             given = await asyncio.to_thread(self._registry.adopt, request.tenant, names)
             change.details["functions"] = " ".join(given.adopted)
         return pb.AdoptFunctionsResponse(adopted=given.adopted, left=given.left)
+
+    async def export_registry(
+        self, request: pb.ExportRegistryRequest
+    ) -> AsyncIterator[pb.ExportRegistryResponse]:
+        """Gives all functions as one archive."""
+        del request
+        async with changing("export"):
+            require(Role.ADMINISTER, "exporting the registry")
+            async with aclosing(flow_out(partial(export_registry, self._registry))) as chunks:
+                async for chunk in chunks:
+                    yield pb.ExportRegistryResponse(chunk=chunk)
+
+    async def import_registry(
+        self, requests: AsyncIterator[pb.ImportRegistryRequest]
+    ) -> pb.ImportRegistryResponse:
+        """Takes over what an archive has."""
+        async with changing("import") as change:
+            require(Role.ADMINISTER, "importing a registry")
+            chunks = (request.chunk async for request in requests)
+            archived = await flow_in(chunks, partial(import_registry, self._registry))
+            change.details["functions"] = str(archived.changed)
+        return pb.ImportRegistryResponse(
+            functions=archived.functions,
+            changed=archived.changed,
+            blobs=archived.blobs,
+            bytes=archived.nbytes,
+        )
 
     def _tenant(self, name: str, usage: Usage, figures: TenantFigures) -> pb.Tenant:
         tenant = self._directory.tenant(name)

@@ -25,6 +25,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Any]
 
 _OK: Final = "OK"
+_CANCELLED: Final = "CANCELLED"
 _LONGEST: Final = 500
 _LINES_OF_STRANGERS: Final = 10
 
@@ -65,6 +66,10 @@ async def changing(action: str, resource: str = "", **details: str) -> AsyncIter
         raise
     except Exception:
         await _record(change, Reason.INTERNAL.value)
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        # Who called has gone; what was begun may have been done all the same.
+        await _record(change, _CANCELLED)
         raise
     await _record(change, _OK)
 

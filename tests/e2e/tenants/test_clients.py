@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pullback.cli.commands import pullback as command
 
 Tokens = dict[tuple[str, str], str]
 Invoke = Callable[..., Result]
+Told = Callable[[], list[dict[str, Any]]]
 X = np.array([1.0, 2.0, 3.0])
 SUM = pullback.Formula("sum(x)", x="f64[3]")
 
@@ -126,6 +128,51 @@ async def test_administration_awaited(server: Running, tokens: Tokens) -> None:
         assert await administration.adopt("red", ()) == Adopted((), ())
 
 
+def test_an_archive(red: pullback.Client, ops: pullback.Client, tmp_path: Path, told: Told) -> None:
+    """Has the functions of all tenants with their grants; what is damaged changes nothing."""
+    red.grant("f", "blue")
+    archive = tmp_path / "archive.tar"
+    assert ops.administration.export_registry(archive) == archive.stat().st_size > 0
+    red.delete("f")
+    damaged = tmp_path / "damaged.tar"
+    damaged.write_bytes(archive.read_bytes()[:-20_000])
+    with pytest.raises(pullback.InvalidArgumentError, match="archive"):
+        ops.administration.import_registry(damaged)
+    assert list(red.functions()) == []
+    imported = ops.administration.import_registry(archive)
+    assert (imported.functions, imported.changed, imported.blobs) == (1, 1, 1)
+    assert ops.administration.import_registry(archive).changed == 0
+    assert red.function("f")(X) == 6.0
+    assert red.function("f").grants == ("blue",)
+    refused = tmp_path / "refused.tar"
+    with pytest.raises(pullback.PermissionDeniedError):
+        red.administration.export_registry(refused)
+    with pytest.raises(pullback.PermissionDeniedError):
+        red.administration.import_registry(archive)
+    assert not list(tmp_path.glob("refused*"))
+    outcomes = [(line["action"], line["outcome"]) for line in told()]
+    assert [each for each in outcomes if each[0] in ("export", "import")] == [
+        ("export", "OK"),
+        ("import", "MALFORMED_REQUEST"),
+        ("import", "OK"),
+        ("import", "OK"),
+        ("export", "PERMISSION_DENIED"),
+        ("import", "PERMISSION_DENIED"),
+    ]
+
+
+async def test_an_archive_awaited(
+    red: pullback.Client, server: Running, tokens: Tokens, tmp_path: Path
+) -> None:
+    """As the other twin."""
+    archive = tmp_path / "archive.tar"
+    async with pullback.aio.connect(server.address, token=tokens["ops", "administer"]) as client:
+        await client.administration.export_registry(archive)
+        red.delete("f")
+        assert (await client.administration.import_registry(archive)).changed == 1
+    assert red.function("f")(X) == 6.0
+
+
 def test_commands_of_tenants(red: pullback.Client, invoke: Invoke) -> None:
     """Granting, listing, showing and revoking from the command line."""
     del red
@@ -141,7 +188,7 @@ def test_commands_of_tenants(red: pullback.Client, invoke: Invoke) -> None:
     assert (refused.exit_code, "no function" in refused.output) == (1, True)
 
 
-def test_commands_of_administrators(red: pullback.Client, invoke: Invoke) -> None:
+def test_commands_of_administrators(red: pullback.Client, invoke: Invoke, tmp_path: Path) -> None:
     """`pullback admin`, for people and as JSON."""
     del red
     who = ("ops", "administer")
@@ -154,6 +201,10 @@ def test_commands_of_administrators(red: pullback.Client, invoke: Invoke) -> Non
     assert invoke(who, "admin", "clear", "--all").output == ""
     assert invoke(who, "admin", "clear", "0" * 8).exit_code == 1
     assert invoke(who, "admin", "collect").output.startswith("Removed 0 uploads, and 0 programs")
+    archive = str(tmp_path / "archive.tar")
+    assert invoke(who, "admin", "export", archive).output.endswith(f"to {archive}.\n")
+    taken = invoke(who, "admin", "import", archive).output
+    assert taken == "Took over 1 functions, 0 of them new or changed.\n"
     assert invoke(who, "admin", "adopt", "red").output == "red has now: nothing more.\n"
     refused = invoke(("red", "register"), "admin", "tenants")
     assert (refused.exit_code, "takes the role 'administer'" in refused.output) == (1, True)

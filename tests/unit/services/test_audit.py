@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,3 +114,18 @@ async def test_nothing_is_done_without_a_log() -> None:
     """The block runs as without it."""
     async with changing("delete", "functions/f") as change:
         assert change.action == "delete"
+
+
+async def test_a_change_whose_caller_goes(told: Told) -> None:
+    """Stands there too: it may have been made."""
+
+    async def change() -> None:
+        async with changing("register", "functions/f"):
+            await asyncio.sleep(60)
+
+    working = asyncio.create_task(change())
+    await asyncio.sleep(0.01)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert [line["outcome"] for line in told()] == ["CANCELLED"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -90,6 +91,26 @@ def adopt(tenant: str, functions: tuple[str, ...], server: str) -> None:
     click.echo(f"{tenant} has now: {', '.join(given.adopted) or 'nothing more'}.")
     if given.left:
         click.echo(f"Left, since {tenant} has others of these names: {', '.join(given.left)}.", err=True)
+
+
+@admin.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@server_option
+def export_(file: Path, server: str) -> None:
+    """Write all functions of all tenants to FILE, as one archive."""
+    with connected(server) as client:
+        nbytes = client.administration.export_registry(file)
+    click.echo(f"Wrote {spell_bytes(nbytes)} to {file}.")
+
+
+@admin.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@server_option
+def import_(file: Path, server: str) -> None:
+    """Take over the functions of an archive, all or none."""
+    with connected(server) as client:
+        imported = client.administration.import_registry(file)
+    click.echo(f"Took over {imported.functions} functions, {imported.changed} of them new or changed.")
 
 
 def _print_json(records: Iterable[Any]) -> None:

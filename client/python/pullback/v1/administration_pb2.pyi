@@ -231,3 +231,31 @@ class AdoptFunctionsResponse(_message.Message):
     adopted: _containers.RepeatedScalarFieldContainer[str]
     left: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, adopted: _Optional[_Iterable[str]] = ..., left: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExportRegistryRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportRegistryResponse(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class ImportRegistryRequest(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class ImportRegistryResponse(_message.Message):
+    __slots__ = ("functions", "changed", "blobs", "bytes")
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    BLOBS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    functions: int
+    changed: int
+    blobs: int
+    bytes: int
+    def __init__(self, functions: _Optional[int] = ..., changed: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
