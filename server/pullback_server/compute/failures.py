@@ -14,6 +14,8 @@ def failing_as(
 ) -> Iterator[None]:
     """Turns errors raised inside into a ServiceError; one that is a ServiceError already stays.
 
+    What goes deeper than Python's stack is NESTING_TOO_DEEP, whatever it was in.
+
     Args:
         reason: Its reason.
         what: Its sentence, before what JAX or XLA said.
@@ -23,6 +25,10 @@ def failing_as(
         yield
     except ServiceError:
         raise
+    except RecursionError as error:
+        raise service_error(
+            Reason.NESTING_TOO_DEEP, f"{what}: it is nested deeper than can be followed; flatten it"
+        ) from error
     except errors as error:
         raise service_error(reason, f"{what}: {first_line(error)}") from error
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pullback.program.container import Program
 from pullback.program.digest import digest as digest_of
-from pullback.program.errors import ProgramError
+from pullback.program.errors import ProgramError, TreeTooDeepError
 from pullback.program.signature import Result
 from pullback.program.trees import LEAF
 from pullback.program.wire import program_from_bytes, program_from_wire, program_to_bytes
@@ -20,6 +20,7 @@ from pullback_server.errors import (
     Reason,
     RequestError,
     ServiceError,
+    exceeded,
     service_error,
 )
 from pullback_server.model.functions import EVERY_TENANT, Findings, Registered
@@ -272,6 +273,15 @@ def _digest_of_bytes(data: bytes) -> str:
 def _parsed(parse: Callable[[], Program]) -> Program:
     try:
         return parse()
+    except TreeTooDeepError as error:
+        raise exceeded(
+            Reason.NESTING_TOO_DEEP,
+            "a tree of arguments or results is nested too deep",
+            value=error.deepest + 1,
+            limit=error.deepest,
+            setting="",
+            advice="flatten it",
+        ) from error
     except ProgramError as error:
         raise service_error(Reason.MALFORMED_PROGRAM, f"the program cannot be read: {error}") from error
 

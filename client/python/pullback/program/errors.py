@@ -4,6 +4,7 @@ ProgramError            (a ValueError)
 ├── TreeMismatchError   a value does not have the structure that is expected
 ├── SizeMismatchError   shapes do not fit the symbols of a signature
 └── MalformedProgramError   a message or a text does not describe a program
+    └── TreeTooDeepError    a tree is nested deeper than is read
 """
 
 from __future__ import annotations
@@ -36,3 +37,15 @@ class SizeMismatchError(ProgramError):
 
 class MalformedProgramError(ProgramError):
     """A message or a text does not describe a program."""
+
+
+class TreeTooDeepError(MalformedProgramError):
+    """A tree is nested deeper than is read.
+
+    Args:
+        deepest: How deep it may be.
+    """
+
+    def __init__(self, deepest: int) -> None:
+        super().__init__(f"a tree is nested deeper than {deepest}")
+        self.deepest = deepest

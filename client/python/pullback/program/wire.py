@@ -21,7 +21,7 @@ from pullback.program.container import (
     StableHloModule,
 )
 from pullback.program.elements import ElementType
-from pullback.program.errors import MalformedProgramError
+from pullback.program.errors import MalformedProgramError, TreeTooDeepError
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import UNKNOWN, TensorType, symbolic_type
 from pullback.program.trees import (
@@ -130,11 +130,11 @@ def tree_from_wire(message: tree_pb2.Tree, depth: int = 0) -> Tree:
     """The tree of a message.
 
     Raises:
-        MalformedProgramError: If a node is empty, keys are unsorted or double, names are no names, or
-            the tree is deeper than 32.
+        MalformedProgramError: If a node is empty, keys are unsorted or double, or names are no names.
+        TreeTooDeepError: If the tree is deeper than 32.
     """
     if depth > _DEEPEST_TREE:
-        raise MalformedProgramError(f"a tree is nested deeper than {_DEEPEST_TREE}")
+        raise TreeTooDeepError(_DEEPEST_TREE)
     match message.WhichOneof("node"):
         case "leaf":
             return LEAF

@@ -19,6 +19,10 @@ from pullback_server.compute.formats.stablehlo.failures import malformed, unsupp
 from pullback_server.compute.formats.stablehlo.limits import LARGEST_VALUE_BYTES
 from pullback_server.compute.formats.stablehlo.reading.attributes import plain
 from pullback_server.compute.formats.stablehlo.reading.constants import parse_dense, parse_resource
+from pullback_server.compute.formats.stablehlo.reading.nesting import (
+    require_bounded,
+    require_shallow_text,
+)
 from pullback_server.compute.formats.stablehlo.reading.refinement import refined
 from pullback_server.compute.formats.stablehlo.reading.tuples import STRUCTURE, parts, restructured
 from pullback_server.compute.formats.stablehlo.syntax import Block, Operation, Splat, Types
@@ -86,7 +90,7 @@ def parse_module(data: bytes) -> Any:
 
     Raises:
         ServiceError: MALFORMED_PROGRAM if MLIR cannot read it; UNSUPPORTED_OPERATION if it cannot because the
-            module was written for a later version of StableHLO.
+            module was written for a later version of StableHLO; NESTING_TOO_DEEP or TOO_MANY_OPERATIONS.
     """
     try:
         return _module(_context(), data)
@@ -118,10 +122,13 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _module(context: Any, data: bytes) -> Any:
-    if data.startswith(_PORTABLE) and b"StableHLO_v" in data[:32]:
-        return stablehlo.deserialize_portable_artifact(context, data)
+    if not data.startswith(_PORTABLE):
+        require_shallow_text(data)
     with context:
         module = ir.Module.parse(data)
+    require_bounded(module)
+    if data.startswith(_PORTABLE) and b"StableHLO_v" in data[:32]:
+        return stablehlo.deserialize_portable_artifact(context, data)
     if any(operation.operation.name.startswith(_VERSIONED) for operation in module.body.operations):
         # Portable, too, from before artifacts told the version of StableHLO.
         return stablehlo.deserialize_portable_artifact(context, data)
