@@ -15,6 +15,7 @@ from pullback._methods import (
     EXPORT_REGISTRY,
     IMPORT_REGISTRY,
     LIST_QUARANTINE,
+    LIST_REQUESTS,
     LIST_TENANTS,
 )
 from pullback._records import (
@@ -22,11 +23,13 @@ from pullback._records import (
     Collected,
     Imported,
     QuarantinedProgram,
+    RecordedRequest,
     Tenant,
     adopted_from_wire,
     collected_from_wire,
     imported_from_wire,
     quarantine_from_wire,
+    requests_from_wire,
     tenants_from_wire,
 )
 from pullback.v1 import administration_pb2 as pb
@@ -87,6 +90,25 @@ class Administration:
         """
         request = pb.AdoptFunctionsRequest(tenant=tenant, functions=functions)
         return adopted_from_wire(self._client.call(ADOPT_FUNCTIONS, request, timeout))
+
+    def requests(
+        self,
+        *,
+        tenant: str | None = None,
+        failed: bool = False,
+        most: int = 0,
+        timeout: float | None = None,
+    ) -> tuple[RecordedRequest, ...]:
+        """The evaluations in hand, and the last that have ended, the last one first.
+
+        Args:
+            tenant: Only those of this tenant; None is all.
+            failed: Only those that failed.
+            most: The most of those that have ended; 0 is the server's choice.
+            timeout: In seconds; None is the client's.
+        """
+        request = pb.ListRequestsRequest(page_size=most, tenant=tenant, failed=failed)
+        return requests_from_wire(self._client.call(LIST_REQUESTS, request, timeout))
 
     def export_registry(self, path: str | Path, *, timeout: float = A_DAY) -> int:
         """Writes all functions of all tenants to a file, as one archive; gives its size in bytes.

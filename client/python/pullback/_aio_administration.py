@@ -18,6 +18,7 @@ from pullback._methods import (
     EXPORT_REGISTRY,
     IMPORT_REGISTRY,
     LIST_QUARANTINE,
+    LIST_REQUESTS,
     LIST_TENANTS,
 )
 from pullback._records import (
@@ -25,11 +26,13 @@ from pullback._records import (
     Collected,
     Imported,
     QuarantinedProgram,
+    RecordedRequest,
     Tenant,
     adopted_from_wire,
     collected_from_wire,
     imported_from_wire,
     quarantine_from_wire,
+    requests_from_wire,
     tenants_from_wire,
 )
 from pullback.v1 import administration_pb2 as pb
@@ -94,6 +97,18 @@ class AsyncAdministration:
         """
         request = pb.AdoptFunctionsRequest(tenant=tenant, functions=functions)
         return adopted_from_wire(await self._client.call(ADOPT_FUNCTIONS, request, timeout))
+
+    async def requests(
+        self,
+        *,
+        tenant: str | None = None,
+        failed: bool = False,
+        most: int = 0,
+        timeout: float | None = None,
+    ) -> tuple[RecordedRequest, ...]:
+        """The evaluations in hand and the last that ended, as `Administration.requests`."""
+        request = pb.ListRequestsRequest(page_size=most, tenant=tenant, failed=failed)
+        return requests_from_wire(await self._client.call(LIST_REQUESTS, request, timeout))
 
     async def export_registry(self, path: str | Path, *, timeout: float = A_DAY) -> int:
         """Writes all functions to a file, as `Administration.export_registry`.

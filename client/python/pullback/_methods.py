@@ -140,6 +140,13 @@ GET_STATUS: Final[Method[administration_pb2.GetStatusRequest, administration_pb2
         administration_pb2.GetStatusResponse,
     )
 )
+LIST_REQUESTS: Final[
+    Method[administration_pb2.ListRequestsRequest, administration_pb2.ListRequestsResponse]
+] = _method(
+    "AdministrationService/ListRequests",
+    administration_pb2.ListRequestsRequest,
+    administration_pb2.ListRequestsResponse,
+)
 LIST_TENANTS: Final[Method[administration_pb2.ListTenantsRequest, administration_pb2.ListTenantsResponse]] = (
     _method(
         "AdministrationService/ListTenants",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from google.protobuf.duration_pb2 import Duration
+
 from pullback._names import spelled_name
 from pullback.v1 import administration_pb2 as pb
 
@@ -51,6 +53,41 @@ class QuarantinedProgram:
     cause: str
     died: datetime
     functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """An evaluation that the server remembers, without its numbers.
+
+    Attributes:
+        began: When it began.
+        request_id: The id of its call; requests of one stream share it.
+        tenant: Whose it is.
+        function: The function, as `name` or `tenant/name`, with `@` and the digest; empty if it had none.
+        derivative: What was wanted.
+        points: The size of the batch; None for a single point.
+        seconds: How long it took, or has taken until now.
+        queue_seconds: How long it waited for others.
+        compile_seconds: How long was compiled for it.
+        execute_seconds: How long its run was on the device.
+        reason: Why it failed; empty where it did not.
+        worker: The worker that ran it; empty where that is not known.
+        in_hand: Whether it has not ended.
+    """
+
+    began: datetime
+    request_id: str
+    tenant: str
+    function: str
+    derivative: str
+    points: int | None
+    seconds: float
+    queue_seconds: float
+    compile_seconds: float
+    execute_seconds: float
+    reason: str
+    worker: str
+    in_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +145,12 @@ def quarantine_from_wire(message: pb.ListQuarantineResponse) -> tuple[Quarantine
     return tuple(map(_program, message.programs))
 
 
+def requests_from_wire(message: pb.ListRequestsResponse) -> tuple[RecordedRequest, ...]:
+    """The requests of a message, those in hand first."""
+    in_hand = (_request(each, in_hand=True) for each in message.in_hand)
+    return (*in_hand, *(_request(each, in_hand=False) for each in message.recent))
+
+
 def collected_from_wire(message: pb.CollectGarbageResponse) -> Collected:
     """What a message says was removed."""
     return Collected(message.uploads, message.blobs, message.bytes)
@@ -130,7 +173,7 @@ def _tenant(message: pb.Tenant) -> Tenant:
         message.stored_bytes,
         message.in_flight,
         message.requests,
-        message.device_time.ToTimedelta().total_seconds(),
+        _seconds(message.device_time),
         message.max_functions if message.HasField("max_functions") else None,
         message.max_stored_bytes if message.HasField("max_stored_bytes") else None,
     )
@@ -144,3 +187,25 @@ def _program(message: pb.QuarantinedProgram) -> QuarantinedProgram:
         message.death_time.ToDatetime(UTC),
         tuple(map(spelled_name, message.revisions)),
     )
+
+
+def _request(message: pb.RecordedRequest, *, in_hand: bool) -> RecordedRequest:
+    return RecordedRequest(
+        message.begin_time.ToDatetime(UTC),
+        message.request_id,
+        message.tenant,
+        spelled_name(message.function),
+        message.derivative,
+        message.points if message.HasField("points") else None,
+        _seconds(message.duration),
+        _seconds(message.queue),
+        _seconds(message.compile),
+        _seconds(message.execute),
+        message.reason,
+        message.worker,
+        in_hand,
+    )
+
+
+def _seconds(message: Duration) -> float:
+    return message.ToTimedelta().total_seconds()

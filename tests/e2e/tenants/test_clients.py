@@ -122,10 +122,26 @@ async def test_administration_awaited(server: Running, tokens: Tokens) -> None:
         administration = client.administration
         assert {tenant.name for tenant in await administration.tenants()} >= {"red", "blue", "ops"}
         assert await administration.quarantine() == ()
+        assert await administration.requests(tenant="nobody") == ()
         with pytest.raises(pullback.NotFoundError):
             await administration.clear("0" * 8)
         assert await administration.collect() == Collected(0, 0, 0)
         assert await administration.adopt("red", ()) == Adopted((), ())
+
+
+def test_requests(red: pullback.Client, ops: pullback.Client, invoke: Invoke) -> None:
+    """The last evaluations, whose they were and what came of them."""
+    with pytest.raises(pullback.NotFoundError):
+        red.revoke("missing", "*")
+    red.function("f").grad(np.stack([X, X]))
+    last, *_ = ops.administration.requests(tenant="red", most=5)
+    assert (last.tenant, last.derivative, last.points, last.reason) == ("red", "gradient", 2, "")
+    assert last.seconds >= last.execute_seconds > 0
+    assert ops.administration.requests(tenant="nobody") == ()
+    shown = invoke(("ops", "administer"), "admin", "requests", "--tenant", "red", "--most", "1").output
+    assert [line.split()[1:2] for line in shown.splitlines()] == [["TENANT"], ["red"]]
+    listed = json.loads(invoke(("ops", "administer"), "admin", "requests", "--json").output)
+    assert listed[0]["function"] == last.function
 
 
 def test_an_archive(red: pullback.Client, ops: pullback.Client, tmp_path: Path, told: Told) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from pullback._records import QuarantinedProgram, Tenant
+from pullback._records import QuarantinedProgram, RecordedRequest, Tenant
 from pullback.cli.connection import connected, json_option, server_option
 from pullback.cli.display import console
 from pullback.cli.frames import spell_bytes, spell_seconds
@@ -93,6 +93,22 @@ def adopt(tenant: str, functions: tuple[str, ...], server: str) -> None:
         click.echo(f"Left, since {tenant} has others of these names: {', '.join(given.left)}.", err=True)
 
 
+@admin.command()
+@click.option("--tenant", help="Only those of this tenant.")
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@click.option("--most", default=20, show_default=True, help="The most that have ended.")
+@json_option
+@server_option
+def requests(tenant: str | None, failed: bool, most: int, as_json: bool, server: str) -> None:
+    """List evaluations in hand, and the last that ended."""
+    with connected(server) as client:
+        found = client.administration.requests(tenant=tenant, failed=failed, most=most)
+    if as_json:
+        _print_json(found)
+    else:
+        console().print(_request_table(found))
+
+
 @admin.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @server_option
@@ -150,5 +166,37 @@ def _quarantine_table(programs: Iterable[QuarantinedProgram]) -> Table:
             f"{program.died:%Y-%m-%d %H:%M}",
             program.cause,
             ", ".join(name.partition("@")[0] for name in program.functions),
+        )
+    return table
+
+
+def _request_table(found: Iterable[RecordedRequest]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in (
+        "BEGAN",
+        "TENANT",
+        "FUNCTION",
+        "WANTED",
+        "POINTS",
+        "TOOK",
+        "QUEUE",
+        "RUN",
+        "END",
+        "REQUEST",
+    ):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        name, _, digest = each.function.partition("@")
+        table.add_row(
+            f"{each.began.astimezone():%H:%M:%S}",
+            each.tenant,
+            f"{name}@{digest[:_SHORT]}" if digest else name,
+            each.derivative,
+            "" if each.points is None else str(each.points),
+            spell_seconds(each.seconds),
+            spell_seconds(each.queue_seconds),
+            spell_seconds(each.execute_seconds),
+            "in hand" if each.in_hand else each.reason or "OK",
+            each.request_id,
         )
     return table
