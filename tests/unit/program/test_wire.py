@@ -18,7 +18,7 @@ from pullback.program.container import (
     StableHloModule,
 )
 from pullback.program.elements import ElementType
-from pullback.program.errors import MalformedProgramError, ProgramError
+from pullback.program.errors import MalformedProgramError, ProgramError, TreeTooDeepError
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.tensors import TensorType, symbolic_type
 from pullback.program.trees import (
@@ -38,7 +38,7 @@ from pullback.program.wire import (
     program_to_wire,
     tensor_type_from_wire,
 )
-from pullback.v1 import tensor_pb2, tree_pb2
+from pullback.v1 import program_pb2, tensor_pb2, tree_pb2
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 
@@ -180,3 +180,23 @@ def test_symbols_that_do_not_fit_their_shape(shape: list[int], symbols: list[str
     message = tensor_pb2.TensorType(element_type="ELEMENT_TYPE_F64", shape=shape, symbols=symbols)
     with pytest.raises(MalformedProgramError):
         tensor_type_from_wire(message)
+
+
+@pytest.mark.parametrize("depth", [60, 5_000])
+def test_trees_that_protobuf_does_not_read(depth: int) -> None:
+    """Trees far deeper than allowed are refused as those that are a little too deep."""
+
+    def field(number: int, data: bytes) -> bytes:
+        length, size = len(data), b""
+        while length > 127:
+            size += bytes([length & 127 | 128])
+            length >>= 7
+        return bytes([number << 3 | 2]) + size + bytes([length]) + data
+
+    of_list = tree_pb2.Tree.DESCRIPTOR.fields_by_name["list"].number
+    of_signature = program_pb2.Program.DESCRIPTOR.fields_by_name["signature"].number
+    tree = tree_pb2.Tree(leaf=tree_pb2.Tree.Leaf()).SerializeToString()
+    for _ in range(depth):
+        tree = field(of_list, field(1, tree))
+    with pytest.raises(TreeTooDeepError, match="deeper than 32"):
+        program_from_bytes(field(of_signature, field(1, field(2, tree))))

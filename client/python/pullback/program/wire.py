@@ -45,6 +45,8 @@ _TO_ENUM: Final[dict[ElementType, tensor_pb2.ElementType]] = {
 }
 _FROM_ENUM: Final[dict[int, ElementType]] = {number: element for element, number in _TO_ENUM.items()}
 _DEEPEST_TREE: Final = 32
+# What protobuf says of messages that are nested more than 100 deep.
+_TOO_DEEP: Final = "MaxDepth"
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -315,10 +317,13 @@ def program_from_bytes(data: bytes) -> Program:
 
     Raises:
         MalformedProgramError: If the bytes are no such message.
+        TreeTooDeepError: If a tree in it is deeper than 32.
     """
     message = program_pb2.Program()
     try:
         message.ParseFromString(data)
     except DecodeError as error:
+        if _TOO_DEEP in str(error):
+            raise TreeTooDeepError(_DEEPEST_TREE) from error
         raise MalformedProgramError(f"{len(data)} bytes are no serialized Program: {error}") from error
     return program_from_wire(message)

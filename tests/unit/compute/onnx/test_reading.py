@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from unit.compute.onnx.models import model_of
 
 from pullback.program.container import Onnx
+from pullback_server.compute.formats.bounds import BOUNDS
 from pullback_server.compute.formats.onnx.lift import lift, onnx_signature
 from pullback_server.errors import Reason, ServiceError
 
@@ -146,3 +147,47 @@ def test_damaged_models_are_refused_or_read(data: st.DataObject) -> None:
     whole[place] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ServiceError):
         onnx_signature(Onnx(bytes(whole)))
+
+
+def test_graphs_that_are_nested_too_deep() -> None:
+    """Graphs in graphs are refused with the limit, also where protobuf itself reads no further."""
+
+    def nested(depth: int) -> bytes:
+        graph = helper.make_graph(
+            [node("Identity", ["x"], ["y"])],
+            "g",
+            [],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])],
+        ).SerializeToString()
+        for _ in range(depth):
+            branch = _field(1, b"then_branch") + _field(6, graph) + b"\xa0\x01\x05"
+            graph = _field(1, _field(4, b"If") + _field(5, branch)) + _field(2, b"g")
+        return _field(7, graph) + _field(8, helper.make_opsetid("", 17).SerializeToString())
+
+    for depth in (33, 40, 10_000):
+        error = refused(nested(depth))
+        assert (error.reason, error.metadata["limit"]) == (Reason.NESTING_TOO_DEEP, "32")
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """A field of a message that holds a message or text."""
+    length, size = len(data), b""
+    while length > 127:
+        size += bytes([length & 127 | 128])
+        length >>= 7
+    return bytes([number << 3 | 2]) + size + bytes([length]) + data
+
+
+def test_nodes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a model, and those that evaluating takes."""
+    model = model_of(
+        [node("Relu", ["x"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])],
+        {"x": (3,)},
+        {"y": 1},
+    )
+    onnx_signature(Onnx(model.SerializeToString()))
+    monkeypatch.setattr(BOUNDS, "operations", 2)
+    model.doc_string = "another one, which was not read before"
+    error = refused(model)
+    assert (error.reason, error.metadata["value"]) == (Reason.TOO_MANY_OPERATIONS, "3")
+    assert "the server's limit (max_operations) is 2" in error.message

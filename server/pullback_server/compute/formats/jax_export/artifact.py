@@ -15,9 +15,10 @@ from typing import Any, Final, TypeVar
 from jax import export
 from jax._src.export import serialization_generated as schema
 
-from pullback.program.errors import MalformedProgramError
+from pullback.program.errors import MalformedProgramError, TreeTooDeepError
 from pullback.program.tensors import TensorType
 from pullback.program.trees import Tree
+from pullback_server.compute.formats.bounds import too_deep
 from pullback_server.compute.formats.jax_export.structures import is_float0, read_tree, read_type
 from pullback_server.errors import Reason, ServiceError, service_error
 
@@ -86,6 +87,9 @@ def read_artifact(data: bytes) -> Artifact:
         return _read(schema.Exported.GetRootAsExported(bytearray(data)), 0)  # type: ignore[no-untyped-call]
     except ServiceError:
         raise
+    except TreeTooDeepError as error:
+        what = "a tree of arguments or results is nested too deep"
+        raise too_deep(what, "flatten it", limit=error.deepest) from error
     except (MalformedProgramError, *_READING_ERRORS) as error:
         raise service_error(
             Reason.MALFORMED_PROGRAM,

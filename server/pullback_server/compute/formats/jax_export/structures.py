@@ -12,7 +12,7 @@ from typing import Any, Final
 from jax._src.export import serialization_generated as schema
 
 from pullback.program.elements import ElementType
-from pullback.program.errors import MalformedProgramError
+from pullback.program.errors import MalformedProgramError, TreeTooDeepError
 from pullback.program.tensors import TensorType, symbolic_type
 from pullback.program.trees import LEAF, DictNode, Empty, ListNode, NamedTupleNode, Tree, TupleNode
 from pullback_server.errors import Reason, service_error
@@ -53,9 +53,12 @@ def read_tree(message: Any, depth: int = 0) -> Tree:
     Raises:
         ServiceError: UNSUPPORTED_OPERATION if a container is none that programs have.
         MalformedProgramError: If it is no structure.
+        TreeTooDeepError: If it is deeper than 32.
     """
-    if message is None or depth > _DEEPEST:
-        raise MalformedProgramError("a structure is missing or nested too deep")
+    if message is None:
+        raise MalformedProgramError("a structure is missing")
+    if depth > _DEEPEST:
+        raise TreeTooDeepError(_DEEPEST)
     children = tuple(read_tree(message.Children(i), depth + 1) for i in range(message.ChildrenLength()))
     kinds = schema.PyTreeDefKind
     match message.Kind():

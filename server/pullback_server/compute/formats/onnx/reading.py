@@ -13,12 +13,15 @@ from onnx import AttributeProto, checker, numpy_helper
 from pullback_server.compute.formats.bounds import BOUNDS, too_many_operations
 from pullback_server.compute.formats.onnx.elements import element_of
 from pullback_server.compute.formats.onnx.failures import malformed, require_shallow, unsupported
+from pullback_server.compute.formats.onnx.limits import DEEPEST_NESTING
 from pullback_server.compute.formats.onnx.syntax import Function, Graph, Key, Model, Node, Port
 
 OLDEST_OPSET: Final = 7
 """The first version whose operators broadcast as NumPy's do."""
 
 _STANDARD: Final = "ai.onnx"
+# What protobuf says of messages that are nested more than 100 deep.
+_TOO_DEEP: Final = "MaxDepth"
 
 
 def read_model(data: bytes, require: Callable[[Model], None]) -> Model:
@@ -69,6 +72,8 @@ def _parse(data: bytes) -> onnx.ModelProto:
     try:
         message.ParseFromString(data)
     except DecodeError as error:
+        if _TOO_DEEP in str(error):
+            require_shallow(DEEPEST_NESTING + 1)
         raise malformed(f"{len(data)} bytes", f"are no serialized ONNX model: {error}") from error
     if not message.HasField("graph"):
         raise malformed("the ONNX model", "has no graph")
