@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-# For each worker: one runs, and one waits in the worker's socket.
-_FEW: Final = 2
+TILE_SECONDS: Final = 4e-3
+"""Where workers are shared, batches are cut into runs that take so long at most."""
+
 # As many as a worker runs at a time.
 _MANY: Final = 8
-# Short runs may be in hand beyond the few as long as they are over so soon.
-_AHEAD_SECONDS: Final = 2e-3
+# What a shared worker has in hand takes so long at most, or is one run: one tile runs, while the data of the
+# next cross.
+_AHEAD_SECONDS: Final = 2 * TILE_SECONDS
 
 
 class Hand:
@@ -24,7 +26,7 @@ class Hand:
         shared: Whether there are several tenants or priorities, so that it matters who goes first.
     """
 
-    __slots__ = ("_ahead", "_few", "_many", "runs", "seconds", "shared")
+    __slots__ = ("_ahead", "_many", "_workers", "runs", "seconds", "shared")
 
     def __init__(self) -> None:
         self.runs = 0
@@ -35,15 +37,15 @@ class Hand:
     def resize(self, workers: int) -> None:
         """Takes note of how many workers are ready."""
         workers = max(workers, 1)
-        self._few = _FEW * workers
+        self._workers = workers
         self._many = _MANY * workers
         self._ahead = _AHEAD_SECONDS * workers
 
     def free(self, seconds: float) -> bool:
         """Whether a run that takes so long may start."""
-        if self.runs < self._few:
-            return True
-        return self.runs < self._many and (not self.shared or self.seconds + seconds <= self._ahead)
+        if self.shared and self.seconds + seconds > self._ahead:
+            return self.runs < self._workers
+        return self.runs < self._many
 
     def take(self, seconds: float) -> None:
         """Counts a run."""

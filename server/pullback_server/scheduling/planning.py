@@ -7,6 +7,7 @@ from typing import Final
 
 from pullback_server.engine.interface import Engine, WorkerState
 from pullback_server.scheduling.buckets import bucket_of
+from pullback_server.scheduling.hand import TILE_SECONDS
 from pullback_server.scheduling.lane import Lane
 from pullback_server.scheduling.serving import Gathering, Piece, serve, worth_compiling
 from pullback_server.scheduling.splitting import spread, tile
@@ -14,8 +15,6 @@ from pullback_server.scheduling.warming import Warming
 
 # Batches that take longer are spread over workers, in pieces that take half as long at least.
 _SPREAD_SECONDS: Final = 8e-3
-# Where a worker is shared, batches are cut into tiles that take so long: the next one in turn waits for two.
-TILE_SECONDS: Final = 8e-3
 # There, those travel together who take so long at most: else it takes longer for one than what it waits for.
 _JOINED_SECONDS: Final = TILE_SECONDS / 2
 # What compiling is believed to take before it was measured.
@@ -89,10 +88,11 @@ class Planning:
     def _cut(self, lane: Lane, points: int, *, shared: bool) -> tuple[Piece, ...]:
         """The pieces of a batch that takes long, for several workers or for the sake of others."""
         seconds = lane.costs.seconds(bucket_of(points)) or 0.0
-        if seconds < _SPREAD_SECONDS:
+        if seconds < (TILE_SECONDS if shared else _SPREAD_SECONDS):
             return ()
         ready = self.ready()
-        size = self._spread(lane, points, seconds, ready) if ready > 1 else points
+        several = ready > 1 and seconds >= _SPREAD_SECONDS
+        size = self._spread(lane, points, seconds, ready) if several else points
         if shared:
             size = min(size, self._tile(lane, points, seconds))
         if size >= points:
