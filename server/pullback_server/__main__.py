@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 from pullback_server.allocation import keep_freed_memory
@@ -42,6 +44,7 @@ def main() -> None:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
+        _remove(settings.temporary_dir)
     except EntranceError as error:
         _fail(str(error), 2)
     except (DevicesError, DirectoryInUseError, ListenError, TracingError, OSError) as error:
@@ -60,6 +63,12 @@ async def _serve(settings: Settings) -> None:
     async with server.started():
         print(f"pullback: listening on {server.address}", flush=True)  # noqa: T201 -- a parent reads it
         await server.stopped()
+
+
+def _remove(folder: Path | None) -> None:
+    """Removes what a server for a while has left, since whoever started it may be gone."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _when_input_ends(act: Callable[[], object]) -> None:

@@ -23,6 +23,7 @@ from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.engine.shares import memory_share
+from pullback_server.errors import ServiceError
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.accounts import Accounts
 from pullback_server.scheduling.admission import Admission
@@ -66,6 +67,7 @@ _EVALUATE: Final = f"/{evaluation_pb2.DESCRIPTOR.services_by_name['EvaluationSer
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
 # Of the memory in which tensors cross, what stays taken while it is free: a share of one in four.
 _KEPT_SHARE: Final = 4
+_COLLECT_SECONDS: Final = 3600.0
 
 
 class Server:
@@ -156,7 +158,8 @@ class Server:
             await engine.start()
             await server.start()
             monitors = await _monitored(self._settings, observation)
-            following = [asyncio.create_task(each) for each in (health.follow(), observation.follow())]
+            beside = (health.follow(), observation.follow(), _collect_hourly(registry))
+            following = [asyncio.create_task(each) for each in beside]
             try:
                 yield
             finally:
@@ -185,6 +188,16 @@ class Server:
             end.cancel()
         await server.stop(None)
         await stopping
+
+
+async def _collect_hourly(registry: Registry) -> None:
+    """Removes what nobody has registered in time; at the start of a server the registry does so itself."""
+    while True:
+        await asyncio.sleep(_COLLECT_SECONDS)
+        try:
+            await asyncio.to_thread(registry.collect)
+        except ServiceError as error:
+            _log.warning("the registry could not be tidied: %s", error.message)
 
 
 def _addresses(settings: Settings) -> list[str]:

@@ -64,10 +64,14 @@ class EmbeddedServer:
         return self._address
 
     def _spawn(self) -> subprocess.Popen[str]:
-        folder = self._make_folder() if self._data_dir is None else str(self._data_dir)
-        options = ["--listen", self._listen_address(), "--data-dir", folder, "--devices", self._devices]
+        # The server removes the folder too: this process may be killed.
+        folder = tempfile.TemporaryDirectory(prefix="pullback-", ignore_cleanup_errors=True)
+        self._temporary.append(folder)
+        data = f"{folder.name}/data" if self._data_dir is None else str(self._data_dir)
+        options = ["--listen", _listen_address(folder.name), "--data-dir", data, "--devices", self._devices]
+        options += ["--temporary-dir", folder.name, "--exit-with-parent", "--drain-seconds=0"]
         return subprocess.Popen(
-            [sys.executable, "-m", "pullback_server", *options, "--exit-with-parent", "--drain-seconds=0"],
+            [sys.executable, "-m", "pullback_server", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -76,17 +80,6 @@ class EmbeddedServer:
             # Ctrl-C in a terminal goes to the whole group; this process ends the server, not the terminal.
             start_new_session=True,
         )
-
-    def _listen_address(self) -> str:
-        """A socket that only this user can open, and that shares memory; a port where there is none."""
-        if sys.platform != "linux":
-            return _ANY_PORT
-        path = f"{self._make_folder()}/socket"
-        return f"unix:{path}" if len(os.fsencode(memory_path(path))) <= LONGEST_PATH else _ANY_PORT
-
-    def _make_folder(self) -> str:
-        self._temporary.append(tempfile.TemporaryDirectory(prefix="pullback-"))
-        return self._temporary[-1].name
 
     def _read_in_thread(self, pipe: IO[str] | None, take: Callable[[str], object]) -> None:
         """Empties a pipe for as long as it is open; a full one would stop the server."""
@@ -127,6 +120,14 @@ class EmbeddedServer:
         self._readers.clear()
         while self._temporary:
             self._temporary.pop().cleanup()
+
+
+def _listen_address(folder: str) -> str:
+    """A socket that only this user can open, and that shares memory; a port where there is none."""
+    if sys.platform != "linux":
+        return _ANY_PORT
+    path = f"{folder}/socket"
+    return f"unix:{path}" if len(os.fsencode(memory_path(path))) <= LONGEST_PATH else _ANY_PORT
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -236,7 +236,14 @@ class AsyncClient:
 
     def open_stream(self, in_flight: int, *, resumes: bool) -> AsyncStream:
         """Opens a stream; maps, which mend what breaks themselves, have it end where the server goes away."""
-        return AsyncStream(self._channel, self.address, in_flight, self._lender, resumes=resumes)
+        return AsyncStream(
+            self._channel,
+            self.address,
+            in_flight,
+            self._lender,
+            resumes=resumes,
+            served=self._served,
+        )
 
     async def close(self) -> None:
         """Closes the connection; calls in flight fail."""

@@ -271,7 +271,14 @@ class Client:
 
     def open_stream(self, in_flight: int, *, resumes: bool) -> Stream:
         """Opens a stream; maps, which mend what breaks themselves, have it end where the server goes away."""
-        return Stream(self._channel, self.address, in_flight, self._lender, resumes=resumes)
+        return Stream(
+            self._channel,
+            self.address,
+            in_flight,
+            self._lender,
+            resumes=resumes,
+            served=self._served,
+        )
 
     def close(self) -> None:
         """Closes the connection; calls in flight fail. Results stay as they are."""

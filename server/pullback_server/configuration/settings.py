@@ -294,6 +294,10 @@ class Settings(BaseSettings):
     """Tell OpenTelemetry of each request, which sends traces where its own environment variables say, such as
     OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_ENDPOINT. Needs pullback[tracing]."""
 
+    temporary_dir: Path | None = None
+    """A directory that is removed, with all that is in it, when the server has stopped: for a program that
+    starts a server as a child, and may itself be killed."""
+
     exit_with_parent: bool = False
     """Stop when standard input is closed: for a program that starts a server as a child and holds the
     pipe."""

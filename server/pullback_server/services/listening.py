@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import grpc
 
@@ -48,6 +49,7 @@ def _listen(
     try:
         if path is None:
             return f"{address.rpartition(':')[0]}:{_port(server, address, credentials)}"
+        _require_folder(path, address)
         clear(path)
         with _masked(mode):
             server.add_insecure_port(address)
@@ -57,6 +59,15 @@ def _listen(
             f"choose another --listen ({error})"
         ) from error
     return address
+
+
+def _require_folder(path: str, address: str) -> None:
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise ListenError(
+            f"cannot listen on {address}, because there is no folder {folder}; make it, or choose another "
+            "--listen"
+        )
 
 
 def _port(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:

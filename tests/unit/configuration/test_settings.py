@@ -39,7 +39,7 @@ def test_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULLBACK_MAX_IN_FLIGHT", "20")
     settings = load_settings(["--config", str(file), "--max-batch", "100"])
     assert (settings.max_batch, settings.max_in_flight, settings.grace_seconds) == (100, 20, 3.5)
-    assert settings.drain_seconds == 0.0
+    assert settings.drain_seconds == 2.0
 
 
 def test_file_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
