@@ -118,8 +118,8 @@ def _error(code: str, message: str, details: _Details, request_id: str) -> Pullb
 
 def _of_sizes(address: str, message: str, value: str, limit: str) -> str:
     return (
-        f"the message has {value} bytes, and gRPC between here and {address} takes {limit}; send fewer points at "
-        f"a time, as map does ({message})"
+        f"the message has {value} bytes, and gRPC between here and {address} takes {limit}; "
+        f"send fewer points at a time, as map does ({message})"
     )
 
 

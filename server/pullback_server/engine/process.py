@@ -69,10 +69,13 @@ class WorkerProcess:
             The exit status; negative for a signal.
         """
         self.connection.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             return await asyncio.to_thread(self.process.wait, _GOODBYE_SECONDS)
-        self.process.kill()
-        return await asyncio.to_thread(self.process.wait)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return await asyncio.to_thread(self.process.wait)
+        finally:
+            self.board.close()
 
 
 def start_process(launch: Launch, placement: Placement) -> WorkerProcess:

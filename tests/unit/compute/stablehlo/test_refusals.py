@@ -12,8 +12,8 @@ import pytest
 
 from pullback.export import export
 from pullback.program.container import StableHlo
-from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.compute.formats.bounds import BOUNDS
+from pullback_server.compute.formats.stablehlo.coverage import REFUSED
 from pullback_server.errors import Reason, ServiceError
 
 _T = "tensor<3xf64>"
