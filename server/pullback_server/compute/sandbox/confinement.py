@@ -20,7 +20,8 @@ from pullback_server.compute.sandbox.paths import rules
 
 _log = logging.getLogger(__name__)
 
-_TEMPORARY: Final = "temporary"
+# Folders of the cache, with the variables by which libraries know them; asdex compiles with numba.
+_FOLDERS: Final = {"temporary": "TMPDIR", "numba": "NUMBA_CACHE_DIR"}
 _LARGEST_FILE: Final = 4 << 30
 _TCP_SINCE: Final = 4
 _SIGNALS_SINCE: Final = 6
@@ -137,11 +138,12 @@ class Sandbox:
             self._held |= held
 
     def _make_folders(self) -> None:
-        """Makes the cache, and a folder in it for temporary files, where all libraries look for one."""
+        """Makes the cache, and folders in it where libraries look for what they may write."""
         if self._cache is not None:
-            temporary = self._cache / _TEMPORARY
-            temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.environ["TMPDIR"] = str(temporary)
+            for name, variable in _FOLDERS.items():
+                folder = self._cache / name
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.environ[variable] = str(folder)
 
     def _report(self) -> None:
         if self._mode is Mode.OFF:
