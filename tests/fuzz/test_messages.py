@@ -19,7 +19,8 @@ def test_every_method_has_a_seed() -> None:
 def test_cases_are_the_same_again() -> None:
     """A case is made by its seed and number alone, and its neighbours are others."""
     assert Messages(3).case(17) == Messages(3).case(17)
-    assert len({Messages(3).case(number) for number in range(50)}) > 45
+    # Some messages are empty, and stay so.
+    assert len({Messages(3).case(number) for number in range(50)}) > 40
 
 
 def test_mutated_messages(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 from typing import Any, Final
 
-from pullback.errors import OverloadedError, PullbackError, UnavailableError
+from pullback.errors import DeadlineExceededError, OverloadedError, PullbackError, UnavailableError
 from pullback.memory.allocation import LARGE, keep_blocks_of_messages
 
 DEFAULT_TIMEOUT: Final = 300.0
@@ -135,6 +135,15 @@ def pause_before_retry(
     pause = _pause(error, attempt, served)
     in_time = pause is not None and (remaining is None or pause < remaining)
     return pause if in_time else None
+
+
+def more_telling(error: PullbackError, before: PullbackError | None) -> PullbackError:
+    """What a call failed with, given what its attempts before failed with, if any.
+
+    A deadline that passes while the server is away tells less than why it is away.
+    """
+    in_vain = isinstance(error, DeadlineExceededError) and not error.reason
+    return before if in_vain and before is not None and is_away(before) else error
 
 
 def _pause(error: PullbackError, attempt: int, served: bool) -> float | None:

@@ -27,6 +27,7 @@ from pullback._channel import (
     Deadline,
     announcement,
     is_unhealthy,
+    more_telling,
     options,
     pause_before_retry,
 )
@@ -59,7 +60,7 @@ from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
 from pullback._tracing import traced
 from pullback.codec import evaluation
-from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.errors import DeadlineExceededError, PullbackError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
 __all__ = ["AsyncClient", "AsyncFunction", "connect", "local"]
@@ -356,11 +357,12 @@ class AsyncClient:
         self, attempt: Callable[[float | None], Awaitable[Response]], timeout: float | None
     ) -> Response:
         deadline = Deadline(self.timeout if timeout is None else timeout)
+        failure: PullbackError | None = None
         for number in itertools.count(1):
             try:
                 response = await attempt(deadline.remaining())
             except grpc.aio.AioRpcError as error:
-                failure = call_error(error, self.address)
+                failure = more_telling(call_error(error, self.address), failure)
             else:
                 self._served = self.patient
                 return response

@@ -21,6 +21,7 @@ from pullback._channel import (
     Deadline,
     announcement,
     is_unhealthy,
+    more_telling,
     options,
     pause_before_retry,
 )
@@ -56,7 +57,7 @@ from pullback._sources.program import Source
 from pullback._stream import Stream, call_error
 from pullback._tracing import traced
 from pullback.codec import evaluation
-from pullback.errors import DeadlineExceededError, UnavailableError
+from pullback.errors import DeadlineExceededError, PullbackError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
 
 Request = TypeVar("Request")
@@ -384,11 +385,12 @@ class Client:
 
     def _try(self, attempt: Callable[[float | None], Response], timeout: float | None) -> Response:
         deadline = Deadline(self.timeout if timeout is None else timeout)
+        failure: PullbackError | None = None
         for number in itertools.count(1):
             try:
                 response = attempt(deadline.remaining())
             except grpc.RpcError as error:
-                failure = call_error(error, self.address)
+                failure = more_telling(call_error(error, self.address), failure)
             else:
                 self._served = self.patient
                 return response

@@ -248,7 +248,7 @@ def test_json_log(start: Start) -> None:
     time.sleep(0.5)
     end(server)
     lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-    assert any("killed by signal 9" in line["message"] for line in lines)
+    assert any("killed by SIGKILL" in line["message"] for line in lines)
 
 
 def test_calls_while_starting(start: Start) -> None:

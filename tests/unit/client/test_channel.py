@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pullback._channel import Deadline, announcement, may_be_several, options, pause_before_retry
+from pullback._channel import (
+    Deadline,
+    announcement,
+    may_be_several,
+    more_telling,
+    options,
+    pause_before_retry,
+)
 from pullback.errors import (
+    DeadlineExceededError,
     InvalidArgumentError,
     LimitExceededError,
     OverloadedError,
@@ -56,6 +64,17 @@ def test_a_server_that_was_there_is_waited_for(error: PullbackError, attempt: in
     assert pause is None or 0 < pause <= 2
     assert pause_before_retry(error, attempt, None) is None
     assert pause_before_retry(error, attempt, 0.01, served=True) is None
+
+
+def test_a_deadline_that_passes_while_the_server_is_away() -> None:
+    """The call fails with why the server is away; one that the server itself tells of stands."""
+    away = UnavailableError("gone", code="UNAVAILABLE")
+    late, told = DeadlineExceededError("late"), DeadlineExceededError("late", reason="RUN_TIME_EXCEEDED")
+    assert more_telling(late, away) is away
+    assert more_telling(late, None) is late
+    assert more_telling(late, OVERLOADED) is late
+    assert more_telling(told, away) is told
+    assert more_telling(OVERLOADED, away) is OVERLOADED
 
 
 def test_servers_that_do_not_serve_yet_are_waited_for() -> None:
