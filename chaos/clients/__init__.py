@@ -1,0 +1,1 @@
+"""Client processes: what they do, and the events that they tell."""
