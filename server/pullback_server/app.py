@@ -22,7 +22,7 @@ from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
 from pullback_server.engine.quarantine import Quarantine
-from pullback_server.engine.shares import memory_share
+from pullback_server.engine.shares import memory_share, process_share
 from pullback_server.errors import ServiceError
 from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.accounts import Accounts
@@ -247,16 +247,17 @@ def _engine(
     launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
     spares = spare_workers(settings.spare_workers, placed)
     source = Source(program, constant)
-    return LocalPool(placed, source, launch, arena, _worker_bounds(settings), quarantine, spares)
+    return LocalPool(placed, source, launch, arena, _worker_bounds(settings, placed), quarantine, spares)
 
 
-def _worker_bounds(settings: Settings) -> WorkerBounds:
+def _worker_bounds(settings: Settings, placed: Sequence[Placement]) -> WorkerBounds:
+    chosen = settings.max_worker_memory_bytes
     return WorkerBounds(
         run_seconds=settings.max_run_seconds,
         compile_seconds=settings.max_compile_seconds,
         abandoned_seconds=settings.max_abandoned_seconds,
         silent_seconds=settings.worker_silent_seconds,
-        memory_bytes=settings.max_worker_memory_bytes,
+        memory_bytes=process_share(placed) if chosen == "auto" else int(chosen),
         probe_seconds=settings.probe_seconds,
         replays=settings.max_replays,
     )

@@ -238,9 +238,10 @@ class Settings(BaseSettings):
     """How long a worker may go on with what nobody waits for any more, since its caller has gone or its
     deadline has passed; then the worker is ended, unless somebody else waits there for the same program."""
 
-    max_worker_memory_bytes: ByteSize = Field(default=ByteSize(0), ge=0)
+    max_worker_memory_bytes: Literal["auto"] | Annotated[ByteSize, Field(ge=0)] = "auto"
     """The most memory of its own that a worker process may have, in bytes or such as "16GiB"; 0 is as much as
-    there is. A worker that has more is ended."""
+    there is. "auto" is nine tenths of the memory of the machine or its container, divided by the number of
+    workers. A worker that has more is ended."""
 
     max_replays: NonNegativeInt = 2
     """How often a request is repeated after it ran where a worker died."""

@@ -60,6 +60,16 @@ def repeated(count: int) -> Callable[[Any], Any]:
     return function
 
 
+def closing_over(*sizes: int) -> Callable[[Any], Any]:
+    """A function with so many constants of so many elements."""
+    weights = [np.arange(size, dtype=np.float64) for size in sizes]
+
+    def function(x: Any) -> Any:
+        return sum(x[0] * jnp.sum(each * x[1]) for each in weights)
+
+    return function
+
+
 def _formula(source: str) -> pullback.Formula:
     return pullback.Formula(source, x="f64[2]")
 
@@ -87,6 +97,24 @@ CASES: list[tuple[str, str, int, Callable[[pullback.Client], object]]] = [
         "max_nesting",
         8,
         lambda c: c.register(_formula("(" * 9 + "x" + ")" * 9), name="deep"),
+    ),
+    (
+        "PROGRAM_TOO_LARGE",
+        "max_program_bytes",
+        64 << 10,
+        lambda c: c.register(_formula("x" + " " * (64 << 10)), name="blank"),
+    ),
+    (
+        "CONSTANTS_TOO_LARGE",
+        "max_constant_bytes",
+        MIB,
+        lambda c: c.register(closing_over(1 << 18), X, name="weights"),
+    ),
+    (
+        "CONSTANTS_TOO_LARGE",
+        "max_program_constant_bytes",
+        1500 << 10,
+        lambda c: c.register(closing_over(100_000, 100_001), X, name="layers"),
     ),
     ("TOO_MANY_INPUTS", "max_inputs", 5, lambda c: c.register(lambda x: x[0], [X] * 6, name="tensors")),
     (

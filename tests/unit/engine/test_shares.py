@@ -6,7 +6,7 @@ import pytest
 
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.machine import Machine, this_machine
-from pullback_server.engine.shares import memory_share
+from pullback_server.engine.shares import memory_share, process_share
 
 CPU = Placement("cpu:0", {"JAX_PLATFORMS": "cpu"})
 GPU = Placement("cuda:0", {"JAX_PLATFORMS": "cuda,cpu"})
@@ -22,3 +22,14 @@ def test_workers_on_a_cpu(count: int, share: int) -> None:
 def test_workers_on_a_gpu() -> None:
     """They have memory of their own."""
     assert memory_share([GPU], Machine(4, 16 << 30)) is None
+
+
+@pytest.mark.parametrize("placement", [CPU, GPU])
+def test_processes_leave_room(placement: Placement) -> None:
+    """However many they are, they take no more than nine tenths of the memory, and more than their runs need."""
+    machine = Machine(4, 16 << 30)
+    for count in (1, 3):
+        share = process_share([placement] * count, machine)
+        assert share * count <= 0.9 * machine.memory_bytes
+        assert share > (memory_share([placement] * count, machine) or 0)
+    assert 0 < process_share([placement]) < this_machine().memory_bytes
