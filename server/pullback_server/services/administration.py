@@ -10,7 +10,7 @@ from typing import Final
 
 from pullback.v1 import administration_pb2 as pb
 from pullback_server.engine.quarantine import Entry, Quarantine
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry.archive import export_registry, import_registry
 from pullback_server.registry.names import parse_function_name, revision_name
 from pullback_server.registry.registry import Registry
@@ -24,7 +24,7 @@ from pullback_server.services.flowing import flow_in, flow_out
 from pullback_server.services.observation import Observation
 from pullback_server.services.rights import require, require_tenant
 from pullback_server.services.status import duration
-from pullback_server.tenants.callers import Role
+from pullback_server.tenants.callers import ANYBODY, Role
 from pullback_server.tenants.current import CurrentDirectory
 
 _NOTHING: Final = Usage(0, 0)
@@ -110,7 +110,8 @@ class Administration:
     async def adopt_functions(self, request: pb.AdoptFunctionsRequest) -> pb.AdoptFunctionsResponse:
         """Gives functions that belong to nobody to a tenant."""
         async with changing("adopt", grantee=request.tenant) as change:
-            require(Role.ADMINISTER, "giving functions to a tenant")
+            if require(Role.ADMINISTER, "giving functions to a tenant") is ANYBODY:
+                raise _nobody_is_known(request.tenant)
             require_tenant(self._directory.directory, request.tenant)
             names = [parse_function_name(f"functions/{name}").function for name in request.functions]
             given = await asyncio.to_thread(self._registry.adopt, request.tenant, names)
@@ -184,3 +185,12 @@ class Administration:
                 digest=digits[:100],
             )
         return fitting[0]
+
+
+def _nobody_is_known(tenant: str) -> ServiceError:
+    return service_error(
+        Reason.TENANT_NOT_FOUND,
+        f"this server asks nobody who calls, so nobody could name functions of the tenant {tenant[:300]!r}; "
+        "start it with a tenants file first",
+        tenant=tenant[:300],
+    )

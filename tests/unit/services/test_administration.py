@@ -22,6 +22,7 @@ from pullback_server.registry.registry import Registry, open_registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.administration import Administration
 from pullback_server.services.observation import Observation
+from pullback_server.tenants.callers import Caller, Role, caller
 from pullback_server.tenants.current import CurrentDirectory
 
 X = TensorType(ElementType.F64, (3,))
@@ -108,8 +109,17 @@ async def test_what_is_not_cleared(
     assert len(quarantine.entries()) == 2
 
 
+async def test_adoption_without_identities(administration: Administration, registry: Registry) -> None:
+    """Where nobody is known, nobody could name the functions any more."""
+    with pytest.raises(ServiceError, match="asks nobody who calls") as caught:
+        await administration.adopt_functions(pb.AdoptFunctionsRequest(tenant="red"))
+    assert caught.value.reason is Reason.TENANT_NOT_FOUND
+    assert registry.having(DIGEST) == (("", "f"),)
+
+
 async def test_adoption(administration: Administration, registry: Registry) -> None:
     """What nobody owned is given to a tenant that is there."""
+    caller.set(Caller("ops", "ops", Role.ADMINISTER))
     for names, tenant, reason in (
         ([], "blue", Reason.TENANT_NOT_FOUND),
         ([], "", Reason.TENANT_NOT_FOUND),
