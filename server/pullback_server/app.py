@@ -201,7 +201,12 @@ async def _collect_hourly(registry: Registry) -> None:
 
 
 def _addresses(settings: Settings) -> list[str]:
-    return [part for address in settings.listen.split(",") if (part := address.strip())]
+    return _listed(settings.listen)
+
+
+def _listed(text: str) -> list[str]:
+    """The parts of a text with commas between."""
+    return [part for each in text.split(",") if (part := each.strip())]
 
 
 def _mode(settings: Settings) -> int:
@@ -244,7 +249,11 @@ def _engine(
         f"--log-level={settings.log_level}",
         f"--log-format={settings.log_format}",
     )
-    launch = Launch(options=options, start_seconds=settings.worker_start_seconds)
+    launch = Launch(
+        options=options,
+        start_seconds=settings.worker_start_seconds,
+        variables=_listed(settings.worker_environment),
+    )
     spares = spare_workers(settings.spare_workers, placed)
     source = Source(program, constant)
     return LocalPool(placed, source, launch, arena, _worker_bounds(settings, placed), quarantine, spares)

@@ -218,6 +218,10 @@ class Settings(BaseSettings):
     """The most bytes that such a batch's inputs and results may have, in bytes or such as "1MiB"; 0 has each
     request run by itself."""
 
+    worker_environment: Annotated[str, BeforeValidator(_joined)] = ""
+    """Names of environment variables that worker processes have as well, with commas between. They have those
+    of the system, Python, JAX, XLA, CUDA, ROCm and TPUs, and no others, in which secrets may be."""
+
     worker_start_seconds: PositiveFloat = 120.0
     """How long a worker process may take until it has its device."""
 

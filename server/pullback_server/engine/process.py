@@ -8,11 +8,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pullback_server.engine.devices import Placement
+from pullback_server.engine.environment import inherited
 from pullback_server.model.board import Board, open_board
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "pullback_server.compute")
@@ -27,11 +28,13 @@ class Launch:
         command: The program and its first arguments.
         options: Further arguments, the same for all workers.
         start_seconds: How long a process may take until it says that it is ready.
+        variables: The names of environment variables that workers have of the front's, beyond the usual.
     """
 
     command: Sequence[str] = WORKER_COMMAND
     options: Sequence[str] = ()
     start_seconds: float = 120.0
+    variables: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def start_process(launch: Launch, placement: Placement) -> WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
                 pass_fds=[theirs.fileno(), board],
-                env=os.environ | placement.environment,
+                env={**inherited(os.environ, launch.variables), **placement.environment},
             )
             page = Board(board)
         except OSError:
