@@ -1,11 +1,16 @@
-"""Makes evaluations of tensors, for tests of what evaluates."""
+"""Makes evaluations of tensors, for tests of what evaluates, and has a kernel do them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from time import perf_counter
 
 from pullback.program.tensors import TensorType
-from pullback_server.model.evaluation import Evaluation, Kind, Tensor
+from pullback_server.compute.compiler.prepared import Prepared
+from pullback_server.compute.kernel import Kernel
+from pullback_server.model.evaluation import Buffer, Evaluation, Kind, Outcome, Tensor
 from pullback_server.model.quantities import Want
 
 
@@ -31,6 +36,25 @@ def evaluation(
         None if points is None else tuple(batched for group in groups for _, batched in group),
     )
     return Evaluation(kind, tuple(tensor.data for group in groups for tensor, _ in group), points)
+
+
+def evaluated(kernel: Kernel, evaluation: Evaluation) -> Outcome:
+    """What a kernel gives for an evaluation of a program that it has loaded."""
+    started = perf_counter()
+    made = kernel.prepare(evaluation.kind)
+    prepared_in = perf_counter() - started
+    ran = kernel.run(made, evaluation.inputs, evaluation.points)
+    timing = ran.timing
+    if timing.compile:
+        timing = replace(timing, compile=timing.compile + prepared_in)
+    return Outcome(by_want(made, ran.buffers, evaluation.points), timing)
+
+
+def by_want(made: Prepared, buffers: Sequence[Buffer], points: int | None) -> tuple[tuple[Tensor, ...], ...]:
+    """The results of a run, with their types, for each want."""
+    pairs = zip(made.leaves, buffers, strict=True)
+    tensors = (Tensor(leaf.type(points), buffer) for leaf, buffer in pairs)
+    return tuple(tuple(islice(tensors, count)) for count in made.counts)
 
 
 def _batched(

@@ -41,15 +41,13 @@ from pullback_server.compute.survey import survey
 from pullback_server.compute.symbolic import Sizes, SymbolicProgram, symbolic_program
 from pullback_server.errors import Reason, exceeded
 from pullback_server.model.devices import Device, WorkerDescription
-from pullback_server.model.evaluation import Buffer, Compilation, Data, Evaluation, Kind, Outcome, Timing
+from pullback_server.model.evaluation import Buffer, Compilation, Kind, Timing
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
-from pullback_server.model.memory import Place
 from pullback_server.model.quantities import Want
 
 _PLATFORMS: Final = {"gpu": "cuda"}
 _KINDS: Final = 1024
-_ALIGNMENT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,25 +253,6 @@ class Kernel:
         batch = -(-points // size) * size
         return Ran(buffers, Timing(compiling, perf_counter() - ready, 0.0, batch, batch - points))
 
-    def evaluate(self, evaluation: Evaluation) -> Outcome:
-        """Evaluates, compiling first what is not compiled yet.
-
-        Results lie in the evaluation's place as far as they fit there, each at a multiple of 64 bytes.
-
-        Raises:
-            ProgramMissingError: If the program is not loaded.
-            ServiceError: As `prepare` and `run`.
-        """
-        started = perf_counter()
-        made, points, room = self.prepare(evaluation.kind), evaluation.points, evaluation.results
-        prepared_in = perf_counter() - started
-        places = None if room is None else places_in(room.view, made, points)
-        ran = self.run(made, list(map(_bytes, evaluation.inputs)), points, places)
-        timing = ran.timing
-        if timing.compile:
-            timing = replace(timing, compile=timing.compile + prepared_in)
-        return Outcome(made.by_want(ran.buffers, points), timing)
-
     def _load(self, digest: str, data: bytes) -> LoadedProgram | SymbolicProgram:
         with failing_as(Reason.MALFORMED_PROGRAM, "the program cannot be read"):
             program = with_signature(parse_program(digest, data))
@@ -355,17 +334,6 @@ def configure_jax() -> None:
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
 
 
-def places_in(memory: memoryview, made: Prepared, points: int | None) -> list[Buffer | None]:
-    """Places for the leaves of results in memory, as far as they fit, each at a multiple of 64 bytes."""
-    places: list[Buffer | None] = []
-    end = 0
-    for leaf in made.leaves:
-        start, end = end, end + leaf.nbytes(points)
-        places.append(memory[start:end] if end <= len(memory) else None)
-        end = -(-end // _ALIGNMENT) * _ALIGNMENT
-    return places
-
-
 def _bucket(made: Prepared, points: int | None, least: int) -> int | None:
     return None if points is None else bucket_of(max(points, 1), made.tile, least)
 
@@ -373,10 +341,6 @@ def _bucket(made: Prepared, points: int | None, least: int) -> int | None:
 def _address(digest: str, wants: tuple[Want, ...]) -> str:
     """What a plan is by content."""
     return f"{digest} {wants}"
-
-
-def _bytes(data: Data) -> Buffer:
-    return data.view if isinstance(data, Place) else data
 
 
 def _tiling_of(device: jax.Device) -> Tiling:

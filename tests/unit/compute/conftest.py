@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
@@ -116,7 +116,7 @@ class Bench:
             for given in (arguments, tangents, cotangents)
         ]
         leaves = self.signatures[name].leaves
-        return self.kernel.evaluate(evaluation(name, wants, *tensors, points=points, leaves=leaves))
+        return evaluated(self.kernel, evaluation(name, wants, *tensors, points=points, leaves=leaves))
 
 
 @pytest.fixture(scope="session")

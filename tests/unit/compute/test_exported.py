@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.export import export
 from pullback.program.digest import digest
@@ -116,7 +116,7 @@ def evaluate(
     program = export(asked.function, *asked.arguments)
     kernel.load(digest(program), program_to_bytes(program))
     tensors = tuple(to_tensor(np.asarray(leaf)) for leaf in jax.tree.leaves(tuple(arguments)))
-    outcome = kernel.evaluate(evaluation(digest(program), (want,), tensors, points=points))
+    outcome = evaluated(kernel, evaluation(digest(program), (want,), tensors, points=points))
     return [to_array(tensor) for tensor in outcome.results[0]]
 
 

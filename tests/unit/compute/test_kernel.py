@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.program.tensors import parse_tensor_type
 from pullback_server.compute.compiler.tiles import Tiling
@@ -33,7 +33,7 @@ def quadratic(a: jax.Array, x: jax.Array) -> jax.Array:
 def refused(bench: Any, evaluation: Evaluation) -> ServiceError:
     """The error that an evaluation is refused with."""
     with pytest.raises(ServiceError) as caught:
-        bench.kernel.evaluate(evaluation)
+        evaluated(bench.kernel, evaluation)
     return caught.value
 
 
@@ -146,7 +146,7 @@ def test_results_do_not_lie_in_the_request(bench: Any, want: Any) -> None:
     shared = bytearray(np.arange(4096.0).tobytes())
     for points, nominal in ((None, "f64[4096]"), (1, "f64[1,4096]")):
         argument = Tensor(parse_tensor_type(nominal), memoryview(shared))
-        outcome = bench.kernel.evaluate(evaluation(name, (want("value"),), (argument,), points=points))
+        outcome = evaluated(bench.kernel, evaluation(name, (want("value"),), (argument,), points=points))
         before = bytes(outcome.results[0][0].data)
         shared[:] = bytes(len(shared))
         assert bytes(outcome.results[0][0].data) == before
@@ -157,8 +157,8 @@ def test_unaligned_arguments(bench: Any, want: Any) -> None:
     """Elements may lie anywhere in a frame."""
     name = bench.load(lambda x: x * 2, X)
     data = memoryview(b"?" + X.tobytes())[1:]
-    outcome = bench.kernel.evaluate(
-        evaluation(name, (want("value"),), (Tensor(parse_tensor_type("f64[3]"), data),))
+    outcome = evaluated(
+        bench.kernel, evaluation(name, (want("value"),), (Tensor(parse_tensor_type("f64[3]"), data),))
     )
     np.testing.assert_array_equal(np.frombuffer(outcome.results[0][0].data), X * 2)
 

@@ -40,7 +40,7 @@ from pullback_server.model.messages import (
 from pullback_server.model.quantities import Quantity, Want
 
 VALUE = (Want(Quantity.VALUE),)
-I64, X = TensorType(ElementType.I64, ()), TensorType(ElementType.F64, (5000,))
+I64, X = TensorType(ElementType.I64, ()), TensorType(ElementType.F64, (5001,))
 
 
 class Front:
@@ -150,27 +150,30 @@ def test_what_is_abandoned_is_not_begun(front: Front, bench: object) -> None:
 
 
 def test_tensors_in_shared_memory(front: Front, bench: object) -> None:
-    """Inputs are read where they lie, and large results written where there is room; the rest follows."""
-    digest = bench.load(lambda x: (2 * x, x[:3], 3 * x, 4 * x), jnp.zeros(5000))  # type: ignore[attr-defined]
+    """Inputs are read where they lie, and large results written where there is room; the rest follows.
+
+    Each is written at a multiple of 64 bytes.
+    """
+    digest = bench.load(lambda x: (2 * x, x[:3], 3 * x, 4 * x), jnp.zeros(5001))  # type: ignore[attr-defined]
     descriptor = os.memfd_create("test")
     os.ftruncate(descriptor, 1 << 20)
-    x = np.arange(5000.0)
+    x = np.arange(5001.0)
     os.pwrite(descriptor, x.tobytes(), 128)
     front.send(AttachSegment(9, 1 << 20), descriptor=descriptor)
     front.send(DefineKind(1, Kind(digest, VALUE, (X,))))
     for id_ in range(3):
-        front.send(Run(id_, 1, None, ((9, 128, 40_000),), (9, 1 << 18, 90_000)))
+        front.send(Run(id_, 1, None, ((9, 128, 40_008),), (9, 1 << 18, 90_000)))
         answer = front.receive()
         assert isinstance(answer.message, Ran)
-        assert answer.message.offsets == (1 << 18, None, (1 << 18) + 40_000, None)
+        assert answer.message.offsets == (1 << 18, None, (1 << 18) + 40_064, None)
         types = msgspec.msgpack.decode(answer.message.types, type=list[list[TensorType]])
-        assert [[leaf.shape for leaf in want] for want in types] == [[(5000,), (3,), (5000,), (5000,)]]
-        placed = [np.frombuffer(os.pread(descriptor, 40_000, (1 << 18) + at)) for at in (0, 40_000)]
+        assert [[leaf.shape for leaf in want] for want in types] == [[(5001,), (3,), (5001,), (5001,)]]
+        placed = [np.frombuffer(os.pread(descriptor, 40_008, (1 << 18) + at)) for at in (0, 40_064)]
         assert np.array_equal(placed[0], 2 * x)
         assert np.array_equal(placed[1], 3 * x)
         assert [np.frombuffer(buffer)[2] for buffer in answer.buffers] == [2.0, 8.0]
     front.send(DetachSegment(9))
-    front.send(Run(7, 1, None, ((9, 128, 40_000),)))
+    front.send(Run(7, 1, None, ((9, 128, 40_008),)))
     refused = front.receive().message
     assert isinstance(refused, Failed)
     assert (refused.id, refused.reason) == (7, "SEGMENT_NOT_FOUND")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.program.container import Formula, Program
 from pullback.program.digest import digest
@@ -52,7 +52,7 @@ def test_a_formula_at_several_sizes() -> None:
     want = Want(Quantity.GRADIENT, argnums=(0,))
     for size in (0, 3, 8):
         x = np.arange(float(size))
-        outcome = kernel.evaluate(evaluation(digest(program), (want,), (to_tensor(x),)))
+        outcome = evaluated(kernel, evaluation(digest(program), (want,), (to_tensor(x),)))
         np.testing.assert_array_equal(to_array(outcome.results[0][0]), 2 * x)
 
 

@@ -26,7 +26,7 @@ def test_workers_on_a_gpu() -> None:
 
 @pytest.mark.parametrize("placement", [CPU, GPU])
 def test_processes_leave_room(placement: Placement) -> None:
-    """However many they are, they take no more than nine tenths of the memory, and more than their runs need."""
+    """However many they are, they take no more than nine tenths of it, and more than their runs need."""
     machine = Machine(4, 16 << 30)
     for count in (1, 3):
         share = process_share([placement] * count, machine)

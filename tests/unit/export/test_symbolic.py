@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 from jax import export as jax_export
 from jax import lax
 
@@ -71,7 +71,7 @@ def test_every_size_has_every_derivative(case: str) -> None:
             (Quantity.HESSIAN, jax.hessian(function)),
         ):
             want = Want(quantity, Mode.PLANNED, argnums=() if quantity is Quantity.VALUE else (0,))
-            (result,) = kernel.evaluate(evaluation(name, (want,), tensors)).results[0]
+            (result,) = evaluated(kernel, evaluation(name, (want,), tensors)).results[0]
             np.testing.assert_allclose(to_array(result), local(*arguments), rtol=1e-13, atol=1e-13)
 
 

@@ -11,7 +11,7 @@ from pullback_server.compute.compiler.layout import Batched
 from pullback_server.compute.compiler.tiles import Tiling
 from pullback_server.compute.compiler.trace import Traced
 from pullback_server.compute.planner.sparse.coloring import Block
-from pullback_server.model.evaluation import Buffer, Tensor
+from pullback_server.model.evaluation import Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,6 @@ class Prepared:
     counts: tuple[int, ...]
     result_bytes: int
     tile: int
-
-    def by_want(self, buffers: Sequence[Buffer], points: int | None) -> tuple[tuple[Tensor, ...], ...]:
-        """The results, with their types, for each want."""
-        pairs = zip(self.leaves, buffers, strict=True)
-        tensors = iter([Tensor(leaf.type(points), buffer) for leaf, buffer in pairs])
-        return tuple(tuple(next(tensors) for _ in range(count)) for count in self.counts)
 
 
 def prepared(address: str, traced: Traced, batched: Batched, tiling: Tiling) -> Prepared:

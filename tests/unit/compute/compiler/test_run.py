@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import by_want, evaluated, evaluation
 
 from pullback_server.compute.arrays import to_array, to_tensor
 from pullback_server.compute.compiler.tiles import Tiling
-from pullback_server.compute.kernel import places_in
-from pullback_server.model.evaluation import Evaluation
-from pullback_server.model.memory import Place, Segment
+from pullback_server.compute.kernel import Kernel
+from pullback_server.model.evaluation import Buffer, Evaluation, Tensor
 
 RANDOM = np.random.default_rng(17)
 
@@ -42,56 +40,65 @@ def asked(name: str, want: Any, xs: Any, points: int | None) -> Evaluation:
     return evaluation(name, [want("value")], [to_tensor(xs)], points=points)
 
 
-def place_of(nbytes: int) -> Place:
-    """A place in memory that begins with other bytes."""
-    memory = np.full(nbytes + 64, 0xAB, np.uint8)
-    return Place(Segment(1, -1, memory), 64, nbytes)
+def run_into(memory: np.ndarray, kernel: Kernel, request: Evaluation) -> list[Tensor]:
+    """Runs with places for the leaves of the results, as far as they fit, behind the first 64 bytes."""
+    made = kernel.prepare(request.kind)
+    places: list[Buffer | None] = []
+    end = 64
+    for leaf in made.leaves:
+        begin, end = end, end + leaf.nbytes(request.points)
+        places.append(memoryview(memory)[begin:end] if end <= len(memory) else None)
+        end = -(-end // 64) * 64
+    ran = kernel.run(made, request.inputs, request.points, places)
+    return [tensor for tensors in by_want(made, ran.buffers, request.points) for tensor in tensors]
+
+
+def memory_of(nbytes: int) -> np.ndarray:
+    """So many bytes that begin with other bytes."""
+    return np.full(nbytes + 64, 0xAB, np.uint8)
+
+
+def lies_in(memory: np.ndarray, tensors: list[Tensor]) -> list[bool]:
+    """Whether tensors lie in a memory, without those of no bytes."""
+    return [
+        np.shares_memory(np.frombuffer(tensor.data, np.uint8), memory)
+        for tensor in tensors
+        if tensor.type.nbytes
+    ]
 
 
 @pytest.mark.parametrize("points", [None, 0, 1, 3, 4, 11])
-def test_results_lie_in_their_place(tiled: Any, want: Any, same: Any, name: str, points: int | None) -> None:
-    """Each leaf at a multiple of 64 bytes, as without a place, whatever its element type; nothing before."""
+def test_results_lie_in_their_places(tiled: Any, want: Any, same: Any, name: str, points: int | None) -> None:
+    """Each leaf, as without a place, whatever its element type; nothing is written before them."""
     xs = RANDOM.normal(size=3 if points is None else (points, 3))
-    request = asked(name, want, xs, points)
-    place = place_of(4096)
-    outcome = tiled.kernel.evaluate(replace(request, results=place))
-    expected = several(xs) if points is None else jax.vmap(several)(xs)
-    same([to_array(tensor) for tensor in outcome.results[0]], expected)
-    for tensor in outcome.results[0]:
-        if tensor.type.nbytes:
-            data = np.frombuffer(tensor.data, np.uint8)
-            assert np.shares_memory(data, place.segment.memory)
-            assert (data.ctypes.data - place.segment.memory.ctypes.data) % 64 == 0
-    assert set(place.segment.memory[:64]) == {0xAB}
+    memory = memory_of(4096)
+    tensors = run_into(memory, tiled.kernel, asked(name, want, xs, points))
+    same(list(map(to_array, tensors)), several(xs) if points is None else jax.vmap(several)(xs))
+    assert all(lies_in(memory, tensors))
+    assert set(memory[:64]) == {0xAB}
 
 
-def test_what_does_not_fit_lies_elsewhere(tiled: Any, want: Any, same: Any, name: str) -> None:
-    """A place for the first leaf alone holds that, and the others come by themselves."""
+def test_what_has_no_place_lies_elsewhere(tiled: Any, want: Any, same: Any, name: str) -> None:
+    """With a place for the first leaf alone that is written there, and the others come by themselves."""
     xs = RANDOM.normal(size=(6, 3))
-    place = place_of(6 * 24)
-    outcome = tiled.kernel.evaluate(replace(asked(name, want, xs, 6), results=place))
-    same([to_array(tensor) for tensor in outcome.results[0]], jax.vmap(several)(xs))
-    inside = [
-        np.shares_memory(np.frombuffer(tensor.data, np.uint8), place.segment.memory)
-        for tensor in outcome.results[0]
-        if tensor.type.nbytes
-    ]
-    assert inside == [True, False, False, False]
+    memory = memory_of(6 * 24)
+    tensors = run_into(memory, tiled.kernel, asked(name, want, xs, 6))
+    same(list(map(to_array, tensors)), jax.vmap(several)(xs))
+    assert lies_in(memory, tensors) == [True, False, False, False]
 
 
 def test_coordinates_of_sparse_results_have_places(tiled: Any, want: Any) -> None:
     """Values, rows and columns, of which a batch has but one each."""
     name = tiled.load(lambda x: x**2, np.ones(3))
     xs = RANDOM.normal(size=(9, 3))
-    wants = [want("jacobian", sparse=True)]
-    request = evaluation(name, wants, [to_tensor(xs)], points=9)
-    outcome = tiled.kernel.evaluate(replace(request, results=place_of(4096)))
-    values, rows, columns = (to_array(tensor) for tensor in outcome.results[0])
+    request = evaluation(name, [want("jacobian", sparse=True)], [to_tensor(xs)], points=9)
+    memory = memory_of(4096)
+    tensors = run_into(memory, tiled.kernel, request)
+    values, rows, columns = map(to_array, tensors)
     np.testing.assert_array_equal(rows, columns)
     np.testing.assert_allclose(values, 2 * xs[:, rows], rtol=1e-15)
-    made = tiled.kernel.prepare(request.kind)
-    sizes = [place and len(place) for place in places_in(memoryview(bytearray(300)), made, 9)]
-    assert sizes == [216, 12, None]
+    assert lies_in(memory, tensors) == [True] * 3
+    assert [leaf.nbytes(9) for leaf in tiled.kernel.prepare(request.kind).leaves] == [216, 12, 12]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +113,7 @@ def test_a_bucket_that_is_asked_for(
     made = tiled.kernel.prepare(request.kind)
     ran = tiled.kernel.run(made, [xs.tobytes()], points, bucket=bucket)
     assert (ran.timing.batch, ran.timing.padding) == (batch, batch - points)
-    results = made.by_want(ran.buffers, points)
+    results = by_want(made, ran.buffers, points)
     same([to_array(tensor) for tensor in results[0]], jax.vmap(several)(xs))
     assert tiled.kernel.ready(request.kind, points, bucket)
 
@@ -115,7 +122,7 @@ def test_kinds_of_the_same_content_share_executables(tiled: Any, want: Any, name
     """A kind that was made anew finds what one like it has compiled."""
     xs = RANDOM.normal(size=(4, 3))
     first, second = asked(name, want, xs, 4), asked(name, want, xs, 4)
-    tiled.kernel.evaluate(first)
+    evaluated(tiled.kernel, first)
     assert first.kind is not second.kind
     assert not tiled.kernel.ready(second.kind, 4)
     assert tiled.kernel.warm(second.kind, 4)

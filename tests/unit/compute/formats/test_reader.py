@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.export import export
 from pullback.program.container import Formula, Program, StableHlo
@@ -33,7 +33,7 @@ def test_every_format_is_read(want: Any, close: Any, program: Program) -> None:
     """A formula and a StableHLO module of the same function have the same gradient."""
     kernel = Kernel()
     assert kernel.load(digest(program), program_to_bytes(program)).result == (parse_tensor_type("f64[]"),)
-    outcome = kernel.evaluate(evaluation(digest(program), (want("gradient"),), (to_tensor(X),)))
+    outcome = evaluated(kernel, evaluation(digest(program), (want("gradient"),), (to_tensor(X),)))
     close([to_array(tensor) for tensor in outcome.results[0]], jax.grad(lambda x: jnp.sum(x**3))(X))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 from jax import export
 
 from pullback.program.container import Body, Program
@@ -46,7 +46,7 @@ class Bench:
         want = Want(Quantity(quantity), argnums=() if quantity == "value" else (0,))
         tensors = tuple(to_tensor(np.asarray(argument)) for argument in arguments)
         name = digest(Program(body, Signature(())))
-        outcome = self.kernel.evaluate(evaluation(name, (want,), tensors, points=points))
+        outcome = evaluated(self.kernel, evaluation(name, (want,), tensors, points=points))
         return [to_array(tensor) for tensor in outcome.results[0]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluations import evaluation
+from evaluations import evaluated, evaluation
 
 from pullback.program.container import Program, StableHloModule
 from pullback.program.digest import digest
@@ -121,7 +121,7 @@ def test_sizes_that_are_passed_as_integers() -> None:
     name, kernel = digest(program), Kernel()
     kernel.load(name, program_to_bytes(program))
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
-    outcome = kernel.evaluate(evaluation(name, (VALUE,), (to_tensor(np.asarray(4)), to_tensor(x))))
+    outcome = evaluated(kernel, evaluation(name, (VALUE,), (to_tensor(np.asarray(4)), to_tensor(x))))
     np.testing.assert_array_equal(to_array(outcome.results[0][0]), 2 * x)
 
 
@@ -157,7 +157,7 @@ def test_one_program_serves_every_size_and_compiles_ahead() -> None:
     assert kernel.compile(Compilation(name, (VALUE,), sizes=(("x_0", 3),)))
     for size in (3, 0, 7):
         x = np.arange(float(size))
-        outcome = kernel.evaluate(evaluation(name, (VALUE,), (to_tensor(x),)))
+        outcome = evaluated(kernel, evaluation(name, (VALUE,), (to_tensor(x),)))
         np.testing.assert_array_equal(to_array(outcome.results[0][0]), x)
         assert outcome.results[0][0].type == TensorType(parse_tensor_type("f64").element, (size,))
     with pytest.raises(ServiceError, match="no size was given") as caught:
