@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from pullback.errors import invalid_argument
+from pullback.program.naming import is_name
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 _SHORT: Final = 12
 
@@ -23,7 +23,7 @@ def function_name(name: str) -> str:
             `-`, begins with a sign, or is longer than 128.
     """
     tenant, slash, function = name.rpartition("/")
-    if not _NAME.fullmatch(function) or (slash and not _NAME.fullmatch(tenant)):
+    if not is_name(function) or (slash and not is_name(tenant)):
         raise invalid_argument(
             "MALFORMED_REQUEST",
             f"{name!r} is no name of a function; use up to 128 letters, digits, '.', '_' and '-', "
@@ -66,4 +66,4 @@ def short_name(resource: str) -> str:
 
 def default_name(wanted: str, digest: str) -> str:
     """A name for what is registered without one: its own if it has one that serves, else its digest's."""
-    return wanted if _NAME.fullmatch(wanted) else f"program-{digest[:_SHORT]}"
+    return wanted if is_name(wanted) else f"program-{digest[:_SHORT]}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from google.protobuf.duration_pb2 import Duration
-
+from pullback._durations import seconds
 from pullback._names import spelled_name
 from pullback.v1 import administration_pb2 as pb
 
@@ -173,7 +172,7 @@ def _tenant(message: pb.Tenant) -> Tenant:
         message.stored_bytes,
         message.in_flight,
         message.requests,
-        _seconds(message.device_time),
+        seconds(message.device_time),
         message.max_functions if message.HasField("max_functions") else None,
         message.max_stored_bytes if message.HasField("max_stored_bytes") else None,
     )
@@ -197,15 +196,11 @@ def _request(message: pb.RecordedRequest, *, in_hand: bool) -> RecordedRequest:
         spelled_name(message.function),
         message.derivative,
         message.points if message.HasField("points") else None,
-        _seconds(message.duration),
-        _seconds(message.queue),
-        _seconds(message.compile),
-        _seconds(message.execute),
+        seconds(message.duration),
+        seconds(message.queue),
+        seconds(message.compile),
+        seconds(message.execute),
         message.reason,
         message.worker,
         in_hand,
     )
-
-
-def _seconds(message: Duration) -> float:
-    return message.ToTimedelta().total_seconds()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pullback_server.registry.names import is_tenant
+from pullback.program.naming import is_name
 
 
 def home(folder: Path, tenant: str) -> Path:
@@ -14,4 +14,4 @@ def home(folder: Path, tenant: str) -> Path:
 
 def tenants_in(folder: Path) -> tuple[str, ...]:
     """The names of the tenants that may have something in a directory; the empty name is the first."""
-    return ("", *sorted(path.name for path in (folder / "tenants").glob("*") if is_tenant(path.name)))
+    return ("", *sorted(path.name for path in (folder / "tenants").glob("*") if is_name(path.name)))

@@ -15,13 +15,12 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from pullback.program.naming import NAME
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Function
 
-_WORD: Final = "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-_TENANT: Final = re.compile(_WORD, re.ASCII)
 _NAME: Final = re.compile(
-    rf"(?:tenants/(?P<tenant>{_WORD})/)?functions/(?P<function>{_WORD})(?:/revisions/(?P<digest>[0-9a-f]{{8,64}}))?",
+    rf"(?:tenants/(?P<tenant>{NAME})/)?functions/(?P<function>{NAME})(?:/revisions/(?P<digest>[0-9a-f]{{8,64}}))?",
     re.ASCII,
 )
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -113,11 +112,6 @@ def revision_name(key: Key, digest: str, home: str = "") -> str:
 def is_digest(text: str) -> bool:
     """Whether a text is a whole digest: 64 lower-case hexadecimal digits."""
     return _DIGEST.fullmatch(text) is not None
-
-
-def is_tenant(text: str) -> bool:
-    """Whether a text can be the name of a tenant: made as a function's name is."""
-    return _TENANT.fullmatch(text) is not None
 
 
 def _malformed(text: str, expected: str) -> ServiceError:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from pullback.program.naming import is_name
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.registry.names import Key, ResourceName, function_name, is_tenant
+from pullback_server.registry.names import Key, ResourceName, function_name
 from pullback_server.registry.registry import Registry
 from pullback_server.tenants.callers import Caller, Role, caller
 from pullback_server.tenants.directory import Directory
@@ -45,7 +46,7 @@ def require_tenant(directory: Directory, name: str) -> None:
     Raises:
         RequestError: TENANT_NOT_FOUND if there is none.
     """
-    if not (is_tenant(name) and name in directory):
+    if not (is_name(name) and name in directory):
         raise service_error(
             Reason.TENANT_NOT_FOUND,
             f"no tenant has the name {name[:300]!r}; the server's tenants file has their names",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
 
+from pullback.program.naming import is_name
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.tenants.callers import Caller, Role
 from pullback_server.tenants.identity import Identity
@@ -20,7 +20,6 @@ ALGORITHMS: Final = (
 )
 """Those of public keys. With the others, who can check a token could make one."""
 _NEEDED: Final = ("exp", "iss", "aud", "sub")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 # A key of another kind than the algorithm's is a TypeError; a claim can be of any type.
 _FAULTS: Final = (jwt.PyJWTError, TypeError, ValueError, OverflowError)
 _PREFIX: Final = "pullback:"
@@ -111,7 +110,7 @@ class Verifier:
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         trust = self._trust
         tenant = _claim(claims, trust.tenant_claim)
-        if not isinstance(tenant, str) or _NAME.fullmatch(tenant) is None:
+        if not isinstance(tenant, str) or not is_name(tenant):
             raise _denied(f"its claim {trust.tenant_claim!r} names no tenant")
         role = _highest(_words(claims, trust.role_claims))
         if role is None:

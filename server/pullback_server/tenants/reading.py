@@ -19,10 +19,11 @@ from pydantic import (
     ValidationError,
 )
 
+from pullback.program.naming import NAME
 from pullback_server.tenants.callers import Role
 from pullback_server.tenants.directory import Certificate, Directory, Tenant, Token
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+_Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 _Subject = Annotated[str, Field(min_length=1)]
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 # Somebody may have written a secret where its hash belongs, and messages go to logs.

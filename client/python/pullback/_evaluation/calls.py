@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from google.protobuf.duration_pb2 import Duration
-
 from pullback._evaluation.inputs import Collected, Input, Inputs
 from pullback._evaluation.plans import Plan, Plans
 from pullback._evaluation.results import Results
@@ -142,8 +140,3 @@ def call_of(plan: Plan, collected: Collected, pick: Pick = everything) -> Call:
 
 def _tensors(inputs: tuple[Input, ...]) -> tuple[Tensor, ...]:
     return tuple([encode(each.array, each.type) for each in inputs]) if inputs else ()
-
-
-def seconds(duration: Duration) -> float:
-    """A duration in seconds."""
-    return duration.seconds + duration.nanos * 1e-9

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pullback._evaluation.calls import seconds
+from pullback._durations import seconds
 from pullback._evaluation.wants import Argnums, Quantity, Want, resolve, want_to_wire
 from pullback.errors import invalid_argument
 from pullback.program.signature import Signature

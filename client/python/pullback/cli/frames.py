@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from google.protobuf.duration_pb2 import Duration
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pullback._durations import seconds
 from pullback.v1 import administration_pb2 as pb
 
 _UNITS: Final = ((1.0, "s", 1), (1e-3, "ms", 1e3), (0.0, "µs", 1e6))
@@ -45,12 +45,12 @@ def unreachable(address: str, why: str) -> Group:
     return Group(Text(f"pullback {address}: {why}", style="red"))
 
 
-def spell_seconds(seconds: float) -> str:
+def spell_seconds(length: float) -> str:
     """A time in three digits or so: `850 µs`, `12.5 ms`, `3.20 s`; nothing for 0."""
-    if seconds <= 0:
+    if length <= 0:
         return ""
-    _, unit, factor = next(each for each in _UNITS if seconds >= each[0])
-    return f"{seconds * factor:.3g} {unit}"
+    _, unit, factor = next(each for each in _UNITS if length >= each[0])
+    return f"{length * factor:.3g} {unit}"
 
 
 def spell_bytes(nbytes: float) -> str:
@@ -64,9 +64,9 @@ def spell_bytes(nbytes: float) -> str:
     return f"{nbytes:.3g} TiB"
 
 
-def spell_uptime(seconds: float) -> str:
+def spell_uptime(length: float) -> str:
     """A long time in its two largest units: `3 d 4 h`, `12 min 5 s`."""
-    whole = int(seconds)
+    whole = int(length)
     if whole >= _DAY:
         return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
     if whole >= _HOUR:
@@ -77,9 +77,9 @@ def spell_uptime(seconds: float) -> str:
 def _heading(status: pb.GetStatusResponse, address: str, now: datetime) -> Text:
     total = status.total
     text = Text(f"pullback {status.server_version} at {address}", style="bold")
-    state = "draining" if status.draining else f"up {spell_uptime(_seconds(status.uptime))}"
+    state = "draining" if status.draining else f"up {spell_uptime(seconds(status.uptime))}"
     text.append(f"  {state}  {now:%H:%M:%S}\n", style="not bold")
-    text.append(f"{total.rate:.1f}/s over {spell_seconds(_seconds(status.window)) or '0 s'}", style="green")
+    text.append(f"{total.rate:.1f}/s over {spell_seconds(seconds(status.window)) or '0 s'}", style="green")
     text.append(f"  {total.failed} failed", style="red" if total.failed else "not bold")
     shown = {
         "in flight": str(status.in_flight),
@@ -103,7 +103,7 @@ def _workers(workers: Iterable[pb.WorkerStatus]) -> Table:
             Text(str(worker.deaths), style="red" if worker.deaths else ""),
             spell_bytes(worker.memory_bytes),
             str(worker.runs),
-            spell_seconds(_seconds(worker.busy)),
+            spell_seconds(seconds(worker.busy)),
             str(worker.compilations),
         )
     return table
@@ -133,7 +133,7 @@ def _activity(name: str, row: pb.Activity) -> tuple[str, ...]:
         str(row.count),
         str(row.failed or ""),
         f"{row.rate:.1f}",
-        *(spell_seconds(_seconds(each)) for each in (row.median, row.nearly_all, row.queue)),
+        *(spell_seconds(seconds(each)) for each in (row.median, row.nearly_all, row.queue)),
     )
 
 
@@ -147,7 +147,7 @@ def _failures(failures: Iterable[pb.RecordedRequest]) -> Table:
             _short(each.function),
             each.derivative,
             each.tenant or _EVERYBODY,
-            spell_seconds(_seconds(each.duration)),
+            spell_seconds(seconds(each.duration)),
             each.request_id,
         )
     return table
@@ -165,7 +165,3 @@ def _short(revision: str) -> str:
     """A revision's name without its folders, and with the first digits of its digest."""
     name, _, digest = revision.removeprefix("functions/").partition("/revisions/")
     return f"{name}@{digest[:8]}" if digest else name or "?"
-
-
-def _seconds(duration: Duration) -> float:
-    return duration.seconds + duration.nanos / 1e9

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
 
+from pullback.program.naming import is_name
+
 _ROLES: Final = ("evaluate", "register", "administer")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _PREFIX: Final = "pb_"
 """By which scanners find tokens where none should be."""
 _BYTES: Final = 32
@@ -30,7 +30,7 @@ def token(name: str, tenant: str, role: str, days: int | None) -> None:
     NAME is what logs and audits call it. The token is shown once: the file has its hash alone.
     """
     for what, word in (("name", name), ("tenant", tenant)):
-        if not _NAME.fullmatch(word):
+        if not is_name(word):
             raise click.ClickException(
                 f"{word!r} is no {what}; use up to 128 letters, digits, '.', '_' and '-', a letter or digit "
                 "first"
