@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from pullback_server.engine.bounds import Bounds
 from pullback_server.engine.channel import Channel
 from pullback_server.engine.crossing import Shared
-from pullback_server.engine.deaths import Death, Fate, WorkerGoneError, death_of
+from pullback_server.engine.deaths import Death, Fate, WorkerGoneError, death_of, gone
 from pullback_server.engine.devices import Placement
 from pullback_server.engine.interface import Source
 from pullback_server.engine.process import Launch, start_process
@@ -136,12 +138,24 @@ class Life:
         try:
             async with asyncio.timeout(self._start_seconds):
                 self.description = await self._channel.open()
-                await self.session.probe()
+                await self._unless_over(self.session.probe())
         except TimeoutError:
             return f"it takes longer than {self._start_seconds} s"
         except (WorkerGoneError, ServiceError) as error:
             return str(error)
         return ""
+
+    async def _unless_over(self, asking: Coroutine[Any, Any, None]) -> None:
+        """Asks for what nobody answers once it is over: that is told only when the process has ended."""
+        asked, over = asyncio.create_task(asking), asyncio.create_task(self._channel.closed())
+        try:
+            await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise gone("it ended before it had answered a probe")
+            asked.result()
+        finally:
+            asked.cancel()
+            over.cancel()
 
     async def _run(self) -> Death:
         watching = asyncio.create_task(self._watch.run())

@@ -290,6 +290,21 @@ async def test_wrong_probe(pool: Pool, evaluation: Make) -> None:
         assert not engine.ready
 
 
+async def test_death_in_the_first_probe(pool: Pool) -> None:
+    """A worker that dies before it has proved itself is replaced at once, long before its time is over."""
+    async with pool(first="fatal", seconds=60.0, wait=False) as engine:
+        await until(lambda: engine.workers[0].deaths >= 2, 10)
+
+
+async def test_stop_in_the_first_probe(pool: Pool) -> None:
+    """A server stops at once while a worker proves itself, and waits for none that does not."""
+    async with pool(first="mute", seconds=60.0, wait=False) as engine:
+        await until(lambda: engine.workers[0].process is not None)
+        await asyncio.sleep(1.0)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+
+
 async def test_worker_that_fails_probes_later(pool: Pool, evaluation: Make) -> None:
     """A worker that lives but does not answer probes is replaced, unless answers of others come."""
     async with pool(first="deaf", bounds=Bounds(probe_seconds=0.5)) as engine:
