@@ -67,6 +67,8 @@ _EVALUATE: Final = f"/{evaluation_pb2.DESCRIPTOR.services_by_name['EvaluationSer
 _NAMES: Final = tuple(service.full_name for service in _SERVICES)
 # Of the memory in which tensors cross, what stays taken while it is free: a share of one in four.
 _KEPT_SHARE: Final = 4
+# Of the calls that may be open, those whom nobody asks who they are have one in four.
+_VISITORS_SHARE: Final = 4
 _COLLECT_SECONDS: Final = 3600.0
 
 
@@ -142,7 +144,7 @@ class Server:
         entrance: Entrance,
         quarantine: Quarantine,
     ) -> AsyncIterator[None]:
-        health = Health(engine, _NAMES)
+        health = Health(engine, _NAMES, self._settings.max_concurrent_rpcs // _VISITORS_SHARE)
         channels = _side_channels(self._settings, engine)
         scheduler = _scheduler(self._settings, engine, entrance.current)
         observation = _observation(self._settings, folder, registry, quarantine, scheduler, engine, arena)
@@ -166,7 +168,7 @@ class Server:
                 for task in following:
                     task.cancel()
                 observation.draining = True
-                await health.drain()
+                health.drain()
                 await self._drain(server, calls)
                 await engine.stop()
                 await observation.watch.crashes.written()

@@ -12,6 +12,8 @@ _ENVELOPE_BYTES: Final = 1 << 20
 # that is too large is mostly refused by us; more is not worth the memory.
 _TAKEN: Final = 2
 _LARGEST_MESSAGE: Final = (1 << 31) - 1
+# So many parts of the calls that may be open has one connection at most.
+_CONNECTIONS_SHARE: Final = 8
 _KEEPALIVE_MILLISECONDS: Final = 60_000
 _CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
 _PINGS_TOO_MANY: Final = 2
@@ -27,6 +29,8 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", largest),
         # gRPC's default lets a second server take part of the connections without a word.
         ("grpc.so_reuseport", int(settings.reuse_port)),
+        # One connection cannot have all calls; its client waits before it begins more.
+        ("grpc.max_concurrent_streams", max(1, settings.max_concurrent_rpcs // _CONNECTIONS_SHARE)),
         # It would open windows of many mebibytes to calls whose messages are not read yet.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
