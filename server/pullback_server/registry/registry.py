@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from pullback_server.registry.entries import blobs_of, merged, registered, revis
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
 from pullback_server.registry.homes import home, tenants_in
 from pullback_server.registry.names import Key, ResourceName, key_of
+from pullback_server.registry.nearness import near
 from pullback_server.registry.pages import cut
 from pullback_server.registry.records import Adopted, Collected, Registration
 from pullback_server.registry.uploads import Uploads
@@ -68,6 +68,7 @@ class Registry:
         self._uploads = {name: self._opened_uploads(name) for name in tenants_in(folder)}
         self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
         self._held: Counter[str] = Counter()
+        self._sorted: tuple[object, list[Key]] = (None, [])
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -541,19 +542,21 @@ class Registry:
 
     def _not_found(self, key: Key, reader: str | None) -> ServiceError:
         """The error of a function that is not there, or that the reader may not see: they do not differ."""
-        known = [
-            other.function
-            for other, entry in self._catalogue.entries.items()
-            if other.tenant == key.tenant and visible(entry, reader)
-        ]
-        near = difflib.get_close_matches(key.function, known, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else "ListFunctions gives the names that there are"
+        near = self._near(key, reader)
+        hint = f'did you mean "{near}"?' if near else "ListFunctions gives the names that there are"
         owner = f" of the tenant {key.tenant!r}" if key.tenant != (reader or "") else ""
         return service_error(
             Reason.FUNCTION_NOT_FOUND,
             f"no function{owner} has the name {key.function!r}; {hint}",
             function=key.function,
         )
+
+    def _near(self, key: Key, reader: str | None) -> str:
+        """A name that the reader sees and may have meant; empty if there is none."""
+        entries = self._catalogue.entries
+        if self._sorted[0] is not entries:
+            self._sorted = entries, sorted(entries)
+        return near(key, self._sorted[1], lambda other: visible(entries[other], reader))
 
 
 def _check_program(data: bytes, digest: str) -> None:
