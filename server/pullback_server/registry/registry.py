@@ -69,6 +69,8 @@ class Registry:
         self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
         self._held: Counter[str] = Counter()
         self._sorted: tuple[object, list[Key]] = (None, [])
+        # Of uploaded programs, by their blobs: they are asked for with every change of any tenant.
+        self._constants: dict[str, tuple[str, ...]] = {}
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -516,10 +518,13 @@ class Registry:
 
     def _constants_of(self, blob: str) -> tuple[str, ...]:
         """The constants of a program that is kept; those of one that is damaged are nobody's."""
-        try:
-            return program_from_bytes(self._blobs.read(blob)).constants
-        except (ServiceError, ProgramError):
-            return ()
+        constants = self._constants.get(blob)
+        if constants is None:
+            try:
+                constants = self._constants[blob] = program_from_bytes(self._blobs.read(blob)).constants
+            except (ServiceError, ProgramError):
+                return ()
+        return constants
 
     def _bytes(self, blobs: Iterable[str]) -> int:
         return sum(map(self._blobs.size, blobs))
@@ -538,6 +543,7 @@ class Registry:
         removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
         for blob, _ in removed:
             self._blobs.remove(blob)
+            self._constants.pop(blob, None)
         return len(removed), sum(nbytes for _, nbytes in removed)
 
     def _not_found(self, key: Key, reader: str | None) -> ServiceError:

@@ -20,6 +20,7 @@ from pullback.program.signature import Signature
 from pullback.program.tensors import TensorType
 from pullback.program.wire import program_from_bytes, program_to_bytes
 from pullback_server.errors import Code, Reason, RequestError, ServiceError, StoredDataError
+from pullback_server.registry.blobs import DirectoryBlobs
 from pullback_server.registry.names import Key, ResourceName, parse_name
 from pullback_server.registry.records import Registration
 from pullback_server.registry.registry import Registry, open_registry
@@ -197,6 +198,25 @@ def test_uploads(registry: Registry, formula: Make, tmp_path: Path) -> None:
     assert program_from_bytes(registry.program(digest_of(program))) == program
     registry.discard_upload(digest_of(program))
     assert files(tmp_path) == set()
+
+
+def test_uploads_are_read_once(registry: Registry, formula: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits to be registered is not read again with every change, whoever makes it."""
+    read: list[str] = []
+    before = DirectoryBlobs.read
+
+    def counted(blobs: DirectoryBlobs, digest: str) -> bytes:
+        read.append(digest)
+        return before(blobs, digest)
+
+    monkeypatch.setattr(DirectoryBlobs, "read", counted)
+    for text in ("sum(x)", "sum(x) * 2", "sum(x) * 3"):
+        program = formula(text)
+        registry.upload(digest_of(program), program_to_bytes(program), "acme")
+    for _ in range(4):
+        registry.missing_constants(["0" * 64], "acme")
+        registry.discard_upload("1" * 64, (), "bolt")
+    assert len(read) == len(set(read)) == 3
 
 
 def test_uploads_survive_a_restart_for_a_day(tmp_path: Path, formula: Make) -> None:
