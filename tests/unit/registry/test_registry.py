@@ -213,10 +213,11 @@ def test_uploads_are_read_once(registry: Registry, formula: Make, monkeypatch: p
     for text in ("sum(x)", "sum(x) * 2", "sum(x) * 3"):
         program = formula(text)
         registry.upload(digest_of(program), program_to_bytes(program), "acme")
+    read.clear()
     for _ in range(4):
         registry.missing_constants(["0" * 64], "acme")
         registry.discard_upload("1" * 64, (), "bolt")
-    assert len(read) == len(set(read)) == 3
+    assert max(map(read.count, read)) == 1
 
 
 def test_uploads_survive_a_restart_for_a_day(tmp_path: Path, formula: Make) -> None:
