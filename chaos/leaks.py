@@ -8,10 +8,10 @@ from typing import Final
 
 import psutil
 
-from chaos.serving import MARK, Server
+from chaos.serving import MARK, WORKERS, Server
 from chaos.watching import descriptors
 
-_SETTLE_SECONDS: Final = 5.0
+_SETTLE_SECONDS: Final = 3.0
 _LONGEST_SECONDS: Final = 40.0
 # Connections that the kernel has not taken down yet.
 _SPARE_DESCRIPTORS: Final = 6
@@ -32,6 +32,8 @@ def open_in_the_end(server: Server) -> list[str]:
     """What a front that nobody calls any more has open beyond what a fresh one has; restarts the server."""
     used = _settled(server)
     faults = _in_hand(server)
+    if len(server.workers()) != WORKERS:
+        faults.append(f"there are {len(server.workers())} workers in the end, not {WORKERS}")
     server.restart()
     fresh = _settled(server)
     if len(used) > len(fresh) + _SPARE_DESCRIPTORS:
@@ -51,12 +53,12 @@ def _in_hand(server: Server) -> list[str]:
 
 
 def _settled(server: Server) -> list[str]:
-    """What the front has open once its workers, those in reserve too, have come and no more change."""
-    since, seen = time.monotonic(), (-1, -1)
+    """What the front has open once all its workers have come and nothing changes any more."""
+    since, seen = time.monotonic(), -1
     deadline = since + _LONGEST_SECONDS
     while time.monotonic() < min(deadline, since + _SETTLE_SECONDS):
-        now = len(server.workers()), len(descriptors(server.pid))
-        if now != seen:
+        now = len(descriptors(server.pid))
+        if now != seen or len(server.workers()) != WORKERS:
             since, seen = time.monotonic(), now
         time.sleep(0.2)
     return descriptors(server.pid)

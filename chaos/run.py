@@ -28,10 +28,6 @@ TENANTS: Final = 4
 # When the front is restarted, as shares of the run; in between it has a long life.
 _RESTARTS: Final = (0.1, 0.9)
 _WARM_SECONDS: Final = 3.0
-_FLAGS: Final = (
-    *("--devices=cpu:2", "--spare-workers=1", "--max-run-seconds=4", "--max-compile-seconds=30"),
-    *("--worker-silent-seconds=4", "--drain-seconds=1", "--log-level=WARNING"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +90,7 @@ class _Run:
         self._began: list[tuple[float, str]] = []
         tokens = folder / "tenants.toml"
         write(tokens, known)
-        flags = [*_FLAGS, f"--tenants-file={tokens}"]
-        self._server = Server(folder, flags, self._mark, means.variables)
+        self._server = Server(folder, tokens, self._mark, means.variables)
         chance, clients = self._chance, self._variables
         self._harm = Harm(self._server, known[-1], chance, clients, means.disk, means.clock)
 
@@ -123,7 +118,8 @@ class _Run:
         wrong = report.wrong(crowd.events, server.pauses)
         seen = [*wrong, *crowd.faults, *watch.faults, *watch.verdict(), *self._harm.faults]
         left = [*server.faults, *leaked, *forgotten, *leaks.left_behind(server, self._mark, segments)]
-        return Outcome([*self._told(), *report.table(crowd.events, self._began), *watch.lines()], seen + left)
+        lines = [*self._told(), *report.table(crowd.events, self._began), *watch.lines()]
+        return Outcome(lines + ([server.log_end()] if seen or left else []), seen + left)
 
     def _crowd(self) -> Crowd:
         plan, server = self._plan, self._server
@@ -132,12 +128,14 @@ class _Run:
         return Crowd(addresses, self._tenants, each, plan.pause, plan.seed, self._variables)
 
     def _do_harm(self) -> None:
-        """One fault after another until the time is over, whatever those before are still at."""
+        """One fault after another until the time is over, each at least once, whatever is still going on."""
         ending = time.monotonic() + self._plan.seconds
+        missing = {*self._plan.faults, *RESTARTS} - self._means.left_out.keys()
         with ThreadPoolExecutor() as threads:
             for name in self._names():
-                if time.monotonic() >= ending:
+                if time.monotonic() >= ending and not missing:
                     break
+                missing.discard(name)
                 next_begins = time.monotonic() + self._plan.every
                 self._began.append((time.monotonic(), name))
                 running = threads.submit(self._one, name)

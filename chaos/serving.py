@@ -20,6 +20,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 MARK: Final = "PULLBACK_CHAOS_RUN"
 """The variable by which processes of a run are known, whoever started them."""
 
+WORKERS: Final = 3
+"""How many worker processes there are when all is well: one for each device, and one to spare."""
+
+_FLAGS: Final = (
+    *("--devices=cpu:2", "--spare-workers=1", "--max-run-seconds=4", "--max-compile-seconds=30"),
+    *("--worker-silent-seconds=4", "--drain-seconds=1", "--log-level=WARNING"),
+)
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 90.0
@@ -30,12 +37,12 @@ class Server:
 
     Args:
         folder: Where its data, its log and its temporary files are.
-        flags: Its settings.
+        tokens: The file with its tenants.
         mark: What its processes are known by.
         variables: Further environment variables.
     """
 
-    def __init__(self, folder: Path, flags: list[str], mark: str, variables: dict[str, str]) -> None:
+    def __init__(self, folder: Path, tokens: Path, mark: str, variables: dict[str, str]) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "log"
@@ -45,7 +52,7 @@ class Server:
         self.metrics_address = f"127.0.0.1:{_free_port()}"
         self.faults: list[str] = []
         self.pauses: list[tuple[float, float]] = []
-        self._flags = flags
+        self._flags = (*_FLAGS, f"--tenants-file={tokens}")
         self._variables = {**os.environ, **variables, MARK: mark, "TMPDIR": str(self.temporary)}
         self._process: subprocess.Popen[bytes] | None = None
         self._restarting = threading.Event()
