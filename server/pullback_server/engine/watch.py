@@ -114,6 +114,9 @@ class Watch:
             limit = self._bounds.compile_seconds if work.preparing else self._bounds.run_seconds
             seconds = now - work.since
             if limit and seconds > limit:
+                if is_stopped(self._process.pid):
+                    # It has not run all that time, so it is asked of another.
+                    return Death(f"it was stopped for {self._silent:.0f} s", _numbers(works), blamable=False)
                 error = _overdue(work, seconds, limit)
                 self._channel.fail(work.id, error)
                 self._blame(work, error.message)

@@ -151,6 +151,21 @@ async def test_frozen_worker(pool: Pool, evaluation: Make) -> None:
         assert quarantine.entries() == ()
 
 
+async def test_frozen_worker_whose_calls_would_be_overdue(pool: Pool, evaluation: Make) -> None:
+    """The time in which a worker was stopped is not held against what it had in hand."""
+    quarantine = Quarantine(deaths=1)
+    bounds = Bounds(run_seconds=1.5, silent_seconds=30)
+    async with pool(2, bounds=bounds, quarantine=quarantine) as engine:
+        calls = [asyncio.create_task(engine.evaluate(evaluation("slow-0.7", i))) for i in range(2)]
+        await asyncio.sleep(0.3)
+        process = engine.workers[0].process
+        assert process is not None
+        os.kill(process, signal.SIGSTOP)
+        assert [first_of(outcome) for outcome in await asyncio.gather(*calls)] == [0.0, 1.0]
+        assert engine.workers[0].deaths == 1
+        assert quarantine.entries() == ()
+
+
 async def test_hanging_interpreter(pool: Pool, evaluation: Make) -> None:
     """A program in which native code never lets go of the interpreter is found and quarantined."""
     async with pool(bounds=Bounds(silent_seconds=0.5)) as engine:
