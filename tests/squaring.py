@@ -37,6 +37,7 @@ class SquaringEngine(Engine):
             the event loop.
         compiling: What compiling takes, as it is told.
         refuses: The points for which compiling fails.
+        made_way: How often it was said that several share the workers.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class SquaringEngine(Engine):
         self.seconds: Callable[[int | None], float] = lambda _: 50e-6
         self.lasting = False
         self.compiling = 1.0
+        self.made_way = 0
         self.refuses: set[int | None] = set()
         self.reason = Reason.EXECUTION_FAILED
         self._workers: asyncio.Semaphore | None = None
@@ -121,6 +123,10 @@ class SquaringEngine(Engine):
     def warmth(self, kind: Kind, points: int | None) -> int:
         """How many workers are warm."""
         return self._warm.get((kind, bucket(points)), 0)
+
+    def make_way(self) -> None:
+        """Counts how often it was said."""
+        self.made_way += 1
 
     def attach(self, segment: Segment) -> None:
         """There is no shared memory."""

@@ -4,6 +4,9 @@ An evaluation may have to compile first. So the first of a kind (the same progra
 points) runs on the preparing threads, and those of its kind that come meanwhile wait without a thread. What
 needs no compilation runs on the evaluating threads; or at once, where it came in, if it is known to be so
 short that handing it over would take longer.
+
+Where several tenants share the worker, what is handed over is what may hold up others. It makes way then: a
+thread of a lower priority leaves the processors to whatever is short, in this process and in the front.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Final
+
+from pullback_server.compute.niceness import step_back
 
 Work = Callable[[], bool]
 """Does a piece of work, and says whether it succeeded."""
@@ -40,6 +45,11 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._seconds: OrderedDict[Hashable, float] = OrderedDict()
         self._parked: dict[Hashable, list[Work]] = {}
+
+    def make_way(self) -> None:
+        """Has what comes from now on, and is not short, leave processors to others."""
+        # Threads cannot be given their priority back, so these are new; the others end when they are idle.
+        self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate", step_back)
 
     def prepare(self, work: Work) -> None:
         """Runs what may take long and holds up no evaluation."""

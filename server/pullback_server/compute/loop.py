@@ -44,6 +44,7 @@ from pullback_server.model.messages import (
     GraphGiven,
     LoadConstant,
     LoadProgram,
+    MakeWay,
     Notice,
     ProgramMissing,
     Ran,
@@ -172,6 +173,8 @@ class Loop:
                 if len(self._abandoned) >= _REMEMBERED_ABANDONED:  # they were answered before they were known
                     self._abandoned.clear()
                 self._abandoned.add(id_)
+            case MakeWay():
+                self._dispatcher.make_way()
             case _:
                 assert_never(notice)
 

@@ -149,6 +149,13 @@ class Engine(ABC):
     def detach(self, segment: Segment) -> None:
         """Takes a segment away from all workers; what is in flight keeps it."""
 
+    @abstractmethod
+    def make_way(self) -> None:
+        """Says that several share the workers, those of the future included.
+
+        From now on what is not short leaves processors to what is, and to the front.
+        """
+
     @property
     @abstractmethod
     def workers(self) -> tuple[WorkerStatus, ...]:

@@ -83,6 +83,7 @@ class LocalPool(Engine):
         self._waiting: asyncio.Task[None] | None = None
         self._change = asyncio.Event()
         self._ready: tuple[Session, ...] = ()
+        self._makes_way = False
 
     @property
     def workers(self) -> tuple[WorkerStatus, ...]:
@@ -183,6 +184,12 @@ class LocalPool(Engine):
         del self._segments[segment.number]
         for session in self._sessions():
             session.detach(segment)
+
+    def make_way(self) -> None:
+        """Has long runs leave processors to others, on all workers, those of the future included."""
+        self._makes_way = True
+        for session in self._sessions():
+            session.make_way()
 
     async def _asked(self, digest: str, call: Callable[[Session], Awaitable[_T]]) -> _T:
         self._quarantine.check(digest)
@@ -290,6 +297,8 @@ class LocalPool(Engine):
 
     def _wake(self) -> None:
         self._ready = self._open()
+        if self._makes_way:
+            self.make_way()
         self._change.set()
         self._change = asyncio.Event()
 

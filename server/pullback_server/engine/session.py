@@ -35,6 +35,7 @@ from pullback_server.model.messages import (
     GraphGiven,
     LoadConstant,
     LoadProgram,
+    MakeWay,
     ProgramLoaded,
     ProgramMissing,
     Ran,
@@ -67,6 +68,7 @@ class Session:
         self._kinds = Kinds()
         self._provisions: dict[str, asyncio.Task[object]] = {}
         self._attached: set[int] = set()
+        self._makes_way = False
 
     @property
     def open(self) -> bool:
@@ -105,6 +107,12 @@ class Session:
         """Has the worker let go of a segment, once what names it has run."""
         self._attached.discard(segment.number)
         self._channel.tell(DetachSegment(segment.number))
+
+    def make_way(self) -> None:
+        """Has the worker leave processors to what is short, unless it does."""
+        if not self._makes_way:
+            self._makes_way = True
+            self._channel.tell(MakeWay())
 
     async def probe(self) -> None:
         """Has the worker evaluate what is known, on the way of all evaluations.

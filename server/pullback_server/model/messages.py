@@ -141,6 +141,10 @@ class DetachSegment(msgspec.Struct, frozen=True, tag=True, array_like=True):
     number: int
 
 
+class MakeWay(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Front, without an answer: several share the worker; what is not short leaves processors to others."""
+
+
 class Abandon(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Front, without an answer of its own: nobody waits for this request; if it has not begun, it need not.
 
@@ -222,7 +226,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
     description: WorkerDescription
 
 
-Notice = DefineKind | ForgetKind | AttachSegment | DetachSegment | Abandon
+Notice = DefineKind | ForgetKind | AttachSegment | DetachSegment | MakeWay | Abandon
 Request = LoadProgram | LoadConstant | Compile | GetGraph | Warm | Run
 Answer = (
     ProgramLoaded | ConstantsMissing | ConstantLoaded | Compiled | GraphGiven | Ran | ProgramMissing | Failed

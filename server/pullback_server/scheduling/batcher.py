@@ -251,6 +251,7 @@ class Batcher:
         """Takes note of whether there is more than one tenant, or priority."""
         if not self._hand.shared and (ticket.priority or self._accounts.several):
             self._hand.shared = True
+            self._engine.make_way()
 
     def _gather(self, lane: Lane) -> None:
         """Starts what waits once some rounds of the loop have brought nobody more."""

@@ -9,10 +9,10 @@ TILE_SECONDS: Final = 4e-3
 
 # As many as a worker runs at a time.
 _MANY: Final = 8
-# What a shared worker has in hand takes so long at most, or is one run: one tile runs, while the data of a
-# shorter one cross. Beside a flood on 2 cores, this raised the 99th percentile of small calls by 5 to 9 ms;
-# two tiles by 6 to 14 ms, since a CPU runs both at a time.
+# What a shared worker has in hand takes so long at most, or is one run. Tiles take more than half of
+# `TILE_SECONDS`, and two of them never run at a time: on a CPU each would slow down the other, and all else.
 _AHEAD_SECONDS: Final = 1.5 * TILE_SECONDS
+_BESIDE_SECONDS: Final = TILE_SECONDS / 2
 
 
 class Hand:
@@ -44,7 +44,7 @@ class Hand:
 
     def free(self, seconds: float) -> bool:
         """Whether a run that takes so long may start."""
-        if self.shared and self.seconds + seconds > self._ahead:
+        if self.shared and (seconds > _BESIDE_SECONDS or self.seconds + seconds > self._ahead):
             return self.runs < self._workers
         return self.runs < self._many
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+
+import pytest
 
 from pullback_server.compute.dispatch import Dispatcher
 
@@ -108,6 +112,31 @@ def test_preparing() -> None:
     dispatcher, steps = Dispatcher(run), Steps()
     dispatcher.prepare(steps.step("load"))
     assert steps.wait(1) == [("load", "prepare")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_what_is_long_makes_way() -> None:
+    """Once it is told to, it runs on threads of a lower priority; what is short goes on as it was."""
+    dispatcher, steps, priorities = Dispatcher(run), Steps(), {}
+
+    def work(name: str, seconds: float = 0.0) -> Callable[[], bool]:
+        def note() -> bool:
+            time.sleep(seconds)
+            priorities[name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return steps.step(name)()
+
+        return note
+
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    evaluate(dispatcher, "long", work("before", 0.01), ready=True)
+    evaluate(dispatcher, "short", work("first"), ready=True)
+    steps.wait(2)
+    _settle(dispatcher)
+    dispatcher.make_way()
+    evaluate(dispatcher, "long", work("after"), ready=True)
+    evaluate(dispatcher, "short", work("short"), ready=True, alone=True)
+    assert ("after", "evaluate") in steps.wait(4)
+    assert priorities["before"] == priorities["short"] == ours < priorities["after"]
 
 
 def _settle(dispatcher: Dispatcher) -> None:

@@ -30,6 +30,7 @@ from pullback_server.model.messages import (
     DetachSegment,
     Failed,
     ForgetKind,
+    MakeWay,
     Message,
     ProgramMissing,
     Ran,
@@ -131,6 +132,21 @@ def test_the_board_tells_what_runs(front: Front, bench: object, board: Board) ->
     deadline = time.monotonic() + 5
     while board.beats == beats:
         assert time.monotonic() < deadline
+
+
+def test_making_way(front: Front, bench: object) -> None:
+    """After it was told to, a run that is long has a thread of a lower priority than this one."""
+    digest = bench.load(count_down, jnp.int64(0))  # type: ignore[attr-defined]
+    front.send(DefineKind(1, Kind(digest, VALUE, (I64,))))
+    front.send(Run(1, 1, None), [i64(3)])
+    front.receive()
+    front.send(MakeWay())
+    for id_ in (2, 3):
+        front.send(Run(id_, 1, None), [i64(20_000_000)])
+        assert isinstance(front.receive().message, Ran)
+    threads = [each.native_id for each in threading.enumerate() if each.name.startswith("evaluate")]
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert any(os.getpriority(os.PRIO_PROCESS, each) > ours for each in threads if each is not None)
 
 
 def test_what_is_abandoned_is_not_begun(front: Front, bench: object) -> None:

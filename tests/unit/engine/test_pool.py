@@ -118,6 +118,23 @@ async def test_failure_keeps_its_reason(pool: Pool, evaluation: Make) -> None:
         assert caught.value.metadata == {"argument": "x", "reason": "r"}
 
 
+async def test_several_share_the_workers(pool: Pool, evaluation: Make) -> None:
+    """All workers are told once that they are shared, and those that take their places as well."""
+    async with pool(2) as engine:
+        with pytest.raises(ServiceError, match="said 0 times"):
+            await engine.evaluate(evaluation("polite"))
+        for _ in range(2):
+            engine.make_way()
+        for number in range(3):
+            both = [engine.evaluate(evaluation(name, 1.0)) for name in ("polite", "slow-0.2", "polite")]
+            assert [values(outcome) for outcome in await asyncio.gather(*both)] == [[1.0]] * 3
+            deaths = engine.workers[number % 2].deaths
+            worker_of(engine, number % 2).send_signal(signal.SIGKILL)
+            async with asyncio.timeout(20):
+                while engine.workers[number % 2].deaths == deaths or not engine.ready:
+                    await engine.changed()
+
+
 async def test_kill_mid_request_is_replayed(pool: Pool, evaluation: Make) -> None:
     """What a killed worker had in hand is answered by the next one."""
     async with pool() as engine:

@@ -54,6 +54,7 @@ from pullback_server.model.messages import (
     Failed,
     ForgetKind,
     LoadProgram,
+    MakeWay,
     ProgramLoaded,
     ProgramMissing,
     Ran,
@@ -66,6 +67,7 @@ LOADED: set[str] = set()
 KINDS: dict[int, Kind] = {}
 MAPPED = Mapped()
 HAUNTING: list[bool] = []
+WAYS: list[MakeWay] = []
 FIRST: list[str] = []
 PROBES = itertools.count()
 BOARD: list[Board] = []
@@ -119,6 +121,8 @@ def take(frame: Frame, reading: Reading, connection: socket.socket, lock: thread
             MAPPED.attach(message, reading.descriptor())
         case DetachSegment(number=number):
             MAPPED.detach(number)
+        case MakeWay() as message:
+            WAYS.append(message)
         case Abandon():
             pass
         case _:
@@ -178,6 +182,8 @@ def run(frame: Frame, message: Run, connection: socket.socket) -> Frame:
             connection.sendall(b"what is this?" * 100)
         case "refuse":
             return Frame(Failed(message.id, "SHAPE_MISMATCH", "no", {"argument": "x", "reason": "r"}))
+        case "polite" if len(WAYS) != 1:
+            return Frame(Failed(message.id, "INTERNAL", f"this was said {len(WAYS)} times", {}))
         case "invent":
             return Frame(Failed(message.id, "NO_SUCH_REASON", "no", {}))
         case "haunt" if not Path(detail).exists():

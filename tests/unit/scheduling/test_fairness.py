@@ -130,6 +130,44 @@ def test_a_flood_of_wide_batches(workers: int) -> None:
     run(main())
 
 
+def test_beside_a_tile() -> None:
+    """A worker has one tile in hand, even if two were short enough; a short run of another goes beside it."""
+
+    async def main() -> None:
+        bench = Bench(lambda points: 0.6e-3 * (points or 0.1))
+        bench.heat(BATCH, 4, 1024)
+        await bench.waits(B, of_kind(0), 1)
+        bench.engine.ran.clear()
+        bench.engine.gate.clear()
+        asked = [
+            asyncio.create_task(bench.scheduler.evaluate(*each))
+            for each in ((batch(*[1.0] * 1024), A), (of_kind(0), B))
+        ]
+        await asyncio.sleep(1.0)
+        assert bench.engine.ran == [4, None]
+        bench.engine.gate.set()
+        await asyncio.gather(*asked)
+
+    run(main())
+
+
+def test_who_shares_makes_way() -> None:
+    """The workers are told once that they are shared; never, as long as one tenant calls."""
+
+    async def main() -> None:
+        bench = Bench(lambda points: 1e-3 * (points or 1))
+        bench.heat(BATCH, 8, 64)
+        for _ in range(3):
+            await bench.scheduler.evaluate(batch(*[1.0] * 64), A)
+        assert bench.engine.made_way == 0
+        for _ in range(3):
+            await bench.scheduler.evaluate(of_kind(0), B)
+            await bench.scheduler.evaluate(batch(*[1.0] * 64), A)
+        assert bench.engine.made_way == 1
+
+    run(main())
+
+
 def test_alone_nothing_is_cut() -> None:
     """One tenant's batch runs whole on one worker: there is nobody to wait for it."""
 
@@ -336,7 +374,7 @@ def test_who_goes_while_its_run_starts(rounds: int) -> None:
     """In whichever moment a caller goes, its place is free afterwards."""
 
     async def main() -> None:
-        bench = Bench(lambda _: 3e-3)
+        bench = Bench(lambda _: 3e-3, workers=2)
         await bench.scheduler.evaluate(of_kind(0), B)
         bench.engine.gate.clear()
         held = [asyncio.create_task(bench.scheduler.evaluate(of_kind(number), A)) for number in (1, 2)]

@@ -16,13 +16,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from jax.stages import Compiled, Lowered
 
+from pullback_server.compute.niceness import step_back
+
 _PATIENCE_SECONDS: Final = 2.0
-_NICENESS: Final = 5
 SWITCH_SECONDS: Final = 0.0005
 
 
@@ -57,7 +58,7 @@ class Courtesy:
             Exception: What XLA raises.
         """
         with self._lock:
-            self._threads = self._threads or ThreadPoolExecutor(self._count, "compile", _step_back)
+            self._threads = self._threads or ThreadPoolExecutor(self._count, "compile", step_back)
         return self._threads.submit(lowered.compile).result()
 
 
@@ -70,10 +71,3 @@ def settle_down() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
-
-
-def _step_back() -> None:
-    """Gives the calling thread a lower priority, where the system knows priorities of threads (Linux)."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # a container may forbid it
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,21 @@
+"""Threads that leave processors to others."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import Final
+
+_NICENESS: Final = 5
+_LEAST: Final = 19
+
+
+def step_back() -> None:
+    """Gives the calling thread a lower priority, where the system knows priorities of threads (Linux)."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may forbid it
+            thread = threading.get_native_id()
+            niceness = os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
+            os.setpriority(os.PRIO_PROCESS, thread, min(niceness, _LEAST))
