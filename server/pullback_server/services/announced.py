@@ -8,6 +8,7 @@ handler is called, and is refused if there is no room.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -20,10 +21,14 @@ from pullback_server.services.calls import OpenCalls
 from pullback_server.services.holding import at_the_end
 from pullback_server.services.requests.messages import check_message
 from pullback_server.services.status import abort, service_error_of
+from pullback_server.tenants.callers import caller
 
 ANNOUNCEMENT: Final = "pullback-request-bytes"
 """The metadata that says how many bytes a request has."""
 
+# Room is kept for who sends at least so fast.
+_PATIENCE_SECONDS: Final = 10.0
+_SLOWEST_BYTES_A_SECOND: Final = 1 << 20
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -98,7 +103,7 @@ class Announced(grpc.GenericRpcHandler):
                 check_message(announced, self._largest)
                 await self._budget.take(announced)
                 self._give_back_at_the_end(context, announced)
-                raw = await _read(context)
+                raw = await _read(context, announced)
                 if len(raw) > announced:
                     self._budget.take_at_once(len(raw) - announced)
                     self._give_back_at_the_end(context, len(raw) - announced)
@@ -109,8 +114,13 @@ class Announced(grpc.GenericRpcHandler):
         return waiting
 
     def _give_back_at_the_end(self, context: Context, nbytes: int) -> None:
+        tenant = caller.get().tenant
+
+        def give_back(_: object) -> None:
+            self._budget.give_back(nbytes, tenant)
+
         # The stubs take objects of a class of their own; gRPC takes any callable.
-        context.add_done_callback(lambda _: self._budget.give_back(nbytes))  # type: ignore[arg-type]
+        context.add_done_callback(give_back)  # type: ignore[arg-type]
 
     async def _refuse(self, context: Context, error: ServiceError) -> None:
         self._calls.refuse(error)
@@ -129,9 +139,18 @@ def _announced(metadata: Iterable[tuple[str, str | bytes]] | None) -> int:
     return 0
 
 
-async def _read(context: Context) -> bytes:
-    # Not by iterating: gRPC's iterator is part of a cycle that would keep the message until it is collected.
-    raw = await context.read()
+async def _read(context: Context, announced: int) -> bytes:
+    seconds = _PATIENCE_SECONDS + announced / _SLOWEST_BYTES_A_SECOND
+    try:
+        # Not by iterating: gRPC's iterator is part of a cycle that would keep the message until collected.
+        async with asyncio.timeout(seconds):
+            raw = await context.read()
+    except TimeoutError as error:
+        raise service_error(
+            Reason.DEADLINE_EXCEEDED,
+            f"the request, of {announced} bytes, did not come within {seconds:.0f} s of being asked for, and "
+            "the server keeps its room no longer; send fewer points at a time",
+        ) from error
     if not isinstance(raw, bytes):
         raise service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
     return raw

@@ -1,15 +1,17 @@
 """Budgets of bytes: how much of requests and of results may be in hand at a time.
 
 Knows neither gRPC nor messages. Whoever wants room waits in line, and gives it back when the bytes are gone.
-Tenants have room in turns, by bytes; of one tenant's those go first who came first. Requests and results have
-a budget each: a call that waits for room for its results holds its request, so that one budget for both could
-be full of calls that all wait for each other.
+Tenants have room in turns, by bytes; of one tenant's those go first who came first. A tenant has half of a
+budget at most, or one thing that is larger: a client that sends slowly, or does not read, keeps what it has,
+and must leave room to others. Requests and results have a budget each: a call that waits for room for its
+results holds its request, so that one budget for both could be full of calls that all wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,8 @@ LARGE: Final = 1 << 20
 """What is larger should be announced, so that it is read when there is room."""
 _SETTING: Final = "max_bytes_in_flight"
 _RETRY_SECONDS: Final = 0.2
+# Of how many parts of a budget a tenant may have one.
+_PARTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +60,9 @@ class Budget:
         self._setting = setting
         self._reason = reason
         self._used = 0
-        self._turns: Turns[_Claim, None] = Turns()
-        self._lines: dict[str, Line[_Claim, None]] = {}
+        self._held: Counter[str] = Counter()
+        self._turns: Turns[_Claim, str] = Turns()
+        self._lines: dict[str, Line[_Claim, str]] = {}
         self._numbers = itertools.count()
 
     @property
@@ -82,13 +87,16 @@ class Budget:
             ServiceError: the budget's reason if there never can be.
         """
         self._require_possible(nbytes)
-        if not self._turns.contenders and self._used + nbytes <= self._limit:
-            self._used += nbytes
+        tenant = caller.get().tenant
+        line = self._lines.get(tenant)
+        first = not self._turns.contenders and not (line and line.waiting)
+        if first and self._used + nbytes <= self._limit and self._is_due(nbytes, tenant):
+            self._hold(nbytes, tenant)
             return
         claim = _Claim(nbytes, asyncio.get_running_loop().create_future())
-        line = self._line(caller.get().tenant)
+        line = self._line(tenant)
         self._turns.push(line, claim, next(self._numbers))
-        self._turns.open(line)
+        self._settle(line)
         try:
             await claim.turn
         except asyncio.CancelledError:
@@ -99,51 +107,79 @@ class Budget:
         """Takes room if there is, also before others who wait in line if it is for something small.
 
         Raises:
-            ServiceError: OVERLOADED if there is none now, the budget's reason if there never can be.
+            ServiceError: OVERLOADED if there is none now, TENANT_OVERLOADED if the tenant has its part, the
+                budget's reason if there never can be.
         """
         self._require_possible(nbytes)
+        tenant = caller.get().tenant
         if self._used + nbytes > self._limit or (self._turns.contenders and nbytes > LARGE):
             raise self._full(nbytes)
-        self._used += nbytes
+        if not self._is_due(nbytes, tenant):
+            raise self._had(nbytes, tenant)
+        self._hold(nbytes, tenant)
 
     def add(self, nbytes: int) -> None:
         """Counts what is there already, whether there is room or not."""
         self._used += nbytes
 
-    def give_back(self, nbytes: int) -> None:
-        """Gives room back, and lets in those who wait and now have it."""
+    def give_back(self, nbytes: int, tenant: str = "") -> None:
+        """Gives room back that callers of a tenant took, and lets in those who wait and now have it."""
         self._used -= nbytes
+        if tenant:
+            self._held[tenant] -= nbytes
+            if not self._held[tenant]:
+                del self._held[tenant]
+            if (line := self._lines.get(tenant)) is not None:
+                self._settle(line)
         self._admit()
+
+    def _hold(self, nbytes: int, tenant: str) -> None:
+        self._used += nbytes
+        if tenant:
+            self._held[tenant] += nbytes
+
+    def _is_due(self, nbytes: int, tenant: str) -> bool:
+        """Whether a tenant may have so much more; where nobody is asked who they are, all are one tenant."""
+        held = self._held[tenant]
+        return not held or held + nbytes <= self._limit // _PARTS
+
+    def _settle(self, line: Line[_Claim, str]) -> None:
+        """Has a line take part if its tenant may have what its head waits for."""
+        if line.waiting and self._is_due(line.first.nbytes, line.lane):
+            self._turns.open(line)
+        else:
+            self._turns.close(line)
 
     def _admit(self) -> None:
         while (line := self._turns.next()) is not None:
             claim = line.first
-            if claim.turn.done():  # it was cancelled, and leaves when it runs
-                self._turns.remove(line, claim)
-                continue
-            if self._used + claim.nbytes > self._limit:
-                return
+            if not claim.turn.done():
+                if self._used + claim.nbytes > self._limit:
+                    return
+                self._turns.charge(line.share, claim.nbytes)
+                self._hold(claim.nbytes, line.lane)
+                claim.turn.set_result(None)
+            # Else it was cancelled, and leaves when it runs.
             self._turns.remove(line, claim)
-            self._turns.charge(line.share, claim.nbytes)
-            self._used += claim.nbytes
-            claim.turn.set_result(None)
+            self._settle(line)
 
-    def _leave(self, line: Line[_Claim, None], claim: _Claim) -> None:
+    def _leave(self, line: Line[_Claim, str], claim: _Claim) -> None:
         """Leaves the line; what came in the same moment is given back."""
         if claim.turn.done() and not claim.turn.cancelled():
-            self.give_back(claim.nbytes)
+            self.give_back(claim.nbytes, line.lane)
             return
         if claim in line.waiting:
             self._turns.remove(line, claim)
+            self._settle(line)
         self._admit()
 
-    def _line(self, tenant: str) -> Line[_Claim, None]:
+    def _line(self, tenant: str) -> Line[_Claim, str]:
         """Where a tenant's wait; those who had none are served from then on."""
         line = self._lines.get(tenant)
         if line is None:
             self._lines = {name: each for name, each in self._lines.items() if each.waiting}
-            share: Share[_Claim, None] = Share()
-            line = self._lines[tenant] = Line(share, None)
+            share: Share[_Claim, str] = Share()
+            line = self._lines[tenant] = Line(share, tenant)
         if not line.waiting:
             self._turns.arrive(line.share)
         return line
@@ -167,6 +203,16 @@ class Budget:
             "pullback-request-bytes and be read when there is room",
             retry_delay=_RETRY_SECONDS,
             limit=str(self._limit),
+        )
+
+    def _had(self, nbytes: int, tenant: str) -> ServiceError:
+        return service_error(
+            Reason.TENANT_OVERLOADED,
+            f"there is no room for {nbytes} bytes of {self._what} now: the tenant {tenant!r} has "
+            f"{self._held[tenant]} bytes in hand, and may have {self._limit // _PARTS} (a part of "
+            f"{_SETTING}); try again when others of its requests have been answered",
+            retry_delay=_RETRY_SECONDS,
+            limit=str(self._limit // _PARTS),
         )
 
 

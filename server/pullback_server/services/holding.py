@@ -14,6 +14,7 @@ from typing import Final
 from pullback.codec.evaluation import Request
 from pullback_server.errors import ServiceError
 from pullback_server.services.budget import SMALL, Budget, Budgets
+from pullback_server.tenants.callers import caller
 
 Room = Callable[[int], Awaitable[None]]
 """Takes room for so many bytes of results, waiting until there is.
@@ -35,8 +36,9 @@ def room_until_the_end(budgets: Budgets) -> Room:
 
     async def room(nbytes: int) -> None:
         if nbytes > SMALL:
+            tenant = caller.get().tenant
             await budget.take(nbytes)
-            at_the_end.get()(lambda _: budget.give_back(nbytes))
+            at_the_end.get()(lambda _: budget.give_back(nbytes, tenant))
 
     return room
 
@@ -99,6 +101,7 @@ class _Share:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._tenant = caller.get().tenant
         self._most = budget.limit // _SHARE
         self._used = 0
         self._held: dict[int, int] = {}
@@ -120,7 +123,7 @@ class _Share:
         if self._held and (nbytes := self._held.pop(number, 0)):
             self._used -= nbytes
             self._less.set()
-            self._budget.give_back(nbytes)
+            self._budget.give_back(nbytes, self._tenant)
 
     def close(self) -> None:
         for number in list(self._held):

@@ -79,6 +79,20 @@ async def test_announced_requests_wait_their_turn() -> None:
         await ended(state.budget)
 
 
+async def test_what_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has announced a request and does not send it keeps its room for a while only."""
+    monkeypatch.setattr("pullback_server.services.announced._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("pullback_server.services.announced._SLOWEST_BYTES_A_SECOND", 1 << 30)
+    async with serving() as state:
+        metadata = ((ANNOUNCEMENT, str(LIMIT)),)
+        call = state.channel.stream_unary(PATH)(metadata=metadata, timeout=10)
+        await until(lambda: state.budget.used == LIMIT)
+        with pytest.raises(grpc.aio.AioRpcError, match=f"of {LIMIT} bytes, did not come within") as caught:
+            await call
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await ended(state.budget)
+
+
 async def test_large_requests_that_are_not_announced() -> None:
     """They are taken while there is room, else refused with a delay."""
     async with serving() as state:

@@ -49,7 +49,7 @@ async def test_tenants_take_turns() -> None:
         await budget.take(nbytes)
         order.append(tenant)
         await asyncio.sleep(0)
-        budget.give_back(nbytes)
+        budget.give_back(nbytes, tenant)
 
     await budget.take(100)
     tasks = [asyncio.create_task(wait("flood", 60)) for _ in range(20)]
@@ -60,6 +60,41 @@ async def test_tenants_take_turns() -> None:
     await asyncio.gather(*tasks)
     assert [number for number, tenant in enumerate(order) if tenant == "calm"] == [1, 3, 5]
     assert (len(order), budget.used, budget.waiting) == (23, 0, 0)
+
+
+async def test_a_tenant_leaves_room() -> None:
+    """One whose clients keep what they have holds up itself alone, and goes on when they give it back."""
+    budget, order = Budget(100, "a request", "the limit"), list[str]()
+
+    async def take(tenant: str, nbytes: int) -> None:
+        caller.set(Caller(tenant, "it", Role.EVALUATE))
+        await budget.take(nbytes)
+        order.append(tenant)
+
+    stuck = [asyncio.create_task(take("stuck", 30)) for _ in range(3)]
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(take("calm", nbytes)) for nbytes in (40, 10)]
+    await asyncio.gather(*others)
+    assert (order, budget.used, budget.waiting) == (["stuck", "calm", "calm"], 80, 2)
+    budget.give_back(30, "stuck")
+    await asyncio.sleep(0)
+    assert (order[3:], budget.used, budget.waiting) == (["stuck"], 80, 1)
+    stuck[2].cancel()
+    budget.give_back(40, "calm")
+    await asyncio.gather(*stuck, return_exceptions=True)
+    assert (budget.used, budget.waiting) == (40, 0)
+
+
+async def test_what_is_alone_may_be_larger() -> None:
+    """One large thing of a tenant has more than its part; with it in hand, another is refused at once."""
+    budget = Budget(100, "a request", "the limit")
+    caller.set(Caller("acme", "it", Role.EVALUATE))
+    await budget.take(90)
+    with pytest.raises(PressureError, match=r"'acme' has 90 bytes in hand, and may have 50") as caught:
+        budget.take_at_once(5)
+    assert (caught.value.reason, caught.value.retry_delay) == (Reason.TENANT_OVERLOADED, 0.2)
+    caller.set(Caller("bolt", "it", Role.EVALUATE))
+    budget.take_at_once(5)
 
 
 async def test_leaving_the_line() -> None:
@@ -110,25 +145,32 @@ def test_shares() -> None:
     assert (both.requests.limit, both.results.limit) == (500, 250)
 
 
-@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 5), st.booleans()), max_size=30))
-def test_never_above_the_limit(calls: list[tuple[int, int, bool]]) -> None:
+_CALLS = st.lists(
+    st.tuples(st.integers(0, 100), st.integers(0, 5), st.booleans(), st.sampled_from(["", "acme", "bolt"])),
+    max_size=30,
+)
+
+
+@given(_CALLS)
+def test_never_above_the_limit(calls: list[tuple[int, int, bool, str]]) -> None:
     """Whoever comes, stays and leaves: no more than the limit is in hand, and all of it comes back."""
 
     async def main() -> None:
         budget = Budget(100, "a request", "the limit")
 
-        async def call(nbytes: int, steps: int) -> None:
+        async def call(nbytes: int, steps: int, tenant: str) -> None:
+            caller.set(Caller(tenant, "it", Role.EVALUATE))
             await budget.take(nbytes)
             assert budget.used <= 100
             try:
                 for _ in range(steps):
                     await asyncio.sleep(0)
             finally:
-                budget.give_back(nbytes)
+                budget.give_back(nbytes, tenant)
 
         tasks = []
-        for nbytes, steps, cancelled in calls:
-            tasks.append(asyncio.create_task(call(nbytes, steps)))
+        for nbytes, steps, cancelled, tenant in calls:
+            tasks.append(asyncio.create_task(call(nbytes, steps, tenant)))
             await asyncio.sleep(0)
             if cancelled:
                 tasks[len(tasks) // 2].cancel()
