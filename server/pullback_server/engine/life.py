@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pullback_server.engine.bounds import Bounds
 from pullback_server.engine.channel import Channel
@@ -16,11 +16,13 @@ from pullback_server.engine.interface import Source
 from pullback_server.engine.process import Launch, start_process
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.engine.session import Session
-from pullback_server.engine.system import starvations
+from pullback_server.engine.system import is_stopped, starvations
 from pullback_server.engine.watch import Watch
 from pullback_server.errors import ServiceError
 from pullback_server.model.board import Occupancy
 from pullback_server.model.devices import WorkerDescription
+
+_LOOK_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Life:
         self._process = start_process(circumstances.launch, placement)
         self._channel = Channel(self._process.connection)
         self._start_seconds = circumstances.launch.start_seconds
+        self._silent_seconds = circumstances.bounds.silent_seconds
         self._death: Death | None = None
         self._course: asyncio.Task[Death] | None = None
         self._starvations = starvations()
@@ -137,25 +140,42 @@ class Life:
     async def _prove(self) -> str:
         try:
             async with asyncio.timeout(self._start_seconds):
-                self.description = await self._channel.open()
-                await self._unless_over(self.session.probe())
+                await self._unless_hopeless(self._proof())
         except TimeoutError:
             return f"it takes longer than {self._start_seconds} s"
         except (WorkerGoneError, ServiceError) as error:
             return str(error)
         return ""
 
-    async def _unless_over(self, asking: Coroutine[Any, Any, None]) -> None:
-        """Asks for what nobody answers once it is over: that is told only when the process has ended."""
-        asked, over = asyncio.create_task(asking), asyncio.create_task(self._channel.closed())
+    async def _proof(self) -> None:
+        self.description = await self._channel.open()
+        await self.session.probe()
+
+    async def _unless_hopeless(self, proof: Coroutine[Any, Any, None]) -> None:
+        """Waits for what never comes once it is over, since that is told only when the process has ended.
+
+        Nor does it come while the process is stopped, which nobody else watches yet.
+        """
+        proven, over = asyncio.create_task(proof), asyncio.create_task(self._channel.closed())
+        stopped = asyncio.create_task(self._stopped())
         try:
-            await asyncio.wait((asked, over), return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            await asyncio.wait((proven, over, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if proven.done():
+                proven.result()
+            elif stopped.done():
+                raise gone("it was stopped before it had answered a probe")
+            else:
                 raise gone("it ended before it had answered a probe")
-            asked.result()
         finally:
-            asked.cancel()
-            over.cancel()
+            for task in (proven, over, stopped):
+                task.cancel()
+
+    async def _stopped(self) -> None:
+        """Returns when somebody has stopped the process for longer than it may be silent."""
+        silent = 0.0
+        while silent <= self._silent_seconds:
+            await asyncio.sleep(_LOOK_SECONDS)
+            silent = silent + _LOOK_SECONDS if is_stopped(self.pid) else 0.0
 
     async def _run(self) -> Death:
         watching = asyncio.create_task(self._watch.run())

@@ -311,6 +311,17 @@ async def test_death_in_the_first_probe(pool: Pool) -> None:
         await until(lambda: engine.workers[0].deaths >= 2, 10)
 
 
+@pytest.mark.parametrize("first", ["silence", "mute"])
+async def test_frozen_before_it_is_ready(pool: Pool, first: str) -> None:
+    """A worker that somebody stops before it has proved itself is replaced, long before its time is over."""
+    async with pool(first=first, seconds=60.0, wait=False, bounds=Bounds(silent_seconds=0.5)) as engine:
+        await until(lambda: engine.workers[0].process is not None)
+        process = engine.workers[0].process
+        assert process is not None
+        os.kill(process, signal.SIGSTOP)
+        await until(lambda: engine.workers[0].deaths >= 1, 10)
+
+
 async def test_stop_in_the_first_probe(pool: Pool) -> None:
     """A server stops at once while a worker proves itself, and waits for none that does not."""
     async with pool(first="mute", seconds=60.0, wait=False) as engine:
