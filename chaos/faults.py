@@ -45,13 +45,16 @@ _METHODS: Final = (
         for name in ("RegisterFunction", "UploadProgram", "DeleteFunction")
     ),
 )
+_STREAM: Final = _METHODS[1]
 # Answers that are proper to what does harm; a server that is being started again, or whose disk is full just
 # then, may say so, too.
 _PASSING: Final = {"UNAVAILABLE", "NOT_READY", "STORAGE_FULL"}
 _LOOPED: Final = {"RUN_TIME_EXCEEDED", "QUARANTINED", "DEADLINE_EXCEEDED"} | _PASSING
 _GREEDY: Final = {"RESULT_TOO_LARGE", "DEVICE_MEMORY_EXCEEDED", "MESSAGE_TOO_LARGE"} | _PASSING
 _KILLED: Final = {"WORKER_DIED", "QUARANTINED", "MALFORMED_PROGRAM"} | _PASSING
-_GARBLED: Final = {"INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
+_GARBLED: Final = {
+    *("INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "an error on its stream"),
+}
 
 
 @dataclass
@@ -189,13 +192,19 @@ def _garbage(chance: Random) -> tuple[str, bytes]:
 
 
 def _sent(channel: grpc.Channel, path: str, data: bytes, token: str) -> str:
-    """What bytes are answered."""
+    """What bytes are answered; on a stream of evaluations, errors are messages."""
     send: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+    metadata = (("authorization", f"Bearer {token}"),)
     try:
-        list(send(iter([data]), metadata=(("authorization", f"Bearer {token}"),), timeout=_PATIENCE_SECONDS))
+        answers = list(send(iter([data]), metadata=metadata, timeout=_PATIENCE_SECONDS))
     except grpc.RpcError as error:
         return f"{error.code().name}: {error.details()}"
-    return "OK"
+    if path != _STREAM:
+        return "OK"
+    outcomes = {
+        evaluation_pb2.EvaluateStreamResponse.FromString(each).WhichOneof("outcome") for each in answers
+    }
+    return "an error on its stream" if outcomes == {"error"} else f"OK: {outcomes}"
 
 
 def client_killed(harm: Harm) -> None:

@@ -48,7 +48,8 @@ def open_in_the_end(server: Server) -> list[str]:
 def _in_hand(server: Server) -> list[str]:
     """What the front says that it still has in hand, where nobody calls."""
     metrics = server.metrics()
-    counted = {name: metrics.get(name, float("nan")) for name in _AT_REST}
+    names = [*_AT_REST, *(name for name in metrics if name.startswith("pullback_worker_in_hand{"))]
+    counted = {name: metrics.get(name, float("nan")) for name in names}
     return [f"{name} is {value:g} though nobody calls" for name, value in counted.items() if value != 0]
 
 
