@@ -118,7 +118,7 @@ def _error(code: str, message: str, details: _Details, request_id: str) -> Pullb
 
 def _of_sizes(address: str, message: str, value: str, limit: str) -> str:
     return (
-        f"the message has {value} bytes, and gRPC between here and {address} takes {limit}; "
+        f"a message of the call has {value} bytes, and gRPC between here and {address} takes {limit}; "
         f"send fewer points at a time, as map does ({message})"
     )
 

@@ -89,7 +89,8 @@ def bind(
         name = f"{service.name}/{method.name}"
         codec = codecs.get(method.name) or _generated(method)
         if largest is not None:
-            codec = Codec(held_to(largest, codec.decode), codec.encode)
+            decode = held_to(largest, codec.decode, streams=method.client_streaming)
+            codec = Codec(decode, codec.encode)
         behaviour = getattr(servicer, _WORD.sub("_", method.name).lower())
         begun = with_peer if audited else _as_it_is
         if watch is None:

@@ -107,7 +107,7 @@ def test_messages_that_grpc_itself_refuses() -> None:
     assert isinstance(error, errors.LimitExceededError)
     assert error.reason == "MESSAGE_TOO_LARGE"
     assert error.metadata == {"value": "600000000", "limit": "537919488"}
-    assert "the message has 600000000 bytes" in str(error)
+    assert "a message of the call has 600000000 bytes" in str(error)
     assert "host:1 takes 537919488; send fewer points" in str(error)
 
 
