@@ -23,7 +23,8 @@ class Hand:
 
     Attributes:
         runs: How many there are.
-        seconds: What they take by prediction.
+        seconds: What they take by prediction, each a tile at most: beside one that takes longer, since it
+            cannot be cut, say, there is as much room for short ones.
         shared: Whether there are several tenants or priorities, so that it matters who goes first.
     """
 
@@ -51,9 +52,9 @@ class Hand:
     def take(self, seconds: float) -> None:
         """Counts a run."""
         self.runs += 1
-        self.seconds += seconds
+        self.seconds += min(seconds, TILE_SECONDS)
 
     def leave(self, seconds: float) -> None:
         """Counts a run no more; `seconds` as it was taken."""
         self.runs -= 1
-        self.seconds -= seconds
+        self.seconds -= min(seconds, TILE_SECONDS)

@@ -130,21 +130,21 @@ def test_a_flood_of_wide_batches(workers: int) -> None:
     run(main())
 
 
-def test_beside_a_tile() -> None:
-    """A worker has one tile in hand, even if two were short enough; a short run of another goes beside it."""
+@pytest.mark.parametrize(("seconds", "points"), [(0.6e-3, 4), (0.99e-3, 4), (5e-3, 1024)])
+def test_beside_a_tile(seconds: float, points: int) -> None:
+    """A worker has one tile in hand, or one batch that is not cut; a short run of another goes beside it."""
 
     async def main() -> None:
-        bench = Bench(lambda points: 0.6e-3 * (points or 0.1))
+        bench = Bench(lambda points: 1e-4 if points is None else seconds * points)
         bench.heat(BATCH, 4, 1024)
         await bench.waits(B, of_kind(0), 1)
         bench.engine.ran.clear()
         bench.engine.gate.clear()
-        asked = [
-            asyncio.create_task(bench.scheduler.evaluate(*each))
-            for each in ((batch(*[1.0] * 1024), A), (of_kind(0), B))
-        ]
-        await asyncio.sleep(1.0)
-        assert bench.engine.ran == [4, None]
+        asked = []
+        for each in ((batch(*[1.0] * 1024), A), (of_kind(0), B)):
+            asked.append(asyncio.create_task(bench.scheduler.evaluate(*each)))
+            await asyncio.sleep(1.0)
+        assert bench.engine.ran == [points, None]
         bench.engine.gate.set()
         await asyncio.gather(*asked)
 
