@@ -178,10 +178,14 @@ class Session:
                 await self._channel.room()
             defined = self._defined(evaluation.kind)
             crossing = cross(evaluation, self._shared, defined.result_bytes(evaluation.points))
-            answer = await self._run(evaluation, defined, crossing, until)
-            message = answer.message
-            if isinstance(message, Ran):
-                return self._outcome(evaluation, message, answer, defined, crossing)
+            try:
+                answer = await self._run(evaluation, defined, crossing, until)
+                message = answer.message
+                if isinstance(message, Ran):
+                    return self._outcome(evaluation, message, answer, defined, crossing)
+            finally:
+                # An error holds this frame, for how long nobody knows, and it what was taken of the arena.
+                del crossing
             if not isinstance(message, ProgramMissing):
                 raise self._refusal(answer)
             async with before(until):

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -130,6 +131,20 @@ async def test_cancelled_callers(pool: Pool) -> None:
         await freed(arena)
         assert engine.workers[0].in_flight == 0
         assert engine.workers[0].deaths == 0
+
+
+@pytest.mark.parametrize("digest", ["slow-0.5", "refuse"])
+async def test_errors_hold_nothing(pool: Pool, digest: str) -> None:
+    """What a call took that fails comes back, though its error is held, and with it the call's frames."""
+    arena = Arena(64 * MIB, MIB)
+    async with pool(arena=arena) as engine:
+        with pytest.raises(ServiceError) as caught:
+            await engine.evaluate(echo(digest, doubles(50_000)), time.monotonic() + 0.2)
+        async with asyncio.timeout(10):
+            while arena.in_use:  # noqa: ASYNC110 -- no event tells what is given back
+                await asyncio.sleep(0.02)
+        assert arena.peak >= 400_000
+        assert caught.value.__traceback__ is not None
 
 
 async def test_worker_killed_in_the_middle(pool: Pool) -> None:
