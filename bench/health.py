@@ -1,7 +1,7 @@
 """How soon health is answered while every device is busy: `python bench/health.py [--record]`.
 
-An embedded server is asked for its health over and over, as load balancers do, first while it has nothing to do
-and then while each worker runs a loop without end, for ten seconds. The bar is 50 ms.
+An embedded server is asked for its health over and over, as load balancers do, first while it has nothing to
+do, and then while each worker runs a loop without end, for ten seconds. The bar is 50 ms.
 """
 
 from __future__ import annotations
