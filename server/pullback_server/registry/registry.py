@@ -21,12 +21,11 @@ from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.entries import blobs_of, merged, registered, revision_of, visible, with_revision
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
-from pullback_server.registry.homes import home, tenants_in
 from pullback_server.registry.names import Key, ResourceName, key_of
 from pullback_server.registry.nearness import near
+from pullback_server.registry.needs import Needs
 from pullback_server.registry.pages import cut
 from pullback_server.registry.records import Adopted, Collected, Registration
-from pullback_server.registry.uploads import Uploads
 from pullback_server.registry.usage import Usage, require_bytes, require_place
 from pullback_server.tenants.directory import EVERYBODY, Tenant
 
@@ -65,12 +64,9 @@ class Registry:
         self._tenant = tenant
         self._blobs = DirectoryBlobs(folder / "blobs")
         self._catalogue = Catalogue(folder)
-        self._uploads = {name: self._opened_uploads(name) for name in tenants_in(folder)}
+        self._needs = Needs(folder, self._blobs, self._catalogue)
         self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
-        self._held: Counter[str] = Counter()
         self._sorted: tuple[object, list[Key]] = (None, [])
-        # Of uploaded programs, by their blobs: they are asked for with every change of any tenant.
-        self._constants: dict[str, tuple[str, ...]] = {}
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -82,7 +78,7 @@ class Registry:
         with self._changing:
             for room in self._rooms:
                 remove_temporaries(room)
-            self._collect()
+            self._needs.collect()
 
     def collect(self) -> Collected:
         """Removes uploads that have waited too long, and programs and constants that nothing needs.
@@ -93,7 +89,7 @@ class Registry:
             ExecutionError: INTERNAL if the disk refuses.
         """
         with self._change():
-            return self._collect()
+            return self._needs.collect()
 
     @property
     def generation(self) -> object:
@@ -187,7 +183,7 @@ class Registry:
             entry = with_revision(before, registration, revision)
             self._catalogue.put(entry)
             with afterwards("forget the uploads of what was registered"):
-                self._release(digest, constants, tenant.name)
+                self._needs.release(digest, constants, tenant.name)
         return registered(entry)
 
     def delete(self, key: Key) -> None:
@@ -201,7 +197,7 @@ class Registry:
             if not self._catalogue.remove(key):
                 raise self._not_found(key, key.tenant)
             with afterwards("remove programs that no function has"):
-                self._sweep()
+                self._needs.sweep()
 
     def grant(self, key: Key, tenant: str) -> Registered:
         """Lets another tenant see and evaluate a function, or EVERY_TENANT; gives the function as it is then.
@@ -269,9 +265,9 @@ class Registry:
         """Those of the constants that the tenant has to send, each once; the others stay until registered."""
         asked = tuple(dict.fromkeys(digests))
         with self._changing:
-            missing = self._missing(asked, tenant)
+            missing = self._needs.missing(asked, tenant)
             for digest in frozenset(asked).difference(missing):
-                self._uploads_of(tenant).claim(digest)
+                self._needs.uploads_of(tenant).claim(digest)
         return missing
 
     def require_constants(self, digests: Iterable[str], tenant: str = "") -> None:
@@ -280,7 +276,7 @@ class Registry:
         Raises:
             RequestError: CONSTANT_NOT_FOUND if it has not.
         """
-        for digest in self._missing(digests, tenant):
+        for digest in self._needs.missing(digests, tenant):
             raise _constant_not_found(digest)
 
     def require_room(self, nbytes: int, tenant: str = "") -> None:
@@ -291,7 +287,7 @@ class Registry:
         """
         who = self._tenant(tenant)
         if who.max_stored_bytes is not None:
-            require_bytes(who, self._bytes(self._used(tenant)) + nbytes)
+            require_bytes(who, self._needs.stored_bytes(tenant) + nbytes)
 
     def arrive(self) -> Arriving:
         """Begins to take a constant that comes in parts; whoever calls it drops it in the end."""
@@ -321,13 +317,13 @@ class Registry:
     def discard_upload(self, digest: str, constants: Iterable[str] = (), tenant: str = "") -> None:
         """Forgets an uploaded program that was refused, and its constants, for one who brought them."""
         with self._changing, afterwards("remove a program that was refused"):
-            self._release(digest, constants, tenant)
-            self._sweep()
+            self._needs.release(digest, constants, tenant)
+            self._needs.sweep()
 
     def release(self, digest: str, constants: Iterable[str] = (), tenant: str = "") -> None:
         """Forgets that somebody counts on a program and its constants, which turned out to be registered."""
         with self._changing, afterwards("forget an upload"):
-            self._release(digest, constants, tenant)
+            self._needs.release(digest, constants, tenant)
 
     def program(self, digest: str, tenant: str | None = None) -> bytes:
         """The serialized program of a digest, uploaded or registered.
@@ -341,9 +337,8 @@ class Registry:
             StoredDataError: If its blob is damaged.
         """
         entries = self._catalogue.entries.values() if tenant is None else self._catalogue.of_tenant(tenant)
-        uploads = [each for name, each in self._uploads.items() if tenant in (name, None)]
         blobs = {rev.blob for entry in entries for rev in entry.function.revisions if rev.digest == digest}
-        blobs |= {blob for each in uploads if (blob := each.find(digest)) and self._blobs.has(blob)}
+        blobs |= self._needs.uploaded(digest, tenant)
         *others, last = sorted(blobs) or [""]
         if not last:
             raise service_error(
@@ -374,7 +369,7 @@ class Registry:
             for key in self._catalogue.damaged:
                 self._catalogue.find(key)
             entries = tuple(entry for _, entry in sorted(self._catalogue.entries.items(), key=itemgetter(0)))
-            self._held.update(blobs_of(entries))
+            self._needs.hold(blobs_of(entries))
         try:
             yield entries
         finally:
@@ -384,7 +379,7 @@ class Registry:
     def holding(self, blobs: Collection[str]) -> Iterator[None]:
         """Has programs and constants stay inside the block once they are here, though nobody has them."""
         with self._changing:
-            self._held.update(blobs)
+            self._needs.hold(blobs)
         try:
             yield
         finally:
@@ -392,9 +387,7 @@ class Registry:
 
     def _let_go(self, blobs: Collection[str]) -> None:
         with self._changing, afterwards("remove what nobody needs any more"):
-            self._held.subtract(blobs)
-            self._held = +self._held
-            self._sweep()
+            self._needs.let_go(blobs)
 
     def blob_size(self, digest: str) -> int:
         """How many bytes a program or constant has."""
@@ -438,8 +431,8 @@ class Registry:
         """What each tenant uses that has something, by its name."""
         counts = Counter(key.tenant for key in (*self._catalogue.entries, *self._catalogue.damaged))
         return {
-            tenant: Usage(counts[tenant], self._bytes(self._used(tenant)))
-            for tenant in sorted({*counts, *self._uploads})
+            tenant: Usage(counts[tenant], self._needs.stored_bytes(tenant))
+            for tenant in sorted({*counts, *self._needs.tenants()})
         }
 
     @contextmanager
@@ -466,85 +459,19 @@ class Registry:
                 self._catalogue.put(entry)
         return registered(entry)
 
-    def _opened_uploads(self, tenant: str) -> Uploads:
-        return Uploads(home(self._folder, tenant) / "uploads")
-
-    def _uploads_of(self, tenant: str) -> Uploads:
-        """The uploads of a tenant, for who holds the lock."""
-        if tenant not in self._uploads:
-            # Another dict: readers go through it without the lock.
-            self._uploads = {**self._uploads, tenant: self._opened_uploads(tenant)}
-        return self._uploads[tenant]
-
     def _keep_upload(self, tenant: str, digest: str, blob: str) -> None:
         self._require_bytes(self._tenant(tenant), {blob})
-        self._uploads_of(tenant).put(digest, blob)
-
-    def _missing(self, digests: Iterable[str], tenant: str) -> tuple[str, ...]:
-        """What a tenant has not sent, though another may have: that one has it must not show."""
-        revisions = [rev for entry in self._catalogue.of_tenant(tenant) for rev in entry.function.revisions]
-        sent = {constant for revision in revisions for constant in revision.constants}
-        uploads = self._uploads.get(tenant)
-        waiting = self._waiting(uploads) if uploads else frozenset()
-        return tuple(
-            digest
-            for digest in dict.fromkeys(digests)
-            if not (self._blobs.has(digest) and (digest in sent or digest in waiting))
-        )
-
-    def _release(self, digest: str, constants: Iterable[str], tenant: str) -> None:
-        for uploaded in (digest, *constants):
-            self._uploads_of(tenant).release(uploaded)
+        self._needs.uploads_of(tenant).put(digest, blob)
 
     def _require_bytes(self, tenant: Tenant, blobs: set[str]) -> None:
         """Makes sure that a tenant may have blobs that are kept already; those of nobody go again if not."""
         if tenant.max_stored_bytes is None:
             return
         try:
-            require_bytes(tenant, self._bytes(self._used(tenant.name) | blobs))
+            require_bytes(tenant, self._needs.stored_bytes(tenant.name, blobs))
         except ServiceError:
-            self._sweep()
+            self._needs.sweep()
             raise
-
-    def _used(self, tenant: str) -> set[str]:
-        """The blobs of a tenant's functions and of its uploads."""
-        uploads = self._uploads.get(tenant)
-        return blobs_of(self._catalogue.of_tenant(tenant)) | (self._waiting(uploads) if uploads else set())
-
-    def _waiting(self, uploads: Uploads) -> frozenset[str]:
-        """The blobs of uploads, and the constants of the programs among them."""
-        constants = (self._constants_of(blob) for blob in uploads.programs())
-        return uploads.blobs().union(*constants)
-
-    def _constants_of(self, blob: str) -> tuple[str, ...]:
-        """The constants of a program that is kept; those of one that is damaged are nobody's."""
-        constants = self._constants.get(blob)
-        if constants is None:
-            try:
-                constants = self._constants[blob] = program_from_bytes(self._blobs.read(blob)).constants
-            except (ServiceError, ProgramError):
-                return ()
-        return constants
-
-    def _bytes(self, blobs: Iterable[str]) -> int:
-        return sum(map(self._blobs.size, blobs))
-
-    def _collect(self) -> Collected:
-        uploads = sum(uploads.forget_overdue() for uploads in self._uploads.values())
-        blobs, nbytes = self._sweep()
-        return Collected(uploads, blobs, nbytes)
-
-    def _sweep(self) -> tuple[int, int]:
-        """Removes blobs that nothing needs, unless a damaged catalogue file may; says how many, and bytes."""
-        if self._catalogue.damaged:
-            return 0, 0
-        uploaded = map(self._waiting, self._uploads.values())
-        used = blobs_of(self._catalogue.entries.values()).union(*uploaded, +self._held)
-        removed = [(blob, self._blobs.size(blob)) for blob in self._blobs.digests() - used]
-        for blob, _ in removed:
-            self._blobs.remove(blob)
-            self._constants.pop(blob, None)
-        return len(removed), sum(nbytes for _, nbytes in removed)
 
     def _not_found(self, key: Key, reader: str | None) -> ServiceError:
         """The error of a function that is not there, or that the reader may not see: they do not differ."""
