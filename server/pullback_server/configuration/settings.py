@@ -251,8 +251,8 @@ class Settings(BaseSettings):
     """How often a request is repeated after it ran where a worker died."""
 
     quarantine_deaths: NonNegativeInt = 2
-    """So many workers that a program has certainly killed put it into quarantine: it is refused with
-    QUARANTINED until an administrator clears it. 0 puts none there."""
+    """So many workers that a program has certainly killed at requests of a tenant put it into quarantine: it
+    is refused to this tenant with QUARANTINED until an administrator clears it. 0 puts none there."""
 
     worker_silent_seconds: PositiveFloat = 10.0
     """How long a worker may show no sign of life before it is ended: its process was stopped, or native code

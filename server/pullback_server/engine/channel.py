@@ -23,6 +23,7 @@ from pullback_server.model.evaluation import Buffer
 from pullback_server.model.frames import Frame, FrameError, FrameReader, encode
 from pullback_server.model.memory import Segment
 from pullback_server.model.messages import Answer, Notice, Ready, Request
+from pullback_server.model.tickets import ticket
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +40,14 @@ class Asked(NamedTuple):
         held: What has to live until then, whoever waits: the worker may still read and write it.
         digest: The program that it is about; empty for none.
         until: When nobody waits any more, on the clock of `time.monotonic`; None if never.
+        tenant: Who asks.
     """
 
     answer: asyncio.Future[Frame]
     held: object
     digest: str
     until: float | None
+    tenant: str
 
 
 class Channel:
@@ -140,7 +143,7 @@ class Channel:
             return answer
         id_ = next(self._ids)
         parts = encode(Frame(make(id_), buffers))
-        self._asked[id_] = Asked(answer, held, digest, until)
+        self._asked[id_] = Asked(answer, held, digest, until, ticket.get().tenant)
         if until is not None and until < self._due:
             self._wait_until(until)
         self._outgoing.send(parts, wanted=lambda: self._wanted(id_))

@@ -29,6 +29,7 @@ from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outc
 from pullback_server.model.functions import Findings
 from pullback_server.model.graphs import GraphQuery
 from pullback_server.model.memory import Segment
+from pullback_server.model.tickets import ticket
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -139,7 +140,7 @@ class LocalPool(Engine):
                 kind.digest, lambda session: session.evaluate(evaluation, until), None, until
             )
         if not self._quarantine.empty:
-            self._quarantine.check(kind.digest)
+            self._quarantine.check(kind.digest, ticket.get().tenant)
         session = await self._choose(kind, evaluation.points, until)
         try:
             return await session.evaluate(evaluation, until)
@@ -153,7 +154,7 @@ class LocalPool(Engine):
 
     async def warm(self, kind: Kind, points: int | None) -> None:
         """Compiles on all ready workers that lack what so many points need."""
-        self._quarantine.check(kind.digest)
+        self._quarantine.check(kind.digest, ticket.get().tenant)
         cold = [session for session in self._sessions() if not session.is_warm(kind, points)]
         outcomes = await asyncio.gather(
             *(session.warm(kind, points) for session in cold), return_exceptions=True
@@ -192,7 +193,7 @@ class LocalPool(Engine):
             session.make_way()
 
     async def _asked(self, digest: str, call: Callable[[Session], Awaitable[_T]]) -> _T:
-        self._quarantine.check(digest)
+        self._quarantine.check(digest, ticket.get().tenant)
         session = await self._choose()
         try:
             return await call(session)
@@ -234,8 +235,8 @@ class LocalPool(Engine):
     def _judge(self, digest: str, death: Death, suspicions: int, *, alone: bool) -> None:
         """Raises if a call that ran where a worker died is not to be repeated again."""
         if alone and death.blamable:
-            self._quarantine.blame(digest, death.how)
-            self._quarantine.check(digest)
+            self._quarantine.blame(digest, death.how, ticket.get().tenant)
+            self._quarantine.check(digest, ticket.get().tenant)
         if suspicions > self._bounds.replays:
             raise Fate(death, suspect=True).error(suspicions)
 

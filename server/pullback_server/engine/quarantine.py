@@ -1,5 +1,8 @@
 """The quarantine: programs that have killed workers, and are refused until an administrator clears them.
 
+They are refused to the tenant whose requests did it: what another one asks of the same program may be
+harmless, and nobody can have a function refused to its owner by what it asks of it.
+
 Kept in one small file, which is replaced as a whole, so that a restart of the front does not set them free.
 """
 
@@ -15,11 +18,15 @@ from typing import Final
 import msgspec
 
 from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.model.functions import EVERY_TENANT
 from pullback_server.registry.files import write_atomically
 
 _log = logging.getLogger(__name__)
 
 _MOST_ENTRIES: Final = 1024
+
+_Key = tuple[str, str]
+"""The digest of a program, and a tenant."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True):
         why: How the last of these came about.
         since: When that was, in seconds since 1970.
         quarantined: Whether the program is refused.
+        tenant: Whose requests did it; empty on a server without identities, where all are one tenant.
     """
 
     digest: str
@@ -38,6 +46,12 @@ class Entry(msgspec.Struct, frozen=True):
     why: str
     since: float
     quarantined: bool
+    tenant: str = ""
+
+    @property
+    def key(self) -> _Key:
+        """What is refused, and to whom."""
+        return self.digest, self.tenant
 
 
 class Quarantine:
@@ -55,7 +69,7 @@ class Quarantine:
         self._most = most
         self._lock = threading.Lock()
         self._entries = _read(file)
-        self._refused = {digest for digest, entry in self._entries.items() if entry.quarantined}
+        self._refused = {key for key, entry in self._entries.items() if entry.quarantined}
 
     @property
     def count(self) -> int:
@@ -67,29 +81,38 @@ class Quarantine:
         """Whether nothing is refused."""
         return not self._refused
 
-    def check(self, digest: str) -> None:
+    def check(self, digest: str, tenant: str = "") -> None:
         """Lets a program pass.
 
-        Raises:
-            QuarantineError: QUARANTINED if it is refused.
-        """
-        if digest in self._refused:
-            raise self._refusal(self._entries[digest])
+        Args:
+            digest: The program.
+            tenant: Who asks.
 
-    def blame(self, digest: str, why: str) -> None:
+        Raises:
+            QuarantineError: QUARANTINED if it is refused to this tenant, or to all.
+        """
+        for key in ((digest, tenant), (digest, "")):
+            if key in self._refused and (entry := self._entries.get(key)):
+                raise self._refusal(entry)
+
+    def blame(self, digest: str, why: str, tenant: str = "") -> None:
         """Takes note of a death that a program is certainly to blame for.
 
         Args:
             digest: The program.
             why: How the worker died.
+            tenant: Who asked for what it died of; where that were several, nobody is blamed.
         """
+        if tenant == EVERY_TENANT:
+            return
+        key = digest, tenant
         with self._lock:
-            before = self._entries.pop(digest, None)
+            before = self._entries.pop(key, None)
             deaths = 1 + (before.deaths if before else 0)
             quarantined = 0 < self._deaths <= deaths
-            self._entries[digest] = Entry(digest, deaths, why, time.time(), quarantined)
+            self._entries[key] = Entry(digest, deaths, why, time.time(), quarantined, tenant)
             if quarantined:
-                self._refused.add(digest)
+                self._refused.add(key)
             while len(self._entries) > self._most:
                 oldest, _ = self._entries.popitem(last=False)
                 self._refused.discard(oldest)
@@ -108,13 +131,15 @@ class Quarantine:
             return tuple(entry for entry in self._entries.values() if entry.quarantined)
 
     def clear(self, digest: str) -> bool:
-        """Forgets what a program did; says whether it was refused."""
+        """Forgets what a program did, whoever asked for it; says whether it was refused to anybody."""
         with self._lock:
-            entry = self._entries.pop(digest, None)
-            self._refused.discard(digest)
-            if entry is not None:
+            forgotten = [entry for entry in self._entries.values() if entry.digest == digest]
+            for entry in forgotten:
+                del self._entries[entry.key]
+                self._refused.discard(entry.key)
+            if forgotten:
                 self._write()
-        return entry is not None and entry.quarantined
+        return any(entry.quarantined for entry in forgotten)
 
     def _refusal(self, entry: Entry) -> ServiceError:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(entry.since))
@@ -138,7 +163,7 @@ class Quarantine:
             _log.exception("the quarantine cannot be written to %s", self._file)
 
 
-def _read(file: Path | None) -> OrderedDict[str, Entry]:
+def _read(file: Path | None) -> OrderedDict[_Key, Entry]:
     if file is None or not file.exists():
         return OrderedDict()
     try:
@@ -146,4 +171,4 @@ def _read(file: Path | None) -> OrderedDict[str, Entry]:
     except (OSError, msgspec.MsgspecError):
         _log.exception("the quarantine in %s cannot be read; it begins empty", file)
         return OrderedDict()
-    return OrderedDict((entry.digest, entry) for entry in entries)
+    return OrderedDict((entry.key, entry) for entry in entries)

@@ -124,9 +124,9 @@ class Watch:
         return death
 
     def _blame(self, work: Work, why: str) -> None:
-        digest = self._channel.asked[work.id].digest
-        if digest:
-            self._quarantine.blame(digest, why)
+        asked = self._channel.asked[work.id]
+        if asked.digest:
+            self._quarantine.blame(asked.digest, why, asked.tenant)
 
     def _abandonment(self, works: list[Work], now: float) -> Death | None:
         """The death of a process that goes on with what nobody waits for, nor for another of its program."""

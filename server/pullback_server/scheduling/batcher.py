@@ -21,6 +21,7 @@ from pullback_server.engine.interface import Engine
 from pullback_server.errors import AvailabilityError, Reason, ServiceError, StoredDataError, service_error
 from pullback_server.model.evaluation import Evaluation, Outcome
 from pullback_server.model.tickets import OPEN, Ticket
+from pullback_server.model.tickets import ticket as served
 from pullback_server.scheduling.accounts import Account, Accounts
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.figures import Figures
@@ -335,6 +336,8 @@ class Batcher:
     async def _run(self, lane: Lane, group: Group, trip: Trip, seconds: float) -> None:
         """One run; whatever comes of it, everyone who waits for it is told, and its place is given on."""
         trip.begun = True
+        # The task may have been made while another request was served.
+        served.set(group.ticket)
         spent = None
         self._count(group)
         try:

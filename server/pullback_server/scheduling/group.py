@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Final
 
 from pullback_server.model.evaluation import Evaluation, Outcome, Timing
+from pullback_server.model.functions import EVERY_TENANT
+from pullback_server.model.tickets import Ticket
 from pullback_server.scheduling.accounts import Account
 from pullback_server.scheduling.buckets import POINT, bucket_of
 from pullback_server.scheduling.joining import Results, join, shares
 from pullback_server.scheduling.lane import Lane, Member
 from pullback_server.scheduling.splitting import put_together
+
+_EVERYBODYS: Final = Ticket(EVERY_TENANT)
 
 
 class Group:
@@ -35,6 +40,11 @@ class Group:
         """When nobody waits for it any more, on the clock of `time.monotonic`; None if that never is."""
         deadlines = [member.ticket.deadline for member in self.members]
         return None if None in deadlines else max(each for each in deadlines if each is not None)
+
+    @property
+    def ticket(self) -> Ticket:
+        """The ticket of whose run it is: the first one's, unless there are several tenants."""
+        return self.members[0].ticket if len(self.claims) == 1 else _EVERYBODYS
 
     @cached_property
     def claims(self) -> list[tuple[Account, float]]:

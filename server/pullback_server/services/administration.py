@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -86,7 +86,10 @@ class Administration:
         """Lists the programs that are refused."""
         del request
         require(Role.ADMINISTER, "looking at the quarantine")
-        return pb.ListQuarantineResponse(programs=map(self._quarantined, self._quarantine.entries()))
+        programs: dict[str, list[Entry]] = {}
+        for entry in self._quarantine.entries():
+            programs.setdefault(entry.digest, []).append(entry)
+        return pb.ListQuarantineResponse(programs=map(self._quarantined, programs.values()))
 
     async def clear_quarantine(self, request: pb.ClearQuarantineRequest) -> pb.ClearQuarantineResponse:
         """Lets a program run again."""
@@ -158,18 +161,20 @@ class Administration:
             max_stored_bytes=tenant.max_stored_bytes,
         )
 
-    def _quarantined(self, entry: Entry) -> pb.QuarantinedProgram:
-        keys = self._registry.having(entry.digest)
+    def _quarantined(self, entries: Sequence[Entry]) -> pb.QuarantinedProgram:
+        """What is known of a program, from what it did at requests of each tenant; the last is the latest."""
+        last = entries[-1]
+        tenants = ", ".join(sorted(repr(entry.tenant) for entry in entries if entry.tenant))
         return pb.QuarantinedProgram(
-            digest=entry.digest,
-            deaths=entry.deaths,
-            cause=entry.why,
-            death_time=timestamp(entry.since),
-            revisions=[revision_name(key, entry.digest) for key in keys],
+            digest=last.digest,
+            deaths=sum(entry.deaths for entry in entries),
+            cause=f"{last.why} (refused to {tenants})" if tenants else last.why,
+            death_time=timestamp(last.since),
+            revisions=[revision_name(key, last.digest) for key in self._registry.having(last.digest)],
         )
 
     def _digest_in_quarantine(self, digits: str) -> str:
-        digests = [entry.digest for entry in self._quarantine.entries()]
+        digests = list(dict.fromkeys(entry.digest for entry in self._quarantine.entries()))
         fitting = [digest for digest in digests if digest.startswith(digits)]
         if len(digits) < _FEWEST_DIGITS or len(fitting) > 1:
             raise service_error(

@@ -8,6 +8,7 @@ import pytest
 
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.errors import Code, QuarantineError, Reason
+from pullback_server.model.functions import EVERY_TENANT
 
 
 def test_enough_deaths() -> None:
@@ -87,3 +88,37 @@ def test_disk_that_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     quarantine.blame("a", "x")
     assert not quarantine.empty
     assert "cannot be written" in caplog.text
+
+
+def test_tenants() -> None:
+    """A program is refused to the tenant whose requests killed, and to no other; who clears it clears all."""
+    quarantine = Quarantine(deaths=2)
+    for tenant in ("bolt", "acme", "bolt"):
+        quarantine.blame("a", "it looped", tenant)
+    with pytest.raises(QuarantineError):
+        quarantine.check("a", "bolt")
+    quarantine.check("a", "acme")
+    quarantine.check("a")
+    assert [(entry.digest, entry.tenant) for entry in quarantine.entries()] == [("a", "bolt")]
+    assert quarantine.clear("a")
+    quarantine.check("a", "bolt")
+
+
+def test_all_tenants() -> None:
+    """What is refused without a tenant is refused to all; what several asked for is blamed on none."""
+    quarantine = Quarantine(deaths=1)
+    quarantine.blame("a", "x")
+    quarantine.blame("b", "x", EVERY_TENANT)
+    with pytest.raises(QuarantineError):
+        quarantine.check("a", "acme")
+    quarantine.check("b", "acme")
+    assert quarantine.count == 1
+
+
+def test_tenants_survive_a_restart(tmp_path: Path) -> None:
+    """To whom a program is refused stands in the file."""
+    Quarantine(tmp_path / "q", deaths=1).blame("a", "x", "bolt")
+    after = Quarantine(tmp_path / "q", deaths=1)
+    after.check("a", "acme")
+    with pytest.raises(QuarantineError):
+        after.check("a", "bolt")

@@ -20,6 +20,7 @@ from pullback_server.engine.quarantine import Quarantine
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.quantities import Quantity, Want
+from pullback_server.model.tickets import Ticket, ticket
 
 Pool = Callable[..., AbstractAsyncContextManager[LocalPool]]
 Make = Callable[..., Evaluation]
@@ -205,6 +206,20 @@ async def test_innocent_calls_beside_a_killer(pool: Pool, evaluation: Make) -> N
         assert sum(worker.deaths for worker in engine.workers) == deaths
         assert quarantine.clear("die-0.1")
         assert await reason_of(engine.evaluate(evaluation("die-0.1"))) is Reason.QUARANTINED
+
+
+async def test_killers_of_a_tenant(pool: Pool, evaluation: Make) -> None:
+    """Whose requests took too long, or killed, is refused the program; other tenants are not."""
+    quarantine = Quarantine(deaths=1)
+    async with pool(bounds=Bounds(run_seconds=0.3), quarantine=quarantine) as engine:
+        ticket.set(Ticket("bolt"))
+        assert await reason_of(engine.evaluate(evaluation("slow-1.0"))) is Reason.RUN_TIME_EXCEEDED
+        assert await reason_of(engine.evaluate(evaluation("die"))) is Reason.QUARANTINED
+        assert await reason_of(engine.evaluate(evaluation("slow-1.0"))) is Reason.QUARANTINED
+        ticket.set(Ticket("acme"))
+        assert await reason_of(engine.evaluate(evaluation("slow-1.0"))) is Reason.RUN_TIME_EXCEEDED
+        entries = [(entry.digest, entry.tenant) for entry in quarantine.entries()]
+        assert entries == [("slow-1.0", "bolt"), ("die", "bolt"), ("slow-1.0", "acme")]
 
 
 async def test_killer_where_devices_are_exclusive(pool: Pool, evaluation: Make) -> None:

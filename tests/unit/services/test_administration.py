@@ -88,6 +88,16 @@ async def test_quarantine(administration: Administration, quarantine: Quarantine
     assert not (await administration.list_quarantine(pb.ListQuarantineRequest())).programs
 
 
+async def test_quarantine_of_tenants(administration: Administration, quarantine: Quarantine) -> None:
+    """A program that is refused to several tenants is listed once, with them, and cleared for all."""
+    for tenant, why in (("red", "it looped"), ("blue", "it aborted")):
+        quarantine.blame(DIGEST, why, tenant)
+    (program,) = (await administration.list_quarantine(pb.ListQuarantineRequest())).programs
+    assert (program.deaths, program.cause) == (2, "it aborted (refused to 'blue', 'red')")
+    await administration.clear_quarantine(pb.ClearQuarantineRequest(digest=DIGEST))
+    assert quarantine.empty
+
+
 @pytest.mark.parametrize(
     ("digits", "reason"),
     [
