@@ -278,8 +278,13 @@ class Session:
         task = self._provisions.get(digest)
         if task is None:
             task = self._provisions[digest] = asyncio.create_task(self._fetch(digest))
-            task.add_done_callback(lambda _: self._provisions.pop(digest, None))
+            task.add_done_callback(lambda done: self._provided(digest, done))
         await asyncio.shield(task)
+
+    def _provided(self, digest: str, task: asyncio.Task[object]) -> None:
+        self._provisions.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # so that nobody has to be waiting
 
     async def _fetch(self, digest: str) -> Findings:
         program = PROBE_PROGRAM if digest == PROBE_DIGEST else await self._source.program(digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -88,6 +89,24 @@ async def test_missing_program_is_fetched_once(
         first.cancel()
         assert [values(outcome) for outcome in await asyncio.gather(*others)] == [[i] for i in range(5)]
         assert fetched == ["stored-a"]
+
+
+async def test_missing_program_that_nobody_waits_for(
+    pool: Pool, evaluation: Make, fetched: list[str]
+) -> None:
+    """A load that fails after all who missed the program have gone is nobody's error."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with pool() as engine:
+        call = asyncio.create_task(engine.evaluate(evaluation("stored-nowhere")))
+        while not fetched:  # noqa: ASYNC110 -- no event tells of it
+            await asyncio.sleep(0.001)
+        call.cancel()
+        await asyncio.sleep(0.2)
+        assert call.cancelled()
+        del call  # it holds its frames, and they the load
+        gc.collect()
+    assert told == []
 
 
 async def test_program_that_is_nowhere(pool: Pool, evaluation: Make) -> None:
