@@ -25,7 +25,7 @@ WORKERS: Final = 3
 
 _FLAGS: Final = (
     *("--devices=cpu:2", "--spare-workers=1", "--max-run-seconds=4", "--max-compile-seconds=30"),
-    *("--worker-silent-seconds=4", "--drain-seconds=1", "--log-level=WARNING"),
+    *("--worker-silent-seconds=10", "--drain-seconds=1", "--log-level=WARNING"),
 )
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _START_SECONDS: Final = 90.0
