@@ -29,7 +29,7 @@ from pullback.v1 import evaluation_pb2, tensor_pb2
 _FULL_SECONDS: Final = 4.0
 _STEPS: Final = (3600, -86_400, 10 * 365 * 86_400, 0)
 _STREAMING_SECONDS: Final = 1.0
-_PATIENCE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 300.0
 _GARBAGE: Final = 40
 _LONGEST_GARBAGE: Final = 300
 # A message that is sound as a whole, to be cut off.
