@@ -108,8 +108,7 @@ class Authentication:
         return identity
 
     async def _bearer(self, secret: str) -> Identity:
-        directory = self._current.directory
-        identity = directory.identify(secret)
+        identity = self._current.directory.identify(secret)
         if identity is None:
             if self._verifier is None:
                 raise untrusted("it is none of this server's; it may have been withdrawn or cut off")
@@ -117,7 +116,8 @@ class Authentication:
         who = identity.caller
         if identity.expires is not None and identity.expires <= self._clock():
             raise untrusted(f"{who.subject!r} has expired; get a new one")
-        if who.tenant not in directory:
+        # The one of now: it may have been replaced while keys were fetched.
+        if who.tenant not in self._current.directory:
             raise service_error(
                 Reason.PERMISSION_DENIED,
                 f"the token is valid, but the server has no tenant {who.tenant!r}; have it added to the "

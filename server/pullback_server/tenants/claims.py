@@ -116,7 +116,8 @@ class Verifier:
         if role is None:
             names = " and ".join(map(repr, trust.role_claims))
             raise _denied(f"its claims {names} name none of the roles {', '.join(Role)}")
-        subject = str(claims["sub"])[:_LONGEST_SUBJECT]
+        # JSON can have halves of characters, which no message and no log takes.
+        subject = str(claims["sub"])[:_LONGEST_SUBJECT].encode(errors="replace").decode()
         expires = float(claims["exp"]) + trust.leeway
         return Identity(Caller(tenant, subject, role), expires, issued=True)
 

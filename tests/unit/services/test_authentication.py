@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,23 @@ async def test_a_new_directory_counts_at_once(tmp_path: Path) -> None:
     assert authentication.known(HEADER) is None
     assert not authentication.holds(HEADER, identity)
     assert "none of this server's" in (await refusal(authentication, HEADER)).message
+
+
+async def test_a_directory_that_is_replaced_meanwhile(tmp_path: Path) -> None:
+    """A tenant that is taken out while the keys for its token are fetched is refused, and not kept."""
+    key, gate = ec_key(), threading.Event()
+    text = public_keys({"k": key})
+    keys = Keys(lambda: text if gate.wait(10) else b"", "the test")
+    directory = current(tmp_path)
+    authentication = Authentication(directory, Verifier(Trust(ISSUER, AUDIENCE), keys))
+    header = f"Bearer {signed(key, kid='k')}"
+    asking = asyncio.create_task(refusal(authentication, header))
+    await asyncio.sleep(0.05)
+    (tmp_path / "tenants.toml").write_text("[tenants.other]")
+    directory.reread()()
+    gate.set()
+    assert (await asking).reason is Reason.PERMISSION_DENIED
+    assert authentication.known(header) is None
 
 
 async def test_tokens_and_jwts_side_by_side(tmp_path: Path) -> None:

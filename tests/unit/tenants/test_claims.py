@@ -50,6 +50,12 @@ async def test_a_good_token_is_its_bearers(first: rsa.RSAPrivateKey) -> None:
     assert identity.expires == end + 30
 
 
+async def test_a_subject_can_be_told(first: rsa.RSAPrivateKey) -> None:
+    """Halves of characters, which JSON can have, stand in no log and no message."""
+    identity = await verifier({"first": first}).identify(signed(first, sub="an\ud800n"))
+    assert identity.caller.subject == "an?n"
+
+
 @pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
 async def test_every_algorithm_of_an_rsa_key_holds(first: rsa.RSAPrivateKey, algorithm: str) -> None:
     """A key that does not name its algorithm may be used with each of its kind."""
