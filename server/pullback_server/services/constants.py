@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from pullback.v1 import functions_pb2 as pb
@@ -26,6 +27,7 @@ class Constants:
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self._registry = registry
         self._limits = limits
+        self._coming: Counter[str] = Counter()
 
     async def missing(self, request: pb.ListMissingConstantsRequest) -> pb.ListMissingConstantsResponse:
         """Gives those of the constants that have to be uploaded."""
@@ -45,14 +47,24 @@ class Constants:
             )
         check_constant_size(first.size_bytes, self._limits)
         tenant = caller.get().tenant
-        await asyncio.to_thread(self._registry.require_room, first.size_bytes, tenant)
+        # What comes at the same time counts together, or many that are not whole would fill the disk.
+        self._coming[tenant] += first.size_bytes
+        try:
+            await asyncio.to_thread(self._registry.require_room, self._coming[tenant], tenant)
+            await self._arrived(first, requests, tenant)
+        finally:
+            self._coming[tenant] -= first.size_bytes
+        return pb.UploadConstantResponse(digest=first.digest)
+
+    async def _arrived(
+        self, first: pb.UploadConstantRequest, requests: AsyncIterator[pb.UploadConstantRequest], tenant: str
+    ) -> None:
         arriving = await asyncio.to_thread(self._registry.arrive)
         try:
             await self._receive(first, requests, arriving)
             await asyncio.to_thread(self._registry.upload_constant, arriving, tenant)
         finally:
             await asyncio.to_thread(arriving.drop)
-        return pb.UploadConstantResponse(digest=first.digest)
 
     async def _receive(
         self,

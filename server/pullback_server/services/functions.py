@@ -36,6 +36,7 @@ from pullback_server.registry.records import Registration
 from pullback_server.registry.registry import Registry
 from pullback_server.scheduling.scheduler import Scheduler
 from pullback_server.services.audit import Change, changing
+from pullback_server.services.budget import Budget
 from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.requests.limits import Limits
@@ -44,6 +45,7 @@ from pullback_server.services.rights import reader, require, require_own, requir
 from pullback_server.tenants.callers import Caller, Role, caller
 from pullback_server.tenants.current import CurrentDirectory
 
+_AT_A_TIME: Final = 8
 _MOST_LABELS: Final = 64
 _LONGEST_LABEL: Final = 256
 _LONGEST_DESCRIPTION: Final = 4096
@@ -73,13 +75,25 @@ class Functions:
         self._limits = limits
         self._directory = directory or CurrentDirectory()
         self._constants = Constants(registry, limits)
+        # Programs are in memory while they come; more of them wait in the clients.
+        self._coming = Budget(_AT_A_TIME * limits.program_bytes, "programs", "max_program_bytes")
 
     async def upload_program(
         self, requests: AsyncIterator[pb.UploadProgramRequest]
     ) -> pb.UploadProgramResponse:
         """Stores a program that comes in chunks, if it is whole and has its digest."""
         who = require(Role.REGISTER, "uploading a program")
-        digest, data = await self._receive(requests, who)
+        first = await self._begun(requests, who)
+        await self._coming.take(first.size_bytes)
+        try:
+            return await self._uploaded(first, requests, who)
+        finally:
+            self._coming.give_back(first.size_bytes, who.tenant)
+
+    async def _uploaded(
+        self, first: pb.UploadProgramRequest, requests: AsyncIterator[pb.UploadProgramRequest], who: Caller
+    ) -> pb.UploadProgramResponse:
+        digest, data = first.digest, await _rest(first, requests)
         actual = await asyncio.to_thread(_digest_of_bytes, data)
         if actual != digest:
             raise service_error(
@@ -199,9 +213,10 @@ class Functions:
         if tenant != EVERY_TENANT:
             require_tenant(self._directory.directory, tenant)
 
-    async def _receive(
+    async def _begun(
         self, requests: AsyncIterator[pb.UploadProgramRequest], who: Caller
-    ) -> tuple[str, bytes]:
+    ) -> pb.UploadProgramRequest:
+        """The first message of an upload, if there may be one of its size."""
         first = await anext(requests, None)
         if first is None or not is_digest(first.digest) or first.size_bytes <= 0:
             raise _malformed(
@@ -209,16 +224,7 @@ class Functions:
             )
         check_program_size(first.size_bytes, self._limits)
         await asyncio.to_thread(self._registry.require_room, first.size_bytes, who.tenant)
-        data = bytearray(first.chunk)
-        async for request in requests:
-            data += request.chunk
-            if len(data) > first.size_bytes:
-                break
-        if len(data) != first.size_bytes:
-            raise _malformed(
-                f"size_bytes announced {first.size_bytes} bytes, but {len(data)} came; upload it again"
-            )
-        return first.digest, bytes(data)
+        return first
 
     async def _program(self, request: pb.RegisterFunctionRequest, who: Caller) -> Program:
         match request.WhichOneof("source"):
@@ -247,6 +253,20 @@ class Functions:
                 await asyncio.to_thread(self._registry.discard_upload, digest, program.constants, who.tenant)
             raise
         return completed, findings
+
+
+async def _rest(first: pb.UploadProgramRequest, requests: AsyncIterator[pb.UploadProgramRequest]) -> bytes:
+    """All bytes of an upload."""
+    data = bytearray(first.chunk)
+    async for request in requests:
+        data += request.chunk
+        if len(data) > first.size_bytes:
+            break
+    if len(data) != first.size_bytes:
+        raise _malformed(
+            f"size_bytes announced {first.size_bytes} bytes, but {len(data)} came; upload it again"
+        )
+    return bytes(data)
 
 
 def _completed(program: Program, findings: Findings) -> Program:
