@@ -103,6 +103,8 @@ def _status_fault(status: errors_pb2.Status) -> tuple[str, str]:
     info.ParseFromString(status.details[0].value)
     if info.domain != _DOMAIN or info.reason not in set(Reason):
         return info.reason, f"unknown reason {info.domain}/{info.reason}"
+    if not info.metadata["request_id"]:
+        return info.reason, f"{info.reason} comes without the id of its request"
     if info.reason == Reason.INTERNAL:
         return info.reason, f"an error that nobody foresaw: {status.message}"
     code = grpc.StatusCode[service_error(Reason(info.reason), "").code.value]

@@ -86,6 +86,8 @@ class Admission:
                 "(max_in_flight); try again later",
                 retry_delay=account.delay(),
                 limit=str(most),
+                value=str(in_flight),
+                setting="max_in_flight",
             )
         delay = None if account.rate is None else account.rate.take(now)
         if account.rate is not None and delay is not None:
@@ -96,6 +98,7 @@ class Admission:
                 "(requests_per_second); try again later",
                 retry_delay=delay,
                 limit=f"{account.rate.per_second:g}",
+                setting="requests_per_second",
             )
 
     def _make_room(self, account: Account) -> None:
@@ -120,6 +123,8 @@ class Admission:
             f"{self._in_flight} requests are in flight, which is the limit (max_in_flight); try again later",
             retry_delay=account.delay(),
             limit=str(self._limit),
+            value=str(self._in_flight),
+            setting="max_in_flight",
         )
 
 

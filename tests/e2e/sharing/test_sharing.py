@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from statistics import median, quantiles
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
-from e2e.server.running import Running, request
+from e2e.server.running import Running, details, request
 
 import pullback
-from pullback.v1 import administration_pb2
+from pullback.v1 import administration_pb2, errors_pb2
 
 Connect = Callable[..., pullback.Client]
 X = np.linspace(0.0, 1.0, 48)
@@ -127,6 +128,24 @@ def test_a_rate(connect: Connect) -> None:
     for _ in range(8):
         assert function(LITTLE) == 14.0
     assert 1.0 <= time.monotonic() - began < 6.0
+
+
+def test_a_rate_is_told(server: Running, tokens: dict[str, str]) -> None:
+    """Who comes too often is told so, with the numbers, and when to come back."""
+    token = [("authorization", f"Bearer {tokens['slow']}")]
+    message = request("little", "VALUE", LITTLE)
+
+    def flood() -> None:
+        for _ in range(100):
+            server.call("EvaluationService/Evaluate", message, metadata=token)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        flood()
+    status, info = details(caught.value)
+    assert (caught.value.code(), info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+    delay = errors_pb2.RetryInfo.FromString(status.details[1].value).retry_delay
+    assert 0 < delay.ToMilliseconds() <= 1000
+    assert (info.metadata["setting"], info.metadata["limit"]) == ("requests_per_second", "4")
 
 
 async def test_a_rate_for_tasks(server: Running, tokens: dict[str, str]) -> None:
