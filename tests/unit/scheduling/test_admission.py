@@ -29,7 +29,8 @@ def test_limit() -> None:
     account = admission.accounts.of("")
     began = [admission.enter(account) for _ in range(2)]
     error = refused(admission, account)
-    assert (error.reason, error.metadata) == (Reason.OVERLOADED, {"limit": "2"})
+    expected = {"limit": "2", "value": "2", "setting": "max_in_flight"}
+    assert (error.reason, error.metadata) == (Reason.OVERLOADED, expected)
     assert "2 requests" in error.message
     assert error.retry_delay is not None
     assert 0.02 <= error.retry_delay <= 10
