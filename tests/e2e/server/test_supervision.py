@@ -121,7 +121,7 @@ def test_frozen_worker(watched: Running) -> None:
         time.sleep(0.2)
         frozen.send_signal(signal.SIGSTOP)
         assert [call.result()[0].shape for call in calls] == [(900, 900)] * 4
-    eventually(lambda: frozen.pid not in pids(watched), 6)
+    eventually(lambda: frozen.pid not in pids(watched), 30)
 
 
 def test_crash_beside_others(watched: Running) -> None:
@@ -134,6 +134,18 @@ def test_crash_beside_others(watched: Running) -> None:
             worker.send_signal(signal.SIGSEGV)
         assert [call.result()[0].shape for call in calls] == [(900, 900)] * 4
     assert watched.evaluate("slow", "VALUE", A)[0] > 0
+
+
+def test_a_spare_takes_over(start: Start) -> None:
+    """The process that waited takes the place of one that is killed, and another one waits then."""
+    server = prepare(start("--spare-workers=1"))
+    eventually(lambda: len(pids(server)) == 2)
+    worker, spare = sorted(server.workers(), key=psutil.Process.create_time)
+    worker.kill()
+    assert server.evaluate("square", "VALUE", X)[0] == 14
+    assert {worker.state for worker in server.call("AdministrationService/GetStatus").workers} == {"ready"}
+    eventually(lambda: len(pids(server)) == 2)
+    assert min(server.workers(), key=psutil.Process.create_time).pid == spare.pid
 
 
 def test_joined_with_one_that_loops(start: Start) -> None:
