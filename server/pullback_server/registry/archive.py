@@ -23,6 +23,9 @@ from typing import IO, Any, Final, Literal, Protocol
 
 import msgspec
 
+from pullback.program.digest import digest as digest_of
+from pullback.program.errors import ProgramError
+from pullback.program.wire import program_from_bytes
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.registry.catalogue import Entry, entry_bytes, entry_of
 from pullback_server.registry.entries import blobs_of
@@ -141,6 +144,7 @@ def import_registry(registry: Registry, source: IO[bytes]) -> Archived:
                 _take_blob(registry, tar, members, blob)
             if next(members, None) is not None:
                 raise _refused("has more in it than its manifest says")
+            _check_programs(registry, entries)
             return _archived(manifest, registry.take_over(entries))
 
 
@@ -169,7 +173,7 @@ def _readable() -> Iterator[None]:
     """Has what cannot be read as an archive be told as one sentence."""
     try:
         yield
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, EOFError, UnicodeError, RecursionError) as error:
         raise _refused(f"cannot be read: {error}") from error
 
 
@@ -180,7 +184,8 @@ def _next(
     member = next(members, None)
     if member is None:
         raise _refused(f"ends where {name} should come")
-    file = tar.extractfile(member) if member.isreg() else None
+    # Of a sparse file a few bytes say that it is as large as can be.
+    file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
     if member.name != name or file is None:
         raise _refused(f"has {member.name[:300]!r} where {name} should come")
     if (size is not None and member.size != size) or (size is None and member.size > _LARGEST_JSON):
@@ -220,6 +225,22 @@ def _check_blobs(manifest: _Manifest, entries: list[Entry]) -> None:
     missing = blobs_of(entries).difference(blob.digest for blob in manifest.blobs)
     if missing:
         raise _refused(f"lacks the program or constant {min(missing)}")
+
+
+def _check_programs(registry: Registry, entries: list[Entry]) -> None:
+    """Makes sure that revisions are the programs that they are called by: others may have the same ones."""
+    for entry in entries:
+        for revision in entry.function.revisions:
+            with registry.blob(revision.blob) as file:
+                data = file.read()
+            try:
+                program = program_from_bytes(data)
+            except ProgramError as error:
+                raise _refused(f"has {revision.blob} as a program, which cannot be read: {error}") from error
+            if (digest_of(program), program.constants) != (revision.digest, revision.constants):
+                raise _refused(
+                    f"has {revision.blob} as the program {revision.digest[:64]!r}, which it is not"
+                )
 
 
 def _take_blob(

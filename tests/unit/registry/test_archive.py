@@ -143,7 +143,10 @@ def rewritten(
 ) -> bytes:
     """An archive with other members."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=out, mode="w") as new:
+    with (
+        tarfile.open(fileobj=io.BytesIO(archive)) as old,
+        tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new,
+    ):
         for member in old:
             file = old.extractfile(member)
             assert file is not None
@@ -181,6 +184,61 @@ def test_names_that_lead_elsewhere(full: Path, tmp_path: Path) -> None:
                 import_registry(registry, io.BytesIO(rewritten(archive, change)))
             assert registry.page(Key("", ""), 10, {}, tenant="*", reader=None)[0] == []
     assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_little_that_says_it_is_much(full: Path, tmp_path: Path) -> None:
+    """A sparse member, of a few bytes for a tebibyte, is refused before any of it is read."""
+    archive = exported(full)
+
+    def sparse(member: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        if member.name == "manifest.json":
+            manifest = json.loads(data)
+            for blob in manifest["blobs"]:
+                blob["size"] = 1 << 40
+            data = json.dumps(manifest).encode()
+        elif member.name.startswith("blobs/"):
+            member.pax_headers = {"GNU.sparse.size": str(1 << 40), "GNU.sparse.map": "0,0"}
+            data = b""
+        return member, data
+
+    refused = pytest.raises(ServiceError, match=r"has 'blobs/.*' where blobs/.* should come")
+    with open_registry(tmp_path / "new") as registry, refused:
+        import_registry(registry, io.BytesIO(rewritten(archive, sparse)))
+
+
+def test_headers_without_end(registry: Registry) -> None:
+    """Headers of headers end where Python's stack does, with a sentence."""
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.XHDTYPE
+    with pytest.raises(ServiceError, match="cannot be read"):
+        import_registry(registry, io.BytesIO(header.tobuf() * 3000))
+
+
+def test_another_program_than_it_says(full: Path, tmp_path: Path) -> None:
+    """A revision that has another program's bytes is refused: other tenants may have the same digest."""
+    archive = exported(full)
+    files: dict[str, bytes] = {}
+
+    def exchanged(member: tarfile.TarInfo, data: bytes) -> tuple[tarfile.TarInfo, bytes]:
+        if member.name == "functions/f.json":
+            entry = json.loads(data)
+            first, second = entry["function"]["revisions"]
+            first["blob"], second["blob"] = second["blob"], first["blob"]
+            data = files[member.name] = json.dumps(entry).encode()
+        elif member.name == "manifest.json" and files:
+            manifest = json.loads(data)
+            for function in manifest["functions"]:
+                if function["name"] == "f":
+                    content = files["functions/f.json"]
+                    function |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            data = json.dumps(manifest).encode()
+        return member, data
+
+    rewritten(archive, exchanged)  # so that the manifest can tell of the function, which comes later
+    with open_registry(tmp_path / "new") as registry:
+        with pytest.raises(ServiceError, match="which it is not; no function was changed"):
+            import_registry(registry, io.BytesIO(rewritten(archive, exchanged)))
+        assert registry.page(Key("", ""), 10, {}, tenant="*", reader=None)[0] == []
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", bytes(2000), b"PK\x03\x04" + bytes(2000)])
