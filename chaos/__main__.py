@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,6 +33,7 @@ def _plan() -> Plan:
 def main() -> None:
     """Runs, reports, and ends with status 1 if anybody noticed."""
     plan = _plan()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and leave nothing behind
     with tempfile.TemporaryDirectory(prefix="pullback-chaos-") as folder:
         outcome = run(plan, Path(folder))
     for line in outcome.lines:

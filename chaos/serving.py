@@ -52,7 +52,8 @@ class Server:
         self.metrics_address = f"127.0.0.1:{_free_port()}"
         self.faults: list[str] = []
         self.pauses: list[tuple[float, float]] = []
-        self._flags = (*_FLAGS, f"--tenants-file={tokens}")
+        known = ",".join((MARK, *variables))
+        self._flags = (*_FLAGS, f"--tenants-file={tokens}", f"--worker-environment={known}")
         self._variables = {**os.environ, **variables, MARK: mark, "TMPDIR": str(self.temporary)}
         self._process: subprocess.Popen[bytes] | None = None
         self._restarting = threading.Event()
