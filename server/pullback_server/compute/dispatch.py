@@ -26,6 +26,8 @@ Work = Callable[[], bool]
 _EVALUATING_THREADS: Final = 8
 _PREPARING_THREADS: Final = 8
 _REMEMBERED_KINDS: Final = 8192
+# A tenth of what others have that want the same processor.
+_NICENESS: Final = 10
 # What takes less than a hand-over runs at once, whatever waits; what takes longer only if nothing does.
 _SHORT_SECONDS: Final = 150e-6
 _SHORT_SECONDS_ALONE: Final = 1e-3
@@ -49,7 +51,7 @@ class Dispatcher:
     def make_way(self) -> None:
         """Has what comes from now on, and is not short, leave processors to others."""
         # Threads cannot be given their priority back, so these are new; the others end when they are idle.
-        self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate", step_back)
+        self._evaluating = ThreadPoolExecutor(_EVALUATING_THREADS, "evaluate", step_back, (_NICENESS,))
 
     def prepare(self, work: Work) -> None:
         """Runs what may take long and holds up no evaluation."""

@@ -24,6 +24,7 @@ from jax.stages import Compiled, Lowered
 from pullback_server.compute.niceness import step_back
 
 _PATIENCE_SECONDS: Final = 2.0
+_NICENESS: Final = 5
 SWITCH_SECONDS: Final = 0.0005
 
 
@@ -58,7 +59,9 @@ class Courtesy:
             Exception: What XLA raises.
         """
         with self._lock:
-            self._threads = self._threads or ThreadPoolExecutor(self._count, "compile", step_back)
+            self._threads = self._threads or ThreadPoolExecutor(
+                self._count, "compile", step_back, (_NICENESS,)
+            )
         return self._threads.submit(lowered.compile).result()
 
 
