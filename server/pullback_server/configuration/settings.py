@@ -109,12 +109,12 @@ class Settings(BaseSettings):
     max_concurrent_rpcs: PositiveInt = 8192
     """The most calls that are open at a time, those that wait among them; more are refused."""
 
-    max_connection_age_seconds: PositiveFloat | None = None
+    max_connection_age_seconds: NonNegativeFloat = 3600.0
     """After how long clients are asked to connect anew, so that they spread over new servers and show new
-    certificates; calls that are open go on."""
+    certificates; calls that are open go on. 0 leaves connections as long as they are."""
 
-    max_connection_age_grace_seconds: PositiveFloat | None = None
-    """How long calls may go on then; left out, until they end."""
+    max_connection_age_grace_seconds: NonNegativeFloat = 0.0
+    """How long calls may go on then; 0 is until they end."""
 
     socket_mode: Annotated[str, Field(pattern="^[0-7]{3}$")] = "600"
     """Who may use unix:/path, as the mode of the socket's file: 600 is the server's own user, 660 also its

@@ -52,4 +52,4 @@ def _ages(settings: Settings) -> list[tuple[str, int]]:
         "grpc.max_connection_age_ms": settings.max_connection_age_seconds,
         "grpc.max_connection_age_grace_ms": settings.max_connection_age_grace_seconds,
     }
-    return [(name, round(seconds * 1000)) for name, seconds in ages.items() if seconds is not None]
+    return [(name, round(seconds * 1000)) for name, seconds in ages.items() if seconds]

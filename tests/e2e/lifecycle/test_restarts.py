@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import grpc
 import numpy as np
 import pytest
 
@@ -136,6 +137,23 @@ def test_the_only_server_is_started_anew(two: list[Any], number: signal.Signals)
         server.start()
         load.until(300)
     assert load.failures == []
+
+
+def test_connections_that_grow_old(replica: Any) -> None:
+    """Clients that are asked to connect anew every half a second lose nothing."""
+    server = replica("--drain-seconds=0", "--max-connection-age-seconds=0.5")
+    server.start()
+    target = f"127.0.0.1:{server.port}"
+    with pullback.connect(target) as client:
+        client.register(SOURCE, name="cube").grad(np.ones(3))
+    states: list[grpc.ChannelConnectivity] = []
+    with Load(target, 9) as load, grpc.insecure_channel(target) as channel:
+        channel.subscribe(states.append, try_to_connect=True)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            load.until(100)
+    assert load.failures == []
+    assert grpc.ChannelConnectivity.IDLE in states[states.index(grpc.ChannelConnectivity.READY) :]
 
 
 def test_asynchronous_clients(two: list[Any]) -> None:

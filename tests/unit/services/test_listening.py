@@ -26,9 +26,10 @@ async def test_a_port_is_shared_only_if_both_want_it(shared: bool) -> None:
         await second.stop(None)
 
 
-def test_ages_are_set_only_if_asked_for() -> None:
-    """In milliseconds."""
-    usual = dict(channel_options(Settings()))
+def test_ages_of_connections() -> None:
+    """In milliseconds; an hour where nothing is said, and no bound where 0 is."""
+    assert dict(channel_options(Settings()))["grpc.max_connection_age_ms"] == 3_600_000
+    usual = dict(channel_options(Settings(max_connection_age_seconds=0)))
     aged = dict(channel_options(Settings(max_connection_age_seconds=1.5, max_connection_age_grace_seconds=2)))
     assert not any("age_ms" in name for name in usual)
     new = {"grpc.max_connection_age_ms": 1500, "grpc.max_connection_age_grace_ms": 2000}
