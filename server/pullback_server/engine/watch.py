@@ -100,11 +100,13 @@ class Watch:
         beats = self._process.board.beats
         self._silent = self._silent + elapsed if beats == self._beats else 0.0
         self._beats = beats
-        patience = _PREPARING_PATIENCE if any(work.preparing for work in works) else 1
-        if self._silent <= patience * self._bounds.silent_seconds:
+        if self._silent <= self._bounds.silent_seconds:
             return None
         if is_stopped(self._process.pid):
             return Death(f"it was stopped for {self._silent:.0f} s", _numbers(works), blamable=False)
+        patience = _PREPARING_PATIENCE if any(work.preparing for work in works) else 1
+        if self._silent <= patience * self._bounds.silent_seconds:
+            return None
         return Death(f"it showed no sign of life for {self._silent:.0f} s", _numbers(works))
 
     def _overdue(self, works: list[Work], now: float) -> Death | None:

@@ -167,6 +167,21 @@ async def test_frozen_worker_whose_calls_would_be_overdue(pool: Pool, evaluation
         assert quarantine.entries() == ()
 
 
+async def test_frozen_while_it_compiles(pool: Pool) -> None:
+    """What is being prepared may be silent for longer, but not in a worker that was stopped."""
+    async with pool(2, bounds=Bounds(silent_seconds=2)) as engine:
+        compiling = asyncio.create_task(engine.compile(Compilation("slow-1.5", VALUE)))
+        await until(lambda: engine.workers[0].in_flight == 1)
+        process = engine.workers[0].process
+        assert process is not None
+        await asyncio.sleep(0.3)
+        os.kill(process, signal.SIGSTOP)
+        began = time.monotonic()
+        await until(lambda: engine.workers[0].deaths == 1, 10)
+        assert time.monotonic() - began < 5
+        await compiling
+
+
 async def test_hanging_interpreter(pool: Pool, evaluation: Make) -> None:
     """A program in which native code never lets go of the interpreter is found and quarantined."""
     async with pool(bounds=Bounds(silent_seconds=0.5)) as engine:
