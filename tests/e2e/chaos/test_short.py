@@ -11,7 +11,7 @@ import pytest
 from chaos.faults import FAULTS, RESTARTS
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "chaos", "--minutes=0.3", "--every=2", "--clients=8", "--seed=1"]
+COMMAND = [sys.executable, "-m", "chaos", "--minutes=0.2", "--every=1", "--clients=8", "--seed=1"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is open is read from /proc")
