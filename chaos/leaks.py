@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +47,20 @@ def open_in_the_end(server: Server) -> list[str]:
 
 
 def _in_hand(server: Server) -> list[str]:
-    """What the front says that it still has in hand, where nobody calls."""
-    metrics = server.metrics()
+    """What the front says that it still has in hand, where nobody calls.
+
+    Workers are probed and warmed now and then, which is given time to end.
+    """
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while (busy := _busy(server.metrics())) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return [f"{name} is {value:g} though nobody calls" for name, value in busy.items()]
+
+
+def _busy(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Of what has to be 0 at rest, what is not; a metric that is missing is not."""
     names = [*_AT_REST, *(name for name in metrics if name.startswith("pullback_worker_in_hand{"))]
-    counted = {name: metrics.get(name, float("nan")) for name in names}
-    return [f"{name} is {value:g} though nobody calls" for name, value in counted.items() if value != 0]
+    return {name: value for name in names if (value := metrics.get(name, float("nan"))) != 0}
 
 
 def _settled(server: Server) -> list[str]:
