@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,11 +131,14 @@ class _Run:
         """One fault after another until the time is over, each at least once, whatever is still going on."""
         ending = time.monotonic() + self._plan.seconds
         missing = {*self._plan.faults, *RESTARTS} - self._means.left_out.keys()
+        running: Future[None] | None = None
         with ThreadPoolExecutor() as threads:
             for name in self._names():
                 if time.monotonic() >= ending and not missing:
                     break
                 missing.discard(name)
+                if name in RESTARTS and running is not None:
+                    running.result()  # a front that stops waits for it, longer than clients try
                 next_begins = time.monotonic() + self._plan.every
                 self._began.append((time.monotonic(), name))
                 running = threads.submit(self._one, name)
