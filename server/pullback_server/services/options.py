@@ -14,6 +14,8 @@ _TAKEN: Final = 2
 _LARGEST_MESSAGE: Final = (1 << 31) - 1
 # So many parts of the calls that may be open has one connection at most.
 _CONNECTIONS_SHARE: Final = 8
+# But so many at least: a client has calls that stay open, and calls it makes meanwhile.
+_STREAMS_AT_LEAST: Final = 16
 _KEEPALIVE_MILLISECONDS: Final = 60_000
 _CLIENTS_MAY_PING_EVERY_MILLISECONDS: Final = 10_000
 _PINGS_TOO_MANY: Final = 2
@@ -30,7 +32,7 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
         # gRPC's default lets a second server take part of the connections without a word.
         ("grpc.so_reuseport", int(settings.reuse_port)),
         # One connection cannot have all calls; its client waits before it begins more.
-        ("grpc.max_concurrent_streams", max(1, settings.max_concurrent_rpcs // _CONNECTIONS_SHARE)),
+        ("grpc.max_concurrent_streams", _streams(settings.max_concurrent_rpcs)),
         # It would open windows of many mebibytes to calls whose messages are not read yet.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MILLISECONDS),
@@ -45,6 +47,11 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
 def largest_message(settings: Settings) -> int:
     """The bytes of the largest message, with what it has around its tensors."""
     return min(settings.max_message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
+
+
+def _streams(calls: int) -> int:
+    """The most calls of one connection, where so many may be open in all."""
+    return max(calls // _CONNECTIONS_SHARE, min(calls, _STREAMS_AT_LEAST))
 
 
 def _ages(settings: Settings) -> list[tuple[str, int]]:

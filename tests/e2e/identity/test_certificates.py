@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from e2e.identity.certifying import Authority, Pair
-from e2e.identity.guarded import TOKENS, Guarded, serving, tenants, until_serving
+from e2e.identity.guarded import TOKENS, Guarded, serving, tenants, until, until_serving
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import pullback
@@ -24,6 +25,8 @@ subject = "notebook"
 role = "evaluate"
 """
 FEW = 12
+# Otherwise channels with equal options share one.
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
 @pytest.fixture(scope="module")
@@ -128,19 +131,34 @@ def test_a_name_other_than_the_address_s(mutual: Guarded, authority: Authority) 
 
 def test_more_calls_than_may_be_open(mutual: Guarded, authority: Authority) -> None:
     """They are refused, and the server goes on."""
-    pair = authority.client(LAB)
+    pair, done = authority.client(LAB), threading.Event()
     credentials = grpc.ssl_channel_credentials(authority.certificate, pair.key, pair.certificate)
-    with grpc.secure_channel(mutual.address, credentials) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        watching = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(FEW)]
-        assert all(next(each).status for each in watching)
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        for each in watching:
-            each.cancel()
-    with connected(mutual, authority, pair) as client:
-        until_serving(client)
+    with (
+        grpc.secure_channel(mutual.address, credentials) as channel,
+        grpc.secure_channel(mutual.address, credentials, OWN_CONNECTION) as other,
+    ):
+        stub = health_pb2_grpc.HealthStub(other)
+        open_stream = channel.stream_stream("/pullback.v1.EvaluationService/EvaluateStream")
+        streams = [open_stream(silence(done)) for _ in range(FEW)]
+        until(lambda: refused(stub))
+        done.set()
+        assert all(list(stream) == [] for stream in streams)
+        until(lambda: not refused(stub))
+
+
+def silence(end: threading.Event) -> Iterator[bytes]:
+    """A stream's requests: none, until it may end."""
+    end.wait(60)
+    yield from ()
+
+
+def refused(stub: health_pb2_grpc.HealthStub) -> bool:
+    """Whether a call finds too many others."""
+    try:
+        stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
+    except grpc.RpcError as error:
+        return bool(error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
+    return False
 
 
 def test_certificates_are_replaced_while_the_server_runs(mutual: Guarded, authority: Authority) -> None:

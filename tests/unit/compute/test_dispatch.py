@@ -87,12 +87,7 @@ def test_behind_a_failure() -> None:
 
 def test_what_is_short_runs_at_once() -> None:
     """What took next to nothing the last time has the thread that it came in on."""
-    dispatcher, steps, here = Dispatcher(run), Steps(), threading.current_thread().name
-    evaluate(dispatcher, "kind", steps.step("first"), ready=True, alone=True)
-    steps.wait(1)
-    _settle(dispatcher)
-    evaluate(dispatcher, "kind", steps.step("second"), ready=True, alone=True)
-    assert steps.done[1:] == [("second", here)]
+    assert _once_short(Dispatcher(run), Steps().step("short"))
 
 
 def test_what_is_long_has_a_thread() -> None:
@@ -129,14 +124,29 @@ def test_what_is_long_makes_way() -> None:
 
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     evaluate(dispatcher, "long", work("before", 0.01), ready=True)
-    evaluate(dispatcher, "short", work("first"), ready=True)
-    steps.wait(2)
+    steps.wait(1)
     _settle(dispatcher)
     dispatcher.make_way()
     evaluate(dispatcher, "long", work("after"), ready=True)
-    evaluate(dispatcher, "short", work("short"), ready=True, alone=True)
-    assert ("after", "evaluate") in steps.wait(4)
+    assert steps.wait(2)[1] == ("after", "evaluate")
+    assert _once_short(dispatcher, work("short"))
     assert priorities["before"] == priorities["short"] == ours < priorities["after"]
+
+
+def _once_short(dispatcher: Dispatcher, work: Callable[[], bool]) -> bool:
+    """Does work until it runs where it comes in: on a busy machine what is short may take long at first."""
+    here, threads = threading.current_thread(), list[threading.Thread]()
+
+    def noted() -> bool:
+        threads.append(threading.current_thread())
+        return work()
+
+    for _ in range(50):
+        evaluate(dispatcher, "short", noted, ready=True, alone=True)
+        _settle(dispatcher)
+        if threads[-1] is here:
+            return True
+    return False
 
 
 def _settle(dispatcher: Dispatcher) -> None:
