@@ -42,8 +42,8 @@ def unlink(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder, if it is not there; those above it are."""
-    folder.mkdir(exist_ok=True)
+    """Makes a folder for its owner only, if it is not there; those above it are."""
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from typing import Final
 
@@ -21,6 +23,9 @@ _audit = logging.getLogger("pullback.audit")
 _audit.propagate = False
 _audit.setLevel(logging.INFO)
 _audit.disabled = True
+
+# Its owner writes; a collector of its group may read.
+_MODE: Final = 0o640
 
 STANDARD_ERROR: Final = "-"
 """What stands for standard error in the place of a file."""
@@ -68,6 +73,15 @@ class _File(WatchedFileHandler):
     def __init__(self, path: str) -> None:
         super().__init__(path, encoding="utf-8")
         self._failing = False
+
+    def _open(self) -> TextIOWrapper:
+        """Opens the file, and has it closed to others where it is new."""
+        return open(
+            self.baseFilename,
+            "a",
+            encoding="utf-8",
+            opener=lambda path, flags: os.open(path, flags, _MODE),
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a line, or leaves it to the server's log."""

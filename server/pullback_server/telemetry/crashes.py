@@ -93,7 +93,7 @@ class Crashes:
         head["in_hand"] = [record._asdict() for record in islice(moment.in_hand, _MOST_RECORDS)]
         head["recent"] = [record._asdict() for record in moment.recent]
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")
             unfinished.write_text(json.dumps(head, indent=1), encoding="utf-8")
             unfinished.replace(path)

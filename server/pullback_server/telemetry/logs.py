@@ -12,6 +12,8 @@ from typing import Final
 from pullback_server.model.tickets import ticket
 from pullback_server.telemetry.requests import method, request_id
 
+# What others chose, such as a name in a message, makes no line of its own and moves no cursor.
+_CONTROL: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s%(request)s"
 
 
@@ -53,6 +55,10 @@ class _TextFormatter(logging.Formatter):
             f" [{', '.join(f'{name} {value}' for name, value in about.items())}]" if about else ""
         )
         return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - a name of logging's
+        """The line without what follows it, which is an exception's stack."""
+        return super().formatMessage(record).translate(_CONTROL)
 
 
 class _JsonFormatter(logging.Formatter):

@@ -33,6 +33,13 @@ def test_write_makes_folders_and_replaces(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["file"]
 
 
+def test_who_may_read(tmp_path: Path) -> None:
+    """Nobody but their owner opens what is stored."""
+    write_atomically(tmp_path / "a" / "b" / "file", b"x")
+    found = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "file"]
+    assert [path.stat().st_mode & 0o077 for path in found] == [0, 0, 0]
+
+
 def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     """Where the file cannot be put in place, the temporary one is removed."""
     (tmp_path / "taken").mkdir()

@@ -36,6 +36,11 @@ def test_a_line(path: Path) -> None:
     assert path.read_text().count("\n") == 1
 
 
+def test_who_may_read_it(path: Path) -> None:
+    """Its owner and a collector in its group."""
+    assert path.stat().st_mode & 0o137 == 0
+
+
 def test_it_is_written_inside_the_block_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Outside of it, and without a file, nothing is written, also not to the server's log."""
     path = tmp_path / "audit"

@@ -41,6 +41,18 @@ def test_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert second.endswith("a.b: inside [request_id r-7, tenant physics, method S/M]")
 
 
+def test_text_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """What somebody else chose makes no lines and moves no cursor; a stack keeps its lines."""
+    set_up_logging("INFO", LogFormat.TEXT)
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        logging.getLogger("a").exception("of %s", "me\n2026-01-01 INFO forged\x1b[2J\u2028\té")
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first.endswith(r"of me\n2026-01-01 INFO forged\x1b[2J\u2028\té")
+    assert second.startswith("Traceback")
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """Each line is one object, an exception with line breaks as well."""
     set_up_logging("DEBUG", LogFormat.JSON)
