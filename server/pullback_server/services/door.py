@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from inspect import isasyncgen
 from typing import Any, TypeAlias
 
 import grpc
 
-from pullback_server.errors import AccessError, Reason, service_error
+from pullback_server.errors import AccessError, PressureError, Reason, service_error
 from pullback_server.services.authentication import HEADER, Authentication, Context
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.lasting import Streams
@@ -99,13 +100,13 @@ class Doorkeeper(grpc.GenericRpcHandler):
 
         async def many(raws: object, context: Context) -> None:
             identity = await self._begin(header, context)
-            await self._stream(_answers(handler, raws, context), header, identity, context)
+            await self._stream(partial(_answers, handler, raws, context), header, identity, context)
 
         return _made(handler, many if handler.response_streaming else one)
 
     def _lasting(self, handler: Handler, header: str | None, identity: Identity) -> Handler:
         async def many(raws: object, context: Context) -> None:
-            await self._stream(_answers(handler, raws, context), header, identity, context)
+            await self._stream(partial(_answers, handler, raws, context), header, identity, context)
 
         return _made(handler, many)
 
@@ -122,11 +123,15 @@ class Doorkeeper(grpc.GenericRpcHandler):
         return identity
 
     async def _stream(
-        self, work: Awaitable[None], header: str | None, identity: Identity, context: Context
+        self,
+        work: Callable[[], Awaitable[None]],
+        header: str | None,
+        identity: Identity,
+        context: Context,
     ) -> None:
         try:
             await self._streams.run(header, identity, work)
-        except AccessError as error:
+        except (AccessError, PressureError) as error:
             await _refuse(context, error)
 
 

@@ -26,6 +26,8 @@ from pullback_server.tenants.reading import TenantsFileError
 _log = logging.getLogger(__name__)
 
 _OTHERS: Final = 0o077
+# A tenant's streams leave one call in two to others.
+_PARTS: Final = 2
 
 
 class EntranceError(Exception):
@@ -56,6 +58,7 @@ class Entrance:
             )
         except (TenantsFileError, TlsError, ExposureError, ValueError) as error:
             raise EntranceError(str(error)) from error
+        self._most_streams = max(1, settings.max_concurrent_rpcs // _PARTS)
         self._authentication = self._authenticating(settings) if self._asks(settings) else None
 
     @property
@@ -67,7 +70,8 @@ class Entrance:
         """What the handlers of services are added to: the server itself where nobody is asked who calls."""
         if self._authentication is None:
             return server
-        return Door(server, self._authentication, Streams(self._authentication, self.current), calls)
+        streams = Streams(self._authentication, self.current, self._most_streams)
+        return Door(server, self._authentication, streams, calls)
 
     def start(self) -> None:
         """Begins to fetch the keys of the issuer, so that they are there when the first token is."""

@@ -20,6 +20,7 @@ from pullback_server.tenants.callers import caller
 from pullback_server.tenants.current import CurrentDirectory
 
 TENANTS = ("acme", "zeta")
+MOST_STREAMS = 3
 
 
 @dataclass
@@ -109,7 +110,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
     current, calls, service = CurrentDirectory(file), OpenCalls(), Service()
     authentication = Authentication(current)
     server = grpc.aio.server()
-    door = Door(server, authentication, Streams(authentication, current), calls)
+    door = Door(server, authentication, Streams(authentication, current, MOST_STREAMS), calls)
     door.add_generic_rpc_handlers((service.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -165,6 +166,25 @@ async def test_a_stream_ends_when_its_caller_is_withdrawn(guarded: Guarded) -> N
     await stream_of["zeta"].write(b"2")
     assert await stream_of["zeta"].read() == b"zeta 2"
     stream_of["zeta"].cancel()
+
+
+async def test_a_tenant_with_too_many_streams(guarded: Guarded) -> None:
+    """Those of others are let in, and its own as soon as others end; other calls are not counted."""
+    both: Any = guarded.channel.stream_stream("/test/Both")
+    streams = [both(metadata=(("authorization", "Bearer pb_acme"),)) for _ in range(MOST_STREAMS)]
+    for stream in streams:
+        await stream.write(b"1")
+        assert await stream.read() == b"acme 1"
+    with pytest.raises(grpc.aio.AioRpcError, match="3 streams of the tenant 'acme'") as caught:
+        await guarded.ask("Each", "acme", b"x")
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await guarded.ask("One", "acme", b"x") == [b"acme x"]
+    assert await guarded.ask("Each", "zeta", b"x") == [b"zeta x"]
+    await streams[0].done_writing()
+    assert await streams[0].read() is grpc.aio.EOF
+    assert await guarded.ask("Each", "acme", b"x") == [b"acme x"]
+    for stream in streams:
+        stream.cancel()
 
 
 async def test_a_call_without_a_message(guarded: Guarded) -> None:
