@@ -39,9 +39,12 @@ def harnesses() -> Mapping[str, Any]:
 
 
 def groups() -> Mapping[str, list[str]]:
-    """The names of all harnesses by their group, which is a primitive mostly."""
+    """The names of all harnesses by their group, which is a primitive mostly.
+
+    Sorted: JAX makes some in the order of a set of types, which differs from process to process.
+    """
     found: dict[str, list[str]] = {}
-    for name, harness in harnesses().items():
+    for name, harness in sorted(harnesses().items()):
         found.setdefault(harness.group_name, []).append(name)
     return found
 
