@@ -183,6 +183,8 @@ class Batcher:
         except asyncio.CancelledError:
             self._leave(member)
             raise
+        finally:
+            del member  # it has the error that is raised, which has this frame: garbage that holds the inputs
 
     async def _planned(
         self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int, warmth: int
@@ -246,6 +248,9 @@ class Batcher:
                     member.outcome.cancel()
                     self._leave(member)
             raise
+        finally:
+            members.clear()  # as in `_wait`
+            del member
         return put_together(outcomes, lane.batch, [part.points for part in parts], evaluation.results)
 
     def _share(self, ticket: Ticket) -> None:
@@ -351,6 +356,7 @@ class Batcher:
             self._fail(lane, group.members, error)
         finally:
             self._put_right(group, seconds, time.monotonic() - group.began if spent is None else spent)
+            trip.task = None  # which has the error that cancelled it, which has this frame
             self._hand.leave(seconds)
             lane.running -= 1
             lane.alone = False
