@@ -44,6 +44,7 @@ def mutual(folder: Path, authority: Authority) -> Iterator[Guarded]:
     with serving(folder, *flags) as server:
         with connected(server, authority, authority.client(LAB)) as client:
             until_serving(client)
+            client.register(pullback.Formula("x * 2", x="f64[]"), name="twice")
         yield server
 
 
@@ -57,9 +58,9 @@ def connected(server: Guarded, authority: Authority, pair: Pair | None, **option
 def test_the_right_certificate(mutual: Guarded, authority: Authority) -> None:
     """Its name is a caller of a tenant, with the role of the file."""
     with connected(mutual, authority, authority.client("spiffe://other", LAB)) as client:
-        client.register(pullback.Formula("x * 2", x="f64[]"), name="twice")
+        client.register(pullback.Formula("x * 3", x="f64[]"), name="thrice")
     with connected(mutual, authority, authority.client(name="notebook")) as client:
-        assert client.function("twice")(4.0) == 8.0
+        assert client.function("thrice")(4.0) == 12.0
         with pytest.raises(pullback.PermissionDeniedError, match="'notebook' of the tenant 'acme'"):
             client.delete("twice")
 
@@ -138,16 +139,16 @@ def test_more_calls_than_may_be_open(mutual: Guarded, authority: Authority) -> N
         grpc.secure_channel(mutual.address, credentials, OWN_CONNECTION) as other,
     ):
         stub = health_pb2_grpc.HealthStub(other)
-        open_stream = channel.stream_stream("/pullback.v1.EvaluationService/EvaluateStream")
-        streams = [open_stream(silence(done)) for _ in range(FEW)]
+        evaluate = channel.stream_unary("/pullback.v1.EvaluationService/Evaluate")
+        calls = [evaluate.future(silence(done)) for _ in range(FEW)]
         until(lambda: refused(stub))
         done.set()
-        assert all(list(stream) == [] for stream in streams)
+        assert {call.code() for call in calls} == {grpc.StatusCode.INVALID_ARGUMENT}
         until(lambda: not refused(stub))
 
 
 def silence(end: threading.Event) -> Iterator[bytes]:
-    """A stream's requests: none, until it may end."""
+    """A call's request: none, until it may end."""
     end.wait(60)
     yield from ()
 
