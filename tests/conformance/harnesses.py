@@ -49,11 +49,6 @@ def groups() -> Mapping[str, list[str]]:
     return found
 
 
-def spread(names: Sequence[str], count: int) -> list[str]:
-    """Some of the names, at equal distances."""
-    return [names[len(names) * place // count] for place in range(min(count, len(names)))]
-
-
 def examine(name: str, platform: str = "cpu") -> dict[str, str]:
     """What a lifted harness does to value, forward and reverse mode.
 

@@ -6,12 +6,12 @@ The public test data of openxla/stablehlo was made from them.
 from __future__ import annotations
 
 import pytest
-from conformance.harnesses import examine, groups, spread
+from conformance.harnesses import examine, groups
 
 pytest.importorskip("absl", reason="JAX's harnesses are built with absl")
 
 _AGREE = ("equal", "close")
-_SAMPLE = [name for names in groups().values() for name in spread(names, 2)]
+_SAMPLE = [names[len(names) // 2] for names in groups().values()]
 
 
 def _failures(name: str) -> dict[str, str]:
@@ -21,7 +21,7 @@ def _failures(name: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _SAMPLE)
 def test_some_of_each_group(name: str) -> None:
-    """A harness of each group, the first and one from its middle."""
+    """A harness of each group, from its middle."""
     assert not _failures(name)
 
 

@@ -82,10 +82,18 @@ _PARAMETERS: Final[dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]] = {
 }
 
 
+# Each draws from the gamma distribution and does some arithmetic; all take long to compile.
+_MADE_OF_GAMMA: Final = {"ball", "beta", "chisquare", "f", "generalized normal", "t"}
+
+
+def _speed(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.exhaustive] if name in _MADE_OF_GAMMA else []
+
+
 @pytest.mark.parametrize(
     ("name", "implementation"),
     [
-        *((name, "threefry2x32") for name in _SAMPLERS),
+        *(pytest.param(name, "threefry2x32", marks=_speed(name)) for name in _SAMPLERS),
         *((name, "rbg") for name in ("bits", "normal", "randint", "split")),
     ],
 )

@@ -90,6 +90,11 @@ KINDS: Final = {
 }
 
 
+USUAL: Final = {"value", "grad", "hessian"}
+# A batch of those takes seconds to compile, here and there.
+LONG: Final = {"gaussian_process", "lotka_volterra_fit"}
+
+
 def _rows() -> Iterator[Any]:
     for name in NAMES:
         for kind in KINDS:
@@ -100,15 +105,19 @@ def _rows() -> Iterator[Any]:
                     continue
                 for dtype in TOLERANCES:
                     # A function is registered and its data are made once in each process.
-                    marks = [pytest.mark.xdist_group(name), *_speed(kind, points, dtype)]
+                    marks = [pytest.mark.xdist_group(name), *_speed(name, kind, points, dtype)]
                     yield pytest.param(name, kind, points, dtype, marks=marks)
 
 
-def _speed(kind: str, points: str, dtype: str) -> list[pytest.MarkDecorator]:
-    usual = kind in {"value", "grad", "hessian"}
-    if dtype == "float32":
-        return [pytest.mark.slow if points == "batch of 1000" and usual else pytest.mark.exhaustive]
-    return [] if points != "batch of 1000" and usual else [pytest.mark.slow]
+def _speed(name: str, kind: str, points: str, dtype: str) -> list[pytest.MarkDecorator]:
+    match dtype, points, kind in USUAL:
+        case "float64", "point" | "batch of 1", True:
+            return []
+        case ("float64", "point", _) | ("float64", "batch of 1000", True):
+            return [pytest.mark.slow]
+        case ("float64", "batch of 1000", _) | ("float32", "batch of 1000", True) if name not in LONG:
+            return [pytest.mark.slow]
+    return [pytest.mark.exhaustive]
 
 
 @contextmanager
