@@ -113,6 +113,12 @@ _FAST: Final = {
     ("complex128", None): ("value", "grad"),
 }
 _SLOW: Final = (("float64", 3), ("complex128", 3))
+# A batch of a function has some of these, and the next function others: compiling takes most of the time.
+_BATCHED: Final = (
+    frozenset({"value", "hessian"}),
+    frozenset({"value", "jacfwd", "vjp"}),
+    frozenset({"value", "grad", "jacrev", "jvp"}),
+)
 _SLOW_SINGLE: Final = ("value", "grad")
 # Single precision runs through the same lifter: one function of three shows what is peculiar to it.
 _SINGLE_STRIDE: Final = 3
@@ -168,14 +174,15 @@ def is_fast(row: Row) -> bool:
 
 
 def is_slow(row: Row) -> bool:
-    """Whether a row that is not fast belongs to the part that takes minutes: batches, most derivatives."""
+    """Whether a row that is not fast belongs to the part that takes minutes: batches."""
     if CASES[row.case].heavy:
         return False
     if (row.dtype, row.batch) == ("float32", 3):
         return row.derivative in _SLOW_SINGLE and _NUMBERS[row.case] % _SINGLE_STRIDE == 0
     if row.derivative == "third":
         return (row.dtype, row.batch) in _SLOW and _NUMBERS[row.case] % _THIRD_STRIDE == 0
-    return (row.dtype, row.batch) in _SLOW
+    turn = _NUMBERS[row.case] % len(_BATCHED)
+    return (row.dtype, row.batch) in _SLOW and row.derivative in _BATCHED[turn]
 
 
 def arguments_of(case: Case, dtype: str, batch: int | None) -> tuple[np.ndarray[Any, Any], ...]:
