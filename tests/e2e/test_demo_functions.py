@@ -91,8 +91,8 @@ KINDS: Final = {
 
 
 USUAL: Final = {"value", "grad", "hessian"}
-# A batch of those takes seconds to compile, here and there.
-LONG: Final = {"gaussian_process", "lotka_volterra_fit"}
+# A batch of those takes long to compile, or to compute, here and there.
+LONG: Final = {"gaussian_process", "lotka_volterra_fit", "lotka_volterra_residuals"}
 
 
 def _rows() -> Iterator[Any]:
@@ -113,9 +113,11 @@ def _speed(name: str, kind: str, points: str, dtype: str) -> list[pytest.MarkDec
     match dtype, points, kind in USUAL:
         case "float64", "point" | "batch of 1", True:
             return []
-        case ("float64", "point", _) | ("float64", "batch of 1000", True):
+        case "float64", "point", _:
             return [pytest.mark.slow]
         case ("float64", "batch of 1000", _) | ("float32", "batch of 1000", True) if name not in LONG:
+            return [pytest.mark.slow]
+        case "float64", "batch of 1000", True if kind != "hessian":
             return [pytest.mark.slow]
     return [pytest.mark.exhaustive]
 

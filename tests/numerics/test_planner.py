@@ -39,7 +39,8 @@ _TRIED: Final = [name for name, case in CASES.items() if _is_tried(case)][::10]
 
 
 def _param(number: int, name: str) -> Any:
-    return pytest.param(name, id=name, marks=[pytest.mark.slow] if number % 4 else [])
+    speed = [[], [pytest.mark.exhaustive], [pytest.mark.slow], [pytest.mark.exhaustive]][number % 4]
+    return pytest.param(name, id=name, marks=speed)
 
 
 @cache
