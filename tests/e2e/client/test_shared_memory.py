@@ -26,6 +26,8 @@ import pullback
 from pullback._sharing.segments import hand_over
 from pullback.memory.handover import HandoverError, memory_path, socket_path
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 ROSENBROCK = pullback.Formula("sum(100*(x[1:]-x[:-1]**2)**2 + (1-x[:-1])**2)", x="f64[8]")
 Start = Callable[..., subprocess.Popen[str]]
 POINTS = np.random.default_rng(7).normal(size=(20_000, 8))

@@ -17,7 +17,10 @@ from sharing_memory import mapped_memory
 from pullback_server.engine.arena import Arena, open_arena
 
 MIB = 1 << 20
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's")
+pytestmark = [
+    pytest.mark.usefixtures("small_heap"),
+    pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's"),
+]
 
 
 def test_a_view_keeps_its_block() -> None:

@@ -24,6 +24,8 @@ from pullback_server.errors import Code, Reason, RequestError, ServiceError
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome, Tensor
 from pullback_server.model.quantities import Quantity, Want
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 Pool = Callable[..., AbstractAsyncContextManager[LocalPool]]
 Make = Callable[..., Evaluation]
 

@@ -28,7 +28,10 @@ from pullback_server.model.quantities import Quantity, Want
 
 MIB = 1 << 20
 Pool = Callable[..., AbstractAsyncContextManager[LocalPool]]
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's")
+pytestmark = [
+    pytest.mark.usefixtures("small_heap"),
+    pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's"),
+]
 
 
 def kind(digest: str, *sizes: int, predicted: bool = True) -> Kind:

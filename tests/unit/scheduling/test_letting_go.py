@@ -14,11 +14,12 @@ from squaring import BATCH, POINT, SquaringEngine
 from pullback_server.model.evaluation import Evaluation
 from pullback_server.scheduling.batcher import Batcher
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 @pytest.fixture(autouse=True)
 def uncollected() -> Iterator[None]:
     """Garbage stays where it is."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

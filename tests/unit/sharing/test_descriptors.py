@@ -13,6 +13,8 @@ from sharing_memory import Make, open_descriptors
 
 from pullback_server.sharing.descriptors import RefusedError, check, mapped
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 def test_sealed_memory_is_taken(memfd: Make) -> None:
     """A sealed memfd of the size that was offered passes."""

@@ -21,6 +21,8 @@ from pullback_server.sharing.listener import Listener
 from pullback_server.sharing.segments import Bounds, Segments
 from pullback_server.sharing.sockets import Peer, SocketInUseError, may_share
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 def table() -> Segments:
     """A table of segments, without an engine that takes them."""

@@ -16,6 +16,8 @@ from pullback_server.sharing.descriptors import RefusedError
 from pullback_server.sharing.segments import Bounds, Segments
 from pullback_server.tenants.callers import Caller, Role, caller
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 class Workers:
     """Which segments the engine has."""

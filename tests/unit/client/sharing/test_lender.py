@@ -26,6 +26,8 @@ from pullback.errors import (
     ServerError,
 )
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 ROOM = 2 * LARGE
 
 

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from pullback._sharing.pool import Block, Pool
 from pullback._sharing.segments import Segment
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 class Maker:
     """Makes segments, and is the server's end of their connections."""
