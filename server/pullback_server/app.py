@@ -127,7 +127,8 @@ class Server:
         self._reloading.add(entrance.reread)
         folder = self._settings.data_dir.expanduser()
         audit_log = audit_to(self._settings.audit_log)
-        with audit_log, open_registry(folder, entrance.current.tenant) as registry:
+        store = open_registry(folder, entrance.current.tenant, self._settings.max_revisions)
+        with audit_log, store as registry:
             arena = _arena(self._settings)
             quarantine = Quarantine(folder / "quarantine.json", self._settings.quarantine_deaths)
             engine = _engine(self._settings, folder, registry, arena, quarantine)

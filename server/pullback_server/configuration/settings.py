@@ -165,6 +165,9 @@ class Settings(BaseSettings):
     max_inputs: PositiveInt = 10_000
     """The most tensors that a function takes: the leaves of all its arguments."""
 
+    max_revisions: PositiveInt = 1000
+    """The most revisions of a function. Each stays until the function is deleted."""
+
     max_batch: PositiveInt = 1 << 20
     """The most points in one request."""
 

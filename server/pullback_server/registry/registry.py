@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
@@ -26,24 +26,29 @@ from pullback_server.registry.nearness import near
 from pullback_server.registry.needs import Needs
 from pullback_server.registry.pages import cut
 from pullback_server.registry.records import Adopted, Collected, Registration
-from pullback_server.registry.usage import Usage, require_bytes, require_place
+from pullback_server.registry.usage import Usage, require_bytes, require_place, require_revision
 from pullback_server.tenants.directory import EVERYBODY, Tenant
+
+_MOST_REVISIONS: Final = 1000
 
 
 @contextmanager
-def open_registry(folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant) -> Iterator[Registry]:
+def open_registry(
+    folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant, max_revisions: int = _MOST_REVISIONS
+) -> Iterator[Registry]:
     """Opens the registry of a directory and keeps other servers out of it.
 
     Args:
         folder: The directory.
         tenant: Gives what a tenant may have, by its name.
+        max_revisions: The most revisions that a function may be given.
 
     Raises:
         DirectoryInUseError: If another server uses the directory.
         OSError: If the directory cannot be read or written.
     """
     with locked(folder):
-        registry = Registry(folder, tenant)
+        registry = Registry(folder, tenant, max_revisions)
         registry.tidy()
         yield registry
 
@@ -57,11 +62,18 @@ class Registry:
     Args:
         folder: The directory, which no other process uses.
         tenant: Gives what a tenant may have, by its name.
+        max_revisions: The most revisions that a function may be given.
     """
 
-    def __init__(self, folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tenant: Callable[[str], Tenant] = EVERYBODY.tenant,
+        max_revisions: int = _MOST_REVISIONS,
+    ) -> None:
         self._folder = folder
         self._tenant = tenant
+        self._max_revisions = max_revisions
         self._blobs = DirectoryBlobs(folder / "blobs")
         self._catalogue = Catalogue(folder)
         self._needs = Needs(folder, self._blobs, self._catalogue)
@@ -160,7 +172,7 @@ class Registry:
             RequestError: CONSTANT_NOT_FOUND if the tenant has not sent a constant of the program.
             StoredDataError: If the function's catalogue file is damaged.
             PressureError: STORAGE_FULL if the disk has no room, TENANT_FULL if the tenant has as much as it
-                may.
+                may, or the function as many revisions.
         """
         digest = digest_of(registration.program)
         tenant = self._tenant(registration.tenant)
@@ -168,6 +180,8 @@ class Registry:
             before = self._catalogue.find(registration.key)
             if before is None:
                 require_place(tenant, len(list(self._catalogue.of_tenant(tenant.name))))
+            else:
+                require_revision(before.function, digest, self._max_revisions)
             constants = registration.program.constants
             self.require_constants(constants, tenant.name)
             blob = self._blobs.keep(program_to_bytes(registration.program))

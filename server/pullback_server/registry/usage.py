@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pullback_server.errors import Reason, service_error
+from pullback_server.model.functions import Function
 from pullback_server.tenants.directory import Tenant
 
 
@@ -36,6 +37,27 @@ def require_place(tenant: Tenant, functions: int) -> None:
             limit=str(limit),
             value=str(functions),
             setting="max_functions",
+        )
+
+
+def require_revision(function: Function, digest: str, limit: int) -> None:
+    """Makes sure that a function may have a revision: one that it has, or one more.
+
+    A function's file is written anew with each, so that a client which registers in a loop, with a constant
+    that differs each time, would have it grow without end.
+
+    Raises:
+        PressureError: TENANT_FULL if not.
+    """
+    count = len(function.revisions)
+    if count >= limit and all(revision.digest != digest for revision in function.revisions):
+        raise service_error(
+            Reason.TENANT_FULL,
+            f"the function {function.name!r} has {count} revisions, and may have {limit} (max_revisions); "
+            "have what differs be an argument of the function, or delete the function and register it anew",
+            limit=str(limit),
+            value=str(count),
+            setting="max_revisions",
         )
 
 

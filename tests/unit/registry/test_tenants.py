@@ -250,6 +250,22 @@ def test_functions_of_a_tenant_are_bounded(tmp_path: Path, formula: Make) -> Non
         registry.register(Registration("h", formula("sum(x)"), tenant="red"))
 
 
+def test_revisions_of_a_function_are_bounded(tmp_path: Path, formula: Make) -> None:
+    """One more is refused with both numbers; one that is there may become the current one again."""
+    with open_registry(tmp_path, max_revisions=2) as registry:
+        for number in (1, 2):
+            registry.register(Registration("f", formula(f"sum(x) * {number}")))
+        error = refusal(lambda: registry.register(Registration("f", formula("sum(x) * 3"))))
+        assert error.reason is Reason.TENANT_FULL
+        assert error.metadata == {"limit": "2", "value": "2", "setting": "max_revisions"}
+        assert "'f' has 2 revisions" in error.message
+        first = formula("sum(x) * 1")
+        assert registry.register(Registration("f", first)).revision.digest == digest_of(first)
+        registry.register(Registration("g", formula("sum(x) * 3")))
+        registry.delete(Key("", "f"))
+        registry.register(Registration("f", formula("sum(x) * 3")))
+
+
 def test_bytes_of_a_tenant_are_bounded(tmp_path: Path, formula: Make) -> None:
     """What would be too much leaves no trace; what a tenant has already costs nothing twice."""
     size = len(program_to_bytes(formula("sum(x)")))
