@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import grpc
 
-from pullback_server.errors import Reason, ServiceError
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.services.reading import Reader
 
 # What a client sends until it has heard that it should not.
 _MOMENT: Final = 0.1
+_RETRY_SECONDS: Final = 0.1
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenCalls:
@@ -26,14 +29,14 @@ class OpenCalls:
     """
 
     def __init__(self) -> None:
-        self._readers: set[Reader] = set()
+        self._readers: dict[Context, Reader] = {}
         self._ending = False
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
         self.refused: dict[str, int] = {}
 
-    def add(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    def add(self, context: Context) -> None:
         """Counts a call until it ends."""
         self._count += 1
         self._none.clear()
@@ -50,20 +53,31 @@ class OpenCalls:
         """How many are open."""
         return self._count
 
-    def reader(self, context: grpc.aio.ServicerContext[Any, Any]) -> Reader:
+    def reader(self, context: Context) -> Reader:
         """What reads the requests of a stream, until it ends or the server takes no more."""
-        reader = Reader(context)
-        self._readers.add(reader)
-        context.add_done_callback(lambda _: self._readers.discard(reader))  # type: ignore[arg-type]
+        reader = self._readers[context] = Reader(context)
+        context.add_done_callback(lambda _: self._readers.pop(context, None))  # type: ignore[arg-type]
         if self._ending:
-            reader.end()
+            reader.end(_stopping())
         return reader
 
     def end_streams(self) -> None:
         """Takes no more requests from streams; what is in hand of them is answered."""
         self._ending = True
-        for reader in tuple(self._readers):
-            reader.end()
+        for reader in tuple(self._readers.values()):
+            reader.end(_stopping())
+
+    def end_stream(self, context: Context, error: ServiceError) -> bool:
+        """Takes no more requests from a stream, which ends with an error after what is in hand.
+
+        Returns:
+            Whether the call is a stream of requests.
+        """
+        reader = self._readers.get(context)
+        if reader is None:
+            return False
+        reader.end(error)
+        return True
 
     async def none(self) -> None:
         """Returns when no call has been open for a moment, in which those under way would have come."""
@@ -77,3 +91,11 @@ class OpenCalls:
         self._count -= 1
         if self._count == 0:
             self._none.set()
+
+
+def _stopping() -> ServiceError:
+    return service_error(
+        Reason.NOT_READY,
+        "the server stops; what has no answer yet can be sent again, to another server or to the next one",
+        retry_delay=_RETRY_SECONDS,
+    )

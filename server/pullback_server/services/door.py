@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from inspect import isasyncgen
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -21,6 +22,8 @@ from pullback_server.tenants.identity import Identity
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Context], Any]
+
+_PATIENCE_SECONDS: Final = 10.0
 
 
 class Door:
@@ -130,7 +133,7 @@ class Doorkeeper(grpc.GenericRpcHandler):
         context: Context,
     ) -> None:
         try:
-            await self._streams.run(header, identity, work)
+            await self._streams.run(header, identity, context, work)
         except (AccessError, PressureError) as error:
             await _refuse(context, error)
 
@@ -160,7 +163,17 @@ async def _answers(handler: Any, raws: object, context: Context) -> None:
         return
     async with aclosing(answering) as responses:
         async for response in responses:
-            await context.write(response)
+            await _write(response, context)
+
+
+async def _write(response: Any, context: Context) -> None:
+    """Writes to the end, also if the call is to be broken off meanwhile: gRPC would lose its status."""
+    writing = asyncio.ensure_future(context.write(response))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait((writing,), timeout=_PATIENCE_SECONDS)
+        raise
 
 
 async def _message(context: Context) -> Any:

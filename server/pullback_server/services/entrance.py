@@ -70,7 +70,7 @@ class Entrance:
         """What the handlers of services are added to: the server itself where nobody is asked who calls."""
         if self._authentication is None:
             return server
-        streams = Streams(self._authentication, self.current, self._most_streams)
+        streams = Streams(self._authentication, self.current, calls, self._most_streams)
         return Door(server, self._authentication, streams, calls)
 
     def start(self) -> None:

@@ -1,15 +1,13 @@
-"""Reads the requests of a stream until there are no more, or until the server that stops takes no more."""
+"""Reads the requests of a stream until there are no more, or until the server takes no more."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 import grpc
 
-from pullback_server.errors import Reason, ServiceError, service_error
-
-_RETRY_SECONDS: Final = 0.1
+from pullback_server.errors import ServiceError
 
 
 class Reader:
@@ -19,43 +17,35 @@ class Reader:
         context: The call.
     """
 
-    __slots__ = ("_context", "_ended", "_waiting")
+    __slots__ = ("_context", "_end", "_waiting")
 
     def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         self._context = context
         self._waiting: asyncio.Task[Any] | None = None
-        self._ended = False
+        self._end: ServiceError | None = None
 
     async def read(self) -> Any:
         """The next message; gRPC's EOF after the last.
 
         Raises:
-            AvailabilityError: NOT_READY if the server takes no more. What it has not read is not lost: its
-                client knows what has no answer, and sends it elsewhere.
+            ServiceError: What `end` was told. What is not read is not lost: the client knows what has no
+                answer, and may send it elsewhere.
         """
-        if self._ended:
-            raise _stopping()
+        if self._end is not None:
+            raise self._end
         self._waiting = asyncio.current_task()
         try:
             return await self._context.read()
         except asyncio.CancelledError:
-            if not self._ended or self._waiting is None:
+            if self._end is None or self._waiting is None:
                 raise
             self._waiting.uncancel()
-            raise _stopping() from None
+            raise self._end from None
         finally:
             self._waiting = None
 
-    def end(self) -> None:
-        """Reads no more, and has a read that waits come back."""
-        self._ended = True
+    def end(self, error: ServiceError) -> None:
+        """Reads no more, and has a read that waits come back with an error."""
+        self._end = error
         if self._waiting is not None:
             self._waiting.cancel()
-
-
-def _stopping() -> ServiceError:
-    return service_error(
-        Reason.NOT_READY,
-        "the server stops; what has no answer yet can be sent again, to another server or to the next one",
-        retry_delay=_RETRY_SECONDS,
-    )
