@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pullback_server.errors import Reason, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.functions import Function
 from pullback_server.tenants.directory import Tenant
 
@@ -30,13 +30,12 @@ def require_place(tenant: Tenant, functions: int) -> None:
     """
     limit = tenant.max_functions
     if limit is not None and functions >= limit:
-        raise service_error(
-            Reason.TENANT_FULL,
+        raise _full(
             f"the tenant {tenant.name!r} has {functions} functions, and may have {limit} (max_functions); "
             "delete one, register a new revision of one, or ask the server's administrator for more",
-            limit=str(limit),
-            value=str(functions),
-            setting="max_functions",
+            limit,
+            functions,
+            "max_functions",
         )
 
 
@@ -51,13 +50,12 @@ def require_revision(function: Function, digest: str, limit: int) -> None:
     """
     count = len(function.revisions)
     if count >= limit and all(revision.digest != digest for revision in function.revisions):
-        raise service_error(
-            Reason.TENANT_FULL,
+        raise _full(
             f"the function {function.name!r} has {count} revisions, and may have {limit} (max_revisions); "
             "have what differs be an argument of the function, or delete the function and register it anew",
-            limit=str(limit),
-            value=str(count),
-            setting="max_revisions",
+            limit,
+            count,
+            "max_revisions",
         )
 
 
@@ -69,11 +67,14 @@ def require_bytes(tenant: Tenant, stored: int) -> None:
     """
     limit = tenant.max_stored_bytes
     if limit is not None and stored > limit:
-        raise service_error(
-            Reason.TENANT_FULL,
+        raise _full(
             f"with this the tenant {tenant.name!r} would store {stored} bytes, and may store {limit} "
             "(max_stored_bytes); delete functions, or ask the server's administrator for more",
-            limit=str(limit),
-            value=str(stored),
-            setting="max_stored_bytes",
+            limit,
+            stored,
+            "max_stored_bytes",
         )
+
+
+def _full(message: str, limit: int, value: int, setting: str) -> ServiceError:
+    return service_error(Reason.TENANT_FULL, message, limit=str(limit), value=str(value), setting=setting)

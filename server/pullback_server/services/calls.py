@@ -7,18 +7,14 @@ server that stops takes no more from them, so that they end with the last answer
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.services.reading import Reader
+from pullback_server.services.reading import Context, Reader
 
 # What a client sends until it has heard that it should not.
 _MOMENT: Final = 0.1
 _RETRY_SECONDS: Final = 0.1
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class OpenCalls:

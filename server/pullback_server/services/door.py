@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from inspect import isasyncgen
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 
 from pullback_server.errors import AccessError, PressureError, Reason, service_error
 from pullback_server.services.authentication import HEADER, Authentication, Context
 from pullback_server.services.calls import OpenCalls
-from pullback_server.services.lasting import Streams
+from pullback_server.services.lasting import PATIENCE_SECONDS, Streams
 from pullback_server.services.status import abort, service_error_of
 from pullback_server.telemetry.requests import accept_request_id, request_id
 from pullback_server.tenants.callers import caller
@@ -22,8 +22,6 @@ from pullback_server.tenants.identity import Identity
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Context], Any]
-
-_PATIENCE_SECONDS: Final = 10.0
 
 
 class Door:
@@ -172,7 +170,7 @@ async def _write(response: Any, context: Context) -> None:
     try:
         await asyncio.shield(writing)
     except asyncio.CancelledError:
-        await asyncio.wait((writing,), timeout=_PATIENCE_SECONDS)
+        await asyncio.wait((writing,), timeout=PATIENCE_SECONDS)
         raise
 
 

@@ -22,8 +22,8 @@ from pullback_server.tenants.identity import Identity
 
 _LONGEST_SECONDS: Final = 1e9
 _RETRY_SECONDS: Final = 1.0
-# What is in hand of a stream that ends has so long to be answered, and to be read.
-_PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 10.0
+"""What is in hand of a stream that ends has so long to be answered, and to be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +118,7 @@ class Streams:
             return
         self._open.discard(stream)
         asked = self._calls.end_stream(stream.context, _over(stream.identity))
-        stream.limit.reschedule(asyncio.get_running_loop().time() + (_PATIENCE_SECONDS if asked else 0.0))
+        stream.limit.reschedule(asyncio.get_running_loop().time() + (PATIENCE_SECONDS if asked else 0.0))
 
 
 def _over(identity: Identity) -> ServiceError:

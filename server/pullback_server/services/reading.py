@@ -9,6 +9,8 @@ import grpc
 
 from pullback_server.errors import ServiceError
 
+Context = grpc.aio.ServicerContext[Any, Any]
+
 
 class Reader:
     """Reads the messages of one call.
@@ -19,7 +21,7 @@ class Reader:
 
     __slots__ = ("_context", "_end", "_waiting")
 
-    def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._waiting: asyncio.Task[Any] | None = None
         self._end: ServiceError | None = None

@@ -136,7 +136,7 @@ def test_requests(red: pullback.Client, ops: pullback.Client, invoke: Invoke) ->
     red.function("f").grad(np.stack([X, X]))
     last, *_ = ops.administration.requests(tenant="red", most=5)
     assert (last.tenant, last.derivative, last.points, last.reason) == ("red", "gradient", 2, "")
-    assert min(last.seconds, last.execute_seconds) > 0  # pieces of a batch run at the same time
+    assert 0 < last.execute_seconds <= 2 * last.seconds  # its two points may run at the same time
     assert ops.administration.requests(tenant="nobody") == ()
     shown = invoke(("ops", "administer"), "admin", "requests", "--tenant", "red", "--most", "1").output
     assert [line.split()[1:2] for line in shown.splitlines()] == [["TENANT"], ["red"]]
