@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=16, help="how many batches are in flight")
     parser.add_argument("--points", type=int, default=128, help="how many points a batch has, of 1 ms or so")
     parser.add_argument("--devices", default="cpu:1", help="what the server computes on")
+    parser.add_argument("--niceness", type=int, default=0, help="of the flood's client, on the same cores")
     parser.add_argument("--record", action="store_true", help="append the table to bench/RESULTS.md")
     parser.add_argument("--be", nargs=2, metavar=("WHO", "ADDRESS"), help="be one of the clients")
     options = parser.parse_args()
@@ -97,6 +99,7 @@ def be(who: str, address: str, options: argparse.Namespace) -> None:
     """A tenant's client: for each line with a number of seconds calls so long, then says what calls took."""
     with pullback.connect(address, token=_token(who), join=False) as client:
         if who == "flood":
+            os.nice(options.niceness)
             call, at_once = _batches(client, options.points), options.at_once
         else:
             call, at_once = _single_points(client), 1
@@ -198,7 +201,8 @@ def _token(name: str) -> str:
 @contextmanager
 def _client(who: str, address: str, options: argparse.Namespace) -> Iterator[Client]:
     """The process of a client, until the block ends."""
-    arguments = [f"--at-once={options.at_once}", f"--points={options.points}", "--be", who, address]
+    arguments = [f"--at-once={options.at_once}", f"--points={options.points}"]
+    arguments += [f"--niceness={options.niceness}", "--be", who, address]
     with subprocess.Popen(
         [sys.executable, __file__, *arguments], stdin=PIPE, stdout=PIPE, text=True
     ) as process:
@@ -236,7 +240,8 @@ def _table(starts: Sequence[Turns], options: argparse.Namespace) -> str:
         "",
         f"{machine()}, {load()}; `bench/sharing.py`, devices {options.devices};",
         f"{options.at_once} batches of {options.points} points in flight, of a function that takes about a",
-        f"millisecond; {options.rounds} turns of {options.seconds:g} s for each start of a server.",
+        f"millisecond; {options.rounds} turns of {options.seconds:g} s for each start of a server;",
+        f"the flood's client has niceness {options.niceness}.",
         "",
         "| start | alone: median | 90% | 99% | beside: median | 90% | 99% | rise | a tile | in tiles |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
