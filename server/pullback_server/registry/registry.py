@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
@@ -29,12 +30,10 @@ from pullback_server.registry.records import Adopted, Collected, Registration
 from pullback_server.registry.usage import Usage, require_bytes, require_place, require_revision
 from pullback_server.tenants.directory import EVERYBODY, Tenant
 
-_MOST_REVISIONS: Final = 1000
-
 
 @contextmanager
 def open_registry(
-    folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant, max_revisions: int = _MOST_REVISIONS
+    folder: Path, tenant: Callable[[str], Tenant] = EVERYBODY.tenant, max_revisions: int = sys.maxsize
 ) -> Iterator[Registry]:
     """Opens the registry of a directory and keeps other servers out of it.
 
@@ -69,7 +68,7 @@ class Registry:
         self,
         folder: Path,
         tenant: Callable[[str], Tenant] = EVERYBODY.tenant,
-        max_revisions: int = _MOST_REVISIONS,
+        max_revisions: int = sys.maxsize,
     ) -> None:
         self._folder = folder
         self._tenant = tenant

@@ -51,7 +51,7 @@ def require_revision(function: Function, digest: str, limit: int) -> None:
     count = len(function.revisions)
     if count >= limit and all(revision.digest != digest for revision in function.revisions):
         raise _full(
-            f"the function {function.name!r} has {count} revisions, and may have {limit} (max_revisions); "
+            f"the function {function.name!r} has {count} of at most {limit} revisions (max_revisions); "
             "have what differs be an argument of the function, or delete the function and register it anew",
             limit,
             count,

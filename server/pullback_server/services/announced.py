@@ -18,6 +18,7 @@ import grpc
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.services.budget import LARGE, SMALL, Budget
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.context import Context
 from pullback_server.services.holding import at_the_end
 from pullback_server.services.requests.messages import check_message
 from pullback_server.services.status import abort, service_error_of
@@ -31,7 +32,6 @@ _PATIENCE_SECONDS: Final = 10.0
 _SLOWEST_BYTES_A_SECOND: Final = 1 << 20
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from inspect import isasyncgenfunction
 from typing import Any, Final
 
-import grpc
-
 from pullback_server.errors import AccessError, Reason, ServiceError
+from pullback_server.services.context import Context
 from pullback_server.telemetry import audit
 from pullback_server.telemetry.requests import request_id
 from pullback_server.tenants.callers import caller
@@ -21,7 +20,6 @@ from pullback_server.tenants.callers import caller
 peer: ContextVar[str] = ContextVar("peer", default="")
 """From where the call comes that is being served; set for those of services that change something."""
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Any]
 
 _OK: Final = "OK"

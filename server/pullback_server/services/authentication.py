@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.services.context import Context
 from pullback_server.tenants.callers import Caller
 from pullback_server.tenants.claims import Verifier, untrusted
 from pullback_server.tenants.current import CurrentDirectory
@@ -31,8 +30,6 @@ _SAID: Final = (
     "give a token, with pullback.connect(address, token=...), PULLBACK_TOKEN for the command line, or the "
     "metadata `authorization: Bearer ...`; `pullback token` makes one"
 )
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pullback_server.errors import Reason, service_error
 from pullback_server.model.tickets import Ticket, ticket
 from pullback_server.services.audit import with_peer
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.context import Context
 from pullback_server.services.requests.messages import held_to
 from pullback_server.services.status import REQUEST_ID_KEY, abort, service_error_of
 from pullback_server.services.tracing import spanned
@@ -40,7 +41,6 @@ from pullback_server.telemetry.requests import accept_request_id, request_id
 from pullback_server.telemetry.watch import Watch
 from pullback_server.tenants.callers import caller
 
-Context = grpc.aio.ServicerContext[Any, Any]
 PRIORITY_KEY: Final = "pullback-priority"
 PRIORITIES: Final[Mapping[str | bytes, int]] = {"low": -1, "normal": 0, "high": 1}
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")

@@ -10,7 +10,8 @@ import asyncio
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.services.reading import Context, Reader
+from pullback_server.services.context import Context
+from pullback_server.services.reading import Reader
 
 # What a client sends until it has heard that it should not.
 _MOMENT: Final = 0.1

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import grpc
 
 from pullback_server.errors import AccessError, PressureError, Reason, service_error
-from pullback_server.services.authentication import HEADER, Authentication, Context
+from pullback_server.services.authentication import HEADER, Authentication
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.context import Context
 from pullback_server.services.lasting import PATIENCE_SECONDS, Streams
 from pullback_server.services.status import abort, service_error_of
 from pullback_server.telemetry.requests import accept_request_id, request_id

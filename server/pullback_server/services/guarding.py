@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from pullback_server.errors import Reason, service_error
-from pullback_server.services.binding import Context
+from pullback_server.services.context import Context
 from pullback_server.services.door import Door
 from pullback_server.services.status import abort
 

@@ -19,8 +19,9 @@ from grpc_health.v1.health import SERVICE_NAME
 
 from pullback_server.engine.interface import Engine
 from pullback_server.errors import Reason, RequestError, ServiceError, service_error
+from pullback_server.services.context import Context
 from pullback_server.services.status import abort
-from pullback_server.services.visitors import Context, Visitors
+from pullback_server.services.visitors import Visitors
 
 Answer: TypeAlias = health_pb2.HealthCheckResponse
 _SERVING: Final[int] = Answer.SERVING

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
-from pullback_server.services.authentication import Authentication, Context
+from pullback_server.services.authentication import Authentication
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.context import Context
 from pullback_server.tenants.current import CurrentDirectory
 from pullback_server.tenants.identity import Identity
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import grpc
-
 from pullback_server.errors import ServiceError
-
-Context = grpc.aio.ServicerContext[Any, Any]
+from pullback_server.services.context import Context
 
 
 class Reader:

@@ -7,7 +7,7 @@ metadata that holds the reason and what belongs to it.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -28,6 +28,7 @@ from pullback_server.errors import (
     service_error,
 )
 from pullback_server.services.audit import turned_away
+from pullback_server.services.context import Context
 from pullback_server.telemetry.requests import accept_request_id, request_id
 
 _log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def status_message(error: ServiceError) -> errors_pb2.Status:
     return errors_pb2.Status(code=_code(error).value[0], message=_message(error), details=details)
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> None:
+async def abort(context: Context, error: ServiceError) -> None:
     """Ends a call with an error, which has a request id even if the call was turned away before it had one.
 
     Raises:

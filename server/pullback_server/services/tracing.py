@@ -8,7 +8,8 @@ from inspect import isasyncgenfunction
 from typing import Any
 
 from pullback_server.errors import Code, ServiceError
-from pullback_server.services.watching import Behaviour, Context
+from pullback_server.services.context import Context
+from pullback_server.services.watching import Behaviour
 from pullback_server.telemetry.tracing import Tracing
 
 

@@ -6,13 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from pullback_server.errors import Reason, ServiceError, service_error
-
-Context = grpc.aio.ServicerContext[Any, Any]
+from pullback_server.services.context import Context
 
 _OF_A_CONNECTION: Final = 64
 # Who means it has sent the message with the beginning of the call. gRPC takes messages as large as for any

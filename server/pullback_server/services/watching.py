@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
-import grpc
-
 from pullback_server.errors import Code, ServiceError
 from pullback_server.model.tickets import ticket
+from pullback_server.services.context import Context
 from pullback_server.telemetry.calls import MethodCalls
 from pullback_server.telemetry.crashes import Crashes
 from pullback_server.telemetry.requests import method
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Any]
 Watching = Callable[[Behaviour, MethodCalls, Crashes], Behaviour]
 Decode = Callable[[bytes], Any]

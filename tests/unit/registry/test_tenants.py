@@ -258,7 +258,7 @@ def test_revisions_of_a_function_are_bounded(tmp_path: Path, formula: Make) -> N
         error = refusal(lambda: registry.register(Registration("f", formula("sum(x) * 3"))))
         assert error.reason is Reason.TENANT_FULL
         assert error.metadata == {"limit": "2", "value": "2", "setting": "max_revisions"}
-        assert "'f' has 2 revisions" in error.message
+        assert "'f' has 2 of at most 2 revisions" in error.message
         first = formula("sum(x) * 1")
         assert registry.register(Registration("f", first)).revision.digest == digest_of(first)
         registry.register(Registration("g", formula("sum(x) * 3")))
