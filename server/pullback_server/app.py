@@ -18,6 +18,7 @@ from pullback_server.configuration.settings import Settings
 from pullback_server.engine.arena import Arena, open_arena
 from pullback_server.engine.bounds import Bounds as WorkerBounds
 from pullback_server.engine.devices import Placement, placements, spare_workers
+from pullback_server.engine.executables import Executables, keep_tidy
 from pullback_server.engine.interface import Engine, Source
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.process import Launch
@@ -131,7 +132,7 @@ class Server:
         with audit_log, store as registry:
             arena = _arena(self._settings)
             quarantine = Quarantine(folder / "quarantine.json", self._settings.quarantine_deaths)
-            engine = _engine(self._settings, folder, registry, arena, quarantine)
+            engine = _engine(self._settings, registry, arena, quarantine)
             async with self._serving(folder, registry, engine, arena, entrance, quarantine):
                 yield
 
@@ -161,7 +162,13 @@ class Server:
             await engine.start()
             await server.start()
             monitors = await _monitored(self._settings, observation)
-            beside = (health.follow(), observation.follow(), _collect_hourly(registry))
+            executables = Executables(_cache(self._settings), self._settings.max_compilation_cache_bytes)
+            beside = (
+                health.follow(),
+                observation.follow(),
+                _collect_hourly(registry),
+                keep_tidy(executables),
+            )
             following = [asyncio.create_task(each) for each in beside]
             try:
                 yield
@@ -228,11 +235,11 @@ def _arena(settings: Settings) -> Arena | None:
     return open_arena(size, kept=size // _KEPT_SHARE)
 
 
-def _engine(
-    settings: Settings, folder: Path, registry: Registry, arena: Arena | None, quarantine: Quarantine
-) -> Engine:
-    cache = (settings.compilation_cache_dir or folder / "compiled").expanduser()
+def _cache(settings: Settings) -> Path:
+    return (settings.compilation_cache_dir or settings.data_dir / "compiled").expanduser()
 
+
+def _engine(settings: Settings, registry: Registry, arena: Arena | None, quarantine: Quarantine) -> Engine:
     async def program(digest: str) -> bytes:
         return await asyncio.to_thread(registry.program, digest)
 
@@ -241,7 +248,7 @@ def _engine(
 
     placed = placements(settings.devices)
     options = (
-        f"--compilation-cache-dir={cache}",
+        f"--compilation-cache-dir={_cache(settings)}",
         f"--sweep-bytes={int(settings.sweep_bytes)}",
         f"--max-result-bytes={int(settings.max_result_bytes or settings.max_message_bytes)}",
         f"--max-operations={settings.max_operations}",

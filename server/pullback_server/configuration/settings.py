@@ -135,6 +135,10 @@ class Settings(BaseSettings):
     """The directory where compiled executables are kept over restarts; left out, "compiled" in
     data_dir."""
 
+    max_compilation_cache_bytes: ByteSize = Field(default=ByteSize(4096 * _MIB), gt=0)
+    """How large that directory may grow, in bytes or such as "4GiB"; looked at each minute, and the least
+    recently used executables go first."""
+
     devices: str = "auto"
     """What to compute on, with one worker process each: "cpu", "cpu:N" for N workers, "cuda" for every GPU,
     "cuda:0,1" for some, "tpu", or "auto" for every GPU if JAX can use them and else the CPU. "cpu" alone is

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from pullback_server.engine.executables import Executables
 
 WORKER = """
 import sys
@@ -55,3 +59,17 @@ def test_a_new_worker_compiles_nothing(tmp_path: Path) -> None:
     """The first one compiles; the second one reads all of it."""
     assert misses(tmp_path) >= 2
     assert misses(tmp_path) == 0
+
+
+@pytest.mark.slow
+def test_an_executable_that_was_cut_off(tmp_path: Path) -> None:
+    """JAX's own names and format are those that the front looks for: what is cut off goes, the rest stays."""
+    misses(tmp_path)
+    entries = sorted(tmp_path.glob("*-cache"))
+    os.truncate(entries[0], entries[0].stat().st_size - 1)
+    Executables(tmp_path, 1 << 40).tidy(time.time() + 3600.0)
+    assert sorted(tmp_path.glob("*-cache")) == entries[1:]
+    assert misses(tmp_path) == 1
+    assert len(list(tmp_path.glob("*-cache"))) == len(entries)
+    Executables(tmp_path, 1).tidy(time.time() + 3600.0)
+    assert not list(tmp_path.glob("*-cache"))
