@@ -37,6 +37,7 @@ class SquaringEngine(Engine):
             the event loop.
         compiling: What compiling takes, as it is told.
         refuses: The points for which compiling fails.
+        apart: The programs that run alone.
         made_way: How often it was said that several share the workers.
     """
 
@@ -50,6 +51,7 @@ class SquaringEngine(Engine):
         self.seconds: Callable[[int | None], float] = lambda _: 50e-6
         self.lasting = False
         self.compiling = 1.0
+        self.apart: set[str] = set()
         self.made_way = 0
         self.refuses: set[int | None] = set()
         self.reason = Reason.EXECUTION_FAILED
@@ -106,6 +108,11 @@ class SquaringEngine(Engine):
             self._workers = asyncio.Semaphore(self.count)
         async with self._workers:
             await asyncio.sleep(self.seconds(points))
+
+    def keeps_apart(self, digest: str, tenant: str) -> bool:
+        """As it is told."""
+        del tenant
+        return digest in self.apart
 
     async def warm(self, kind: Kind, points: int | None) -> None:
         """Compiles on all workers."""

@@ -24,7 +24,7 @@ from pullback_server.compute.kernel import Kernel
 from pullback_server.compute.programs import ProgramMissingError
 from pullback_server.compute.reading import Reading
 from pullback_server.compute.relay import Relay
-from pullback_server.errors import Reason, ServiceError
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.board import Board
 from pullback_server.model.evaluation import Buffer, Compilation, Kind
 from pullback_server.model.frames import Frame, FrameError, encode
@@ -60,6 +60,7 @@ _log = logging.getLogger(__name__)
 _REMEMBERED_TYPES: Final = 256
 _PARTS_AT_ONCE: Final = 512
 _REMEMBERED_ABANDONED: Final = 4096
+_NOBODY: Final = "nobody waits for it"
 _BEAT_SECONDS: Final = 0.25
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -250,6 +251,8 @@ class Loop:
         cached = True
         if slot is not None:
             cached = self._kernel.warm(known.kind, points)
+            if request.id in self._abandoned:
+                raise service_error(Reason.DEADLINE_EXCEEDED, _NOBODY)
             self._board.prepared(slot)
         compiling = 0.0 if cached else perf_counter() - began
         inputs = inputs_of(request, buffers, self._mapped)
@@ -275,7 +278,7 @@ class Loop:
         """Answers a request with what comes of the work; says whether it was done."""
         if id_ in self._abandoned:
             self._abandoned.discard(id_)
-            self._send(encode(Frame(Failed(id_, Reason.DEADLINE_EXCEEDED.value, "nobody waits for it", {}))))
+            self._send(encode(Frame(Failed(id_, Reason.DEADLINE_EXCEEDED.value, _NOBODY, {}))))
             return False
         slot = self._board.begin(id_, preparing=preparing)
         parts, done = _outcome(id_, work, slot)

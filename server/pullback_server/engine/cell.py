@@ -31,6 +31,11 @@ class Cell:
         self._closed = False
         self._life: Life | None = None
 
+    @property
+    def session(self) -> Session | None:
+        """What asks its process; None where there is none."""
+        return self._life.session if self._life is not None and self._life.is_open else None
+
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[Session]:
         """A session that nobody else uses, inside the block.

@@ -219,9 +219,10 @@ class Channel:
 
     def _wanted(self, id_: int) -> bool:
         """Whether a request that is still to be written has a caller; without one it is forgotten."""
-        if not self._asked[id_].answer.done():
+        asked = self._asked.get(id_)  # a worker that makes no sense may have answered it already
+        if asked is not None and not asked.answer.done():
             return True
-        del self._asked[id_]
+        self._asked.pop(id_, None)
         return False
 
     def _lost(self, error: Exception) -> None:

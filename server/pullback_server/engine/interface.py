@@ -139,6 +139,13 @@ class Engine(ABC):
         """How many ready workers have what so many points of a kind need, as far as is known."""
 
     @abstractmethod
+    def keeps_apart(self, digest: str, tenant: str) -> bool:
+        """Whether evaluations of a program for a tenant should run `alone`.
+
+        They were left running too often, and each time a worker had to be ended with what others had there.
+        """
+
+    @abstractmethod
     def attach(self, segment: Segment) -> None:
         """Gives all workers, those of the future included, a segment that evaluations name places in.
 

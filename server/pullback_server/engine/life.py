@@ -16,6 +16,7 @@ from pullback_server.engine.interface import Source
 from pullback_server.engine.process import Launch, start_process
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.engine.session import Session
+from pullback_server.engine.strays import Strays
 from pullback_server.engine.system import is_stopped, starvations
 from pullback_server.engine.watch import Watch
 from pullback_server.errors import ServiceError
@@ -35,6 +36,7 @@ class Circumstances:
         shared: The memory that processes get to map.
         bounds: What they may take.
         quarantine: Where programs are blamed.
+        strays: Where it is noted what was left running.
     """
 
     launch: Launch
@@ -42,6 +44,7 @@ class Circumstances:
     shared: Shared
     bounds: Bounds
     quarantine: Quarantine
+    strays: Strays
 
 
 class Life:
@@ -75,6 +78,7 @@ class Life:
             self.session,
             circumstances.bounds,
             circumstances.quarantine,
+            circumstances.strays,
             self.kill,
         )
 

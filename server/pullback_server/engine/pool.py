@@ -23,6 +23,7 @@ from pullback_server.engine.process import Launch
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.engine.session import Session
 from pullback_server.engine.spares import Spares
+from pullback_server.engine.strays import Strays
 from pullback_server.engine.worker import Worker
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.evaluation import Compilation, Evaluation, Kind, Outcome
@@ -37,6 +38,8 @@ _T = TypeVar("_T")
 _RETRY_SECONDS: Final = 1.0
 # What merely waits where workers die is repeated freely; so often it is beyond belief.
 _MOST_REPEATS: Final = 100
+# What lost so many workers to others goes on where there are no others.
+_MOST_LOST: Final = 3
 _IDLE_SECONDS: Final = 0.01
 
 
@@ -45,7 +48,8 @@ class LocalPool(Engine):
 
     Functions are pure, so what a worker had in hand when it died is asked of another: freely if it merely
     waited there, and a bounded number of times if it ran. What ran when a worker crashed runs alone from then
-    on, so that the program that kills is found, and no other call dies with it again.
+    on, so that the program that kills is found, and no other call dies with it again; and so does what has
+    lost several workers to others, so that it comes to its end.
 
     Args:
         placements: Where the workers compute, one each.
@@ -55,6 +59,7 @@ class LocalPool(Engine):
         bounds: What workers may take.
         quarantine: Which programs are refused.
         spares: How many processes wait to take the place of one that dies; 0 where placements are exclusive.
+        strays: Which programs were left running.
     """
 
     def __init__(
@@ -66,12 +71,14 @@ class LocalPool(Engine):
         bounds: Bounds | None = None,
         quarantine: Quarantine | None = None,
         spares: int = 0,
+        strays: Strays | None = None,
     ) -> None:
         self._segments: dict[int, Segment] = {}
         self._bounds = bounds or Bounds()
         self._quarantine = quarantine or Quarantine()
         shared = Shared(arena, self._segments)
-        circumstances = Circumstances(launch, source, shared, self._bounds, self._quarantine)
+        self._strays = strays or Strays()
+        circumstances = Circumstances(launch, source, shared, self._bounds, self._quarantine, self._strays)
         self._spares = Spares(spares, placements[0], circumstances)
         exclusive = any(placement.exclusive for placement in placements)
         self._cell = None if exclusive else Cell(placements[0], circumstances, self._spares)
@@ -174,22 +181,26 @@ class LocalPool(Engine):
             warm += session.is_warm(kind, points)
         return warm
 
+    def keeps_apart(self, digest: str, tenant: str) -> bool:
+        """Whether it was left running too often, and is not refused for something worse."""
+        return self._strays.alone(digest, tenant) and not self._quarantine.refuses(digest, tenant)
+
     def attach(self, segment: Segment) -> None:
         """Gives all workers a segment, those of the future included."""
         self._segments[segment.number] = segment
-        for session in self._sessions():
+        for session in self._everyone():
             session.attach(segment)
 
     def detach(self, segment: Segment) -> None:
         """Takes a segment away from all workers."""
         del self._segments[segment.number]
-        for session in self._sessions():
+        for session in self._everyone():
             session.detach(segment)
 
     def make_way(self) -> None:
         """Has long runs leave processors to others, on all workers, those of the future included."""
         self._makes_way = True
-        for session in self._sessions():
+        for session in self._everyone():
             session.make_way()
 
     async def _asked(self, digest: str, call: Callable[[Session], Awaitable[_T]]) -> _T:
@@ -217,11 +228,12 @@ class LocalPool(Engine):
             until: When nobody wants it any more.
         """
         alone, suspicions = fate is None, 0
-        for _ in range(_MOST_REPEATS):
+        for repeats in range(_MOST_REPEATS):
             if fate is not None and fate.suspect:
                 suspicions += 1
                 self._judge(digest, fate.death, suspicions, alone=alone)
                 alone = alone or fate.death.blamable
+            alone = alone or repeats >= _MOST_LOST
             try:
                 if alone:
                     async with before(until), self._alone() as session:
@@ -270,6 +282,13 @@ class LocalPool(Engine):
                 self._ready = self._open()
                 break
         return self._ready
+
+    def _everyone(self) -> list[Session]:
+        """Those of all workers and of the cell, also where something runs alone."""
+        sessions = [worker.session for worker in self._workers]
+        if self._cell is not None:
+            sessions.append(self._cell.session)
+        return [session for session in sessions if session is not None]
 
     def _open(self) -> tuple[Session, ...]:
         sessions = (worker.session for worker in self._workers)

@@ -95,6 +95,10 @@ class Quarantine:
             if key in self._refused and (entry := self._entries.get(key)):
                 raise self._refusal(entry)
 
+    def refuses(self, digest: str, tenant: str = "") -> bool:
+        """Whether `check` would let a program not pass."""
+        return not self._refused.isdisjoint({(digest, tenant), (digest, "")})
+
     def blame(self, digest: str, why: str, tenant: str = "") -> None:
         """Takes note of a death that a program is certainly to blame for.
 

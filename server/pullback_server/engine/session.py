@@ -104,9 +104,10 @@ class Session:
             self._channel.tell(AttachSegment(segment.number, segment.memory.nbytes), segment)
 
     def detach(self, segment: Segment) -> None:
-        """Has the worker let go of a segment, once what names it has run."""
-        self._attached.discard(segment.number)
-        self._channel.tell(DetachSegment(segment.number))
+        """Has the worker let go of a segment that it has, once what names it has run."""
+        if segment.number in self._attached:
+            self._attached.remove(segment.number)
+            self._channel.tell(DetachSegment(segment.number))
 
     def make_way(self) -> None:
         """Has the worker leave processors to what is short, unless it does."""

@@ -17,6 +17,7 @@ from pullback_server.engine.deaths import Death, WorkerGoneError
 from pullback_server.engine.process import WorkerProcess
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.engine.session import Session
+from pullback_server.engine.strays import Strays
 from pullback_server.engine.system import is_stopped, own_memory
 from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.model.board import Work
@@ -40,6 +41,7 @@ class Watch:
         session: What asks it.
         bounds: What it may take.
         quarantine: Where programs are blamed that took too long.
+        strays: Where it is noted what was left running.
         kill: Ends the process, for the death that is given.
     """
 
@@ -50,6 +52,7 @@ class Watch:
         session: Session,
         bounds: Bounds,
         quarantine: Quarantine,
+        strays: Strays,
         kill: Callable[[Death], None],
     ) -> None:
         self._process = process
@@ -57,6 +60,7 @@ class Watch:
         self._session = session
         self._bounds = bounds
         self._quarantine = quarantine
+        self._strays = strays
         self._kill = kill
         self._beats = 0
         self._silent = 0.0
@@ -131,7 +135,7 @@ class Watch:
             self._quarantine.blame(asked.digest, why, asked.tenant)
 
     def _abandonment(self, works: list[Work], now: float) -> Death | None:
-        """The death of a process that goes on with what nobody waits for, nor for another of its program."""
+        """The death of a process that goes on with what nobody waits for."""
         asked = self._channel.asked
         left = [id_ for id_, each in asked.items() if each.answer.done()]
         for id_ in left:
@@ -142,10 +146,19 @@ class Watch:
             return None
         wanted = {each.digest for each in asked.values() if not each.answer.done()}
         for work in works:
-            since = self._abandoned.get(work.id, now)
-            if now - since >= self._bounds.abandoned_seconds and asked[work.id].digest not in wanted:
+            stray = asked[work.id]
+            patience = self._patience(work, common=stray.digest in wanted)
+            if work.id in self._abandoned and now - self._abandoned[work.id] >= patience:
+                self._strays.left(stray.digest, stray.tenant)
                 return Death("it went on with what nobody waited for", blamable=False)
         return None
+
+    def _patience(self, work: Work, *, common: bool) -> float:
+        """For how many seconds a process may go on with what nobody waits for."""
+        bounds = self._bounds
+        return bounds.abandoned_seconds + max(
+            bounds.kept_seconds if work.preparing else 0.0, bounds.common_seconds if common else 0.0
+        )
 
     def _greed(self, works: list[Work], now: float) -> Death | None:
         """The death of a process that takes too much memory."""

@@ -105,6 +105,8 @@ class Batcher:
         kind = lane.kind_of(bucket)
         if kind is not evaluation.kind:
             evaluation = Evaluation(kind, evaluation.inputs, points, evaluation.results)
+        if self._engine.keeps_apart(kind.digest, ticket.tenant):
+            return await self._apart(lane, evaluation, account, ticket, bucket)
         warmth = self._engine.warmth(kind, points)
         seconds = lane.costs.seconds(bucket) or 0.0
         if not warmth or seconds >= _HEAVY_SECONDS:
@@ -213,11 +215,25 @@ class Batcher:
         self.figures.requests -= 1
         return await self.evaluate(evaluation, ticket, account)
 
-    async def _compiled(
+    async def _apart(
         self, lane: Lane, evaluation: Evaluation, account: Account, ticket: Ticket, bucket: int
     ) -> Outcome:
+        """Runs what is left running too often. It takes no place, so that nothing else waits for it."""
+        async with self._gate.place(account, ticket):
+            return await self._compiled(lane, evaluation, account, ticket, bucket, alone=True)
+
+    async def _compiled(
+        self,
+        lane: Lane,
+        evaluation: Evaluation,
+        account: Account,
+        ticket: Ticket,
+        bucket: int,
+        *,
+        alone: bool = False,
+    ) -> Outcome:
         self.figures.runs += 1
-        outcome = await self._engine.evaluate(evaluation, ticket.deadline)
+        outcome = await self._engine.evaluate(evaluation, ticket.deadline, alone=alone)
         self._turns.charge(account.share, outcome.timing.execute)
         account.figures.device_seconds += outcome.timing.execute
         lane.learn(bucket, outcome.timing, 1)
@@ -447,4 +463,6 @@ def _twin(error: Exception) -> Exception:
     """An error of its own for each who gets it, since raising leaves traces in an error."""
     if not isinstance(error, ServiceError):
         return error
-    return service_error(error.reason, error.message, retry_delay=error.retry_delay, **error.metadata)
+    twin = service_error(error.reason, error.message, retry_delay=error.retry_delay)
+    twin.metadata.update(error.metadata)  # of a worker's making: any names
+    return twin

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from unit.registry.disks import BadDisk, Disk, Ended, FullDisk, LastDisk
 
 from pullback_server.engine.quarantine import Quarantine
 from pullback_server.errors import Code, QuarantineError, Reason
@@ -122,3 +125,83 @@ def test_tenants_survive_a_restart(tmp_path: Path) -> None:
     after.check("a", "acme")
     with pytest.raises(QuarantineError):
         after.check("a", "bolt")
+
+
+ACTS: dict[str, Callable[[Quarantine], object]] = {
+    "blame": lambda quarantine: quarantine.blame("c", "x", "bolt"),
+    "blame again": lambda quarantine: quarantine.blame("a", "x"),
+    "clear": lambda quarantine: quarantine.clear("a"),
+}
+BEFORE = [("a", 1, ""), ("b", 1, "acme")]
+AFTER = {
+    "blame": [*BEFORE, ("c", 1, "bolt")],
+    "blame again": [("b", 1, "acme"), ("a", 2, "")],
+    "clear": [("b", 1, "acme")],
+}
+
+
+def two_refused(folder: Path) -> Path:
+    """A file with two programs."""
+    folder.mkdir()
+    quarantine = Quarantine(folder / "q", deaths=1)
+    quarantine.blame("a", "x")
+    quarantine.blame("b", "x", "acme")
+    return folder / "q"
+
+
+def known(quarantine: Quarantine) -> list[tuple[str, int, str]]:
+    """What is refused, to whom, and for how many deaths."""
+    return [(entry.digest, entry.deaths, entry.tenant) for entry in quarantine.entries()]
+
+
+def reread(file: Path) -> list[tuple[str, int, str]]:
+    """What a restart finds."""
+    return known(Quarantine(file, deaths=1))
+
+
+DISKS: dict[str, Callable[[int], Disk]] = {
+    "full": FullDisk,
+    "bad": lambda number: BadDisk(number, after=False),
+    "bad afterwards": lambda number: BadDisk(number, after=True),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("kind", DISKS)
+def test_disks_that_fail(tmp_path: Path, act: str, kind: str) -> None:
+    """A change holds, whatever fails; the file has all of it or nothing, and all with the next change."""
+    for number in range(20):
+        file = two_refused(tmp_path / str(number))
+        quarantine = Quarantine(file, deaths=1)
+        disk = DISKS[kind](number)
+        with pytest.MonkeyPatch.context() as patch:
+            disk.install(patch)
+            ACTS[act](quarantine)
+        assert known(quarantine) == AFTER[act]
+        assert reread(file) in (BEFORE, AFTER[act])
+        quarantine.blame("d", "x")
+        assert reread(file) == [*AFTER[act], ("d", 1, "")]
+        if not disk.reached:
+            break
+    else:
+        pytest.fail("the change has no end")
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_loss_of_power(tmp_path: Path, act: str) -> None:
+    """The file has the old state or the new one, and the new one once that was confirmed."""
+    for number in range(20):
+        file = two_refused(tmp_path / str(number))
+        quarantine = Quarantine(file, deaths=1)
+        disk = LastDisk(number, file.parent)
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Ended):
+            disk.install(patch)
+            ACTS[act](quarantine)
+        disk.what_is_left(file.parent, tmp_path / f"{number}.lost")
+        found = [reread(file), reread(tmp_path / f"{number}.lost" / "q")]
+        if not disk.reached:
+            assert found == [AFTER[act], AFTER[act]]
+            break
+        assert all(each in (BEFORE, AFTER[act]) for each in found)
+    else:
+        pytest.fail("the change has no end")

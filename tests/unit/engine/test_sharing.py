@@ -239,6 +239,24 @@ async def test_segments_of_clients(pool: Pool) -> None:
         assert outcome.results[0][0].place is None
 
 
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_segments_while_something_runs_alone(pool: Pool, *, exclusive: bool) -> None:
+    """What is handed over meanwhile is known afterwards, also to the worker that was set aside."""
+    segment = _segment(78, MIB)
+    (numbers,) = doubles(20_000)
+    segment.memory[:160_000] = np.frombuffer(numbers.tobytes(), np.uint8)
+    evaluation = Evaluation(kind("echo", 20_000), (Place(segment, 0, 160_000),), None)
+    slow = Evaluation(kind("slow-0.5", 1), (doubles(1)[0].tobytes(),), None)
+    async with pool(exclusive=exclusive) as engine:
+        alone = asyncio.create_task(engine.evaluate(slow, alone=True))
+        await asyncio.sleep(0.2)
+        engine.attach(segment)
+        assert not alone.done() or not exclusive
+        await alone
+        assert np.array_equal(found(await engine.evaluate(evaluation))[0], numbers)
+        assert np.array_equal(found(await engine.evaluate(evaluation, alone=True))[0], numbers)
+
+
 async def test_results_that_do_not_fit(pool: Pool) -> None:
     """Results for which a client's place is too small come as they can."""
     segment = _segment(5, MIB)

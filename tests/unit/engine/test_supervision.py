@@ -17,6 +17,7 @@ from pullback_server.engine.bounds import Bounds
 from pullback_server.engine.interface import WorkerState
 from pullback_server.engine.pool import LocalPool
 from pullback_server.engine.quarantine import Quarantine
+from pullback_server.engine.strays import Strays
 from pullback_server.errors import Reason, ServiceError
 from pullback_server.model.evaluation import Compilation, Evaluation, Outcome
 from pullback_server.model.quantities import Quantity, Want
@@ -120,11 +121,13 @@ async def test_abandoned_run(pool: Pool, evaluation: Make) -> None:
 
 
 async def test_abandoned_compilation(pool: Pool) -> None:
-    """A compilation that nobody waits for is ended as well."""
-    async with pool(bounds=Bounds(abandoned_seconds=0.2)) as engine:
+    """A compilation that nobody waits for has longer, as others may find it done; then it is ended."""
+    async with pool(bounds=Bounds(abandoned_seconds=0.2, kept_seconds=1.0)) as engine:
         call = asyncio.create_task(engine.compile(Compilation("slow-30", VALUE)))
         await asyncio.sleep(0.1)
         call.cancel()
+        await asyncio.sleep(0.8)
+        assert engine.workers[0].deaths == 0
         await until(lambda: engine.workers[0].deaths == 1, 2)
 
 
@@ -136,6 +139,51 @@ async def test_abandoned_by_one_of_two(pool: Pool, evaluation: Make) -> None:
         gone.cancel()
         assert first_of(await here) == 1.0
         assert engine.workers[0].deaths == 0
+
+
+async def test_abandoned_by_most(pool: Pool, evaluation: Make) -> None:
+    """That does not keep what was left alive for ever: the worker is ended, and who waits is answered."""
+    async with pool(bounds=Bounds(abandoned_seconds=0.2, common_seconds=0.5)) as engine:
+        gone, here = (asyncio.create_task(engine.evaluate(evaluation("slow-2.5", i))) for i in range(2))
+        await asyncio.sleep(0.1)
+        gone.cancel()
+        await until(lambda: engine.workers[0].deaths == 1, 2)
+        assert first_of(await here) == 1.0
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_left_again_and_again(pool: Pool, evaluation: Make, *, exclusive: bool) -> None:
+    """A program whose callers leave it running costs others a few workers, and runs alone from then on."""
+    bounds = Bounds(abandoned_seconds=0.2)
+    async with pool(bounds=bounds, strays=Strays(program=2), exclusive=exclusive) as engine:
+        for _ in range(2):
+            assert not engine.keeps_apart("slow-30", "")
+            await until(lambda: engine.ready)
+            impatient = engine.evaluate(evaluation("slow-30"), time.monotonic() + 0.1)
+            assert await reason_of(impatient) is Reason.DEADLINE_EXCEEDED
+            await until(lambda: not engine.ready)
+        assert engine.keeps_apart("slow-30", "")
+        assert not engine.keeps_apart("slow-2", "")
+        other = asyncio.create_task(engine.evaluate(evaluation("slow-2", 5.0)))
+        for _ in range(0 if exclusive else 3):
+            impatient = engine.evaluate(evaluation("slow-30"), time.monotonic() + 0.5, alone=True)
+            assert await reason_of(impatient) is Reason.DEADLINE_EXCEEDED
+        assert first_of(await other) == 5.0
+        assert engine.workers[0].deaths == 2
+
+
+async def test_one_who_loses_worker_after_worker(pool: Pool, evaluation: Make) -> None:
+    """Runs where nobody else does in the end, though the others' programs are always new ones."""
+    async with pool(bounds=Bounds(abandoned_seconds=0.1), strays=Strays(program=99)) as engine:
+        patient = asyncio.create_task(engine.evaluate(evaluation("slow-1.5", 5.0)))
+        for number in range(30, 99):
+            if patient.done():
+                break
+            impatient = engine.evaluate(evaluation(f"slow-{number}"), time.monotonic() + 0.1)
+            assert await reason_of(impatient) is Reason.DEADLINE_EXCEEDED
+            await asyncio.sleep(0.1)
+        assert engine.workers[0].deaths >= 4
+        assert first_of(await patient) == 5.0
 
 
 async def test_frozen_worker(pool: Pool, evaluation: Make) -> None:

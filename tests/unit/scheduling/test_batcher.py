@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from squaring import POINT, SquaringEngine, batch, point, values
 
 from pullback.program.elements import ElementType
 from pullback.program.tensors import TensorType
-from pullback_server.errors import ExecutionError, PressureError, Reason
+from pullback_server.errors import ExecutionError, PressureError, Reason, service_error
 from pullback_server.model.evaluation import Evaluation, Kind, Outcome
 from pullback_server.model.quantities import Quantity, Want
-from pullback_server.scheduling.batcher import Batcher
+from pullback_server.scheduling.batcher import Batcher, _twin
 from pullback_server.scheduling.lane import Joining
 
 JOINING = Joining(64, 1 << 20)
@@ -176,6 +177,32 @@ async def test_errors_of_the_server_are_everyones(engine: SquaringEngine, batche
     assert all(isinstance(error, PressureError) for error in errors)
     assert errors[0] is not errors[1]
     assert engine.ran == [None, 16]
+
+
+def test_errors_with_any_names() -> None:
+    """Each gets the error with all that a worker says of it, whatever it calls that."""
+    error = service_error(Reason.EXECUTION_FAILED, "no")
+    error.metadata.update({"message": "a", "reason": "b", "self": "c"})
+    twin = _twin(error)
+    assert isinstance(twin, ExecutionError)
+    assert twin is not error
+    assert (twin.message, twin.metadata) == ("no", error.metadata)
+
+
+async def test_what_is_kept_apart(engine: SquaringEngine, batcher: Batcher) -> None:
+    """A program that is left running too often runs alone, with nobody, and takes no place from others."""
+    other = replace(point(1.0), kind=replace(POINT, digest="other"))
+    heat(engine, batcher, POINT, 0, 16)
+    heat(engine, batcher, other.kind, 0)
+    engine.apart.add(POINT.digest)
+    engine.gate.clear()
+    tasks = outcomes_of(batcher, [point(2.0), point(3.0), other, point(4.0)])
+    await settled()
+    assert sorted(engine.company) == [(False, False), *[(False, True)] * 3]
+    assert batcher._hand.runs == 1
+    engine.gate.set()
+    assert [values(outcome)[0, 0] for outcome in await asyncio.gather(*tasks)] == [4.0, 9.0, 1.0, 16.0]
+    assert batcher._hand.runs == 0
 
 
 async def test_cancelled_members_disturb_nobody(engine: SquaringEngine, batcher: Batcher) -> None:
