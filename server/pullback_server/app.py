@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -161,16 +161,16 @@ class Server:
         with channels.listening():
             await engine.start()
             await server.start()
-            monitors = await _monitored(self._settings, observation)
             executables = Executables(_cache(self._settings), self._settings.max_compilation_cache_bytes)
-            beside = (
+            following = self._beside(
                 health.follow(),
                 observation.follow(),
                 _collect_hourly(registry),
                 keep_tidy(executables),
             )
-            following = [asyncio.create_task(each) for each in beside]
+            monitors = None
             try:
+                monitors = await _monitored(self._settings, observation)
                 yield
             finally:
                 for task in following:
@@ -182,6 +182,18 @@ class Server:
                 await observation.watch.crashes.written()
                 if monitors is not None:
                     monitors.stop()
+
+    def _beside(self, *courses: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+        """What runs as long as the server; should one of them fail, the server stops."""
+        tasks = [asyncio.create_task(course) for course in courses]
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        return tasks
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.critical("a part of the server failed that it needs, so it stops", exc_info=error)
+            self.stop()
 
     async def _drain(self, server: grpc.aio.Server, calls: OpenCalls) -> None:
         """Pauses, takes no more, and waits for what is in hand, while there is grace and no hurry."""

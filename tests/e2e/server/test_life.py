@@ -185,6 +185,15 @@ def test_address_in_use(start: Start, tmp_path: Path) -> None:
     assert f"cannot listen on {server.address}" in line
 
 
+def test_address_of_the_metrics_in_use(start: Start, tmp_path: Path) -> None:
+    """A server that cannot show its metrics ends, though it listens by then, and says why."""
+    server = start(wait=False)
+    flags = (f"--metrics-listen={server.address}", "--devices=cpu:1", "--spare-workers=0")
+    status, line = refused("--listen=127.0.0.1:0", f"--data-dir={tmp_path}", *flags)
+    assert status == 1
+    assert "address already in use" in line
+
+
 def test_directory_in_use(start: Start) -> None:
     """A second server on the same directory does not start and says which process has it."""
     server = start(wait=False)
