@@ -8,7 +8,8 @@
     tenants/TENANT/uploads/...
 
 `registry` puts the rooms together, `blobs` and `catalogue` each keep one folder, `entries` are what stands in
-the catalogue, `records` what is taken and told, `homes` the places of tenants and `usage` what they may have,
-`names` reads resource names, `pages` page tokens, `archive` makes one file of it all and reads it, `files`
-writes files that survive a `kill -9` at any moment, and `operations` are the system calls that this takes.
+the catalogue, `sight` who sees what of it, `records` what is taken and told, `homes` the places of tenants
+and `usage` what they may have, `names` reads resource names, `pages` page tokens, `archive` makes one file of
+it all and reads it, `files` writes files that survive a `kill -9` at any moment, and `operations` are the
+system calls that this takes.
 """

@@ -132,7 +132,8 @@ def import_registry(registry: Registry, source: IO[bytes]) -> Archived:
 
     Raises:
         RequestError: MALFORMED_REQUEST if it is no whole archive; then no function has changed.
-        PressureError: STORAGE_FULL if the disk has no room.
+        PressureError: STORAGE_FULL if the disk has no room; then each function is as it was, or as the
+            archive has it, and a second time changes the rest.
     """
     with _readable(), tarfile.open(fileobj=source, mode="r|") as tar:
         members = iter(tar)

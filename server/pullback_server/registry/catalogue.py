@@ -25,7 +25,7 @@ from pullback.program.wire import signature_from_wire, signature_to_wire
 from pullback.v1 import program_pb2
 from pullback_server.errors import Reason, service_error
 from pullback_server.model.functions import Function, Revision
-from pullback_server.registry.files import remove, write_atomically
+from pullback_server.registry.files import move, remove, write_atomically
 from pullback_server.registry.homes import home, tenants_in
 from pullback_server.registry.names import Key, key_of
 
@@ -118,6 +118,7 @@ class Catalogue:
         key = key_of(entry.function)
         with self._as_the_disk_has_it(key):
             write_atomically(self._path(key), entry_bytes(entry))
+        self._damaged = {other: path for other, path in self._damaged.items() if other != key}
         self._entries = {**self._entries, key: entry}
 
     def remove(self, key: Key) -> bool:
@@ -132,6 +133,18 @@ class Catalogue:
                 remove(self._path(key))
             self._forget(key)
         return known
+
+    def move(self, key: Key, tenant: str) -> None:
+        """Gives a function to another tenant, who has none of its name; whatever happens, one of them has it.
+
+        Raises:
+            OSError: If the disk refuses; then what it has all the same is what there is.
+        """
+        to = Key(tenant, key.function)
+        try:
+            move(self._path(key), self._path(to))
+        finally:
+            self._read_again(key, to)
 
     def revisions(self) -> Iterator[Revision]:
         """All revisions of all functions."""
@@ -148,12 +161,17 @@ class Catalogue:
         try:
             yield
         except OSError:
-            self._forget(key)
-            if self._path(key).exists():
-                entries = dict(self._entries)
-                self._load(key, self._path(key), entries)
-                self._entries = entries
+            self._read_again(key)
             raise
+
+    def _read_again(self, *keys: Key) -> None:
+        """Has the entries of keys be what their files are; readers see all of them change at once."""
+        entries = {other: entry for other, entry in self._entries.items() if other not in keys}
+        self._damaged = {other: path for other, path in self._damaged.items() if other not in keys}
+        for key in keys:
+            if self._path(key).exists():
+                self._load(key, self._path(key), entries)
+        self._entries = entries
 
     def _forget(self, key: Key) -> None:
         self._entries = {other: entry for other, entry in self._entries.items() if other != key}
@@ -204,8 +222,10 @@ def _from_bytes(data: bytes, tenant: str) -> Entry:
     file = msgspec.json.decode(data, type=_File)
     signatures = {digest: _signature(fields) for digest, fields in file.signatures.items()}
     stored = file.function
+    # The file of a function that was adopted may still grant it to the tenant whose it is now.
+    grants = tuple(name for name in file.grants if name != tenant)
     function = Function(
-        stored.name, stored.revisions, stored.current, stored.labels, stored.description, tenant, file.grants
+        stored.name, stored.revisions, stored.current, stored.labels, stored.description, tenant, grants
     )
     return Entry(function, signatures, file.producers)
 

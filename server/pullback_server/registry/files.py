@@ -8,8 +8,9 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -107,9 +108,24 @@ def remove(path: Path) -> None:
     operations.sync_folder(path.parent)
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Removes what a killed server had begun to write."""
-    for path in folder.rglob(f"{operations.TEMPORARY}*"):
+def move(path: Path, to: Path) -> None:
+    """Gives a file that is there another name and folder: after a crash it has the one or the other.
+
+    Raises:
+        OSError: If the disk refuses. The file may have its new name all the same.
+    """
+    make_folder(to.parent)
+    operations.rename(path, to)
+    # In this order, so that it is not lost where the two are not one step for the file system's journal.
+    operations.sync_folder(to.parent)
+    operations.sync_folder(path.parent)
+
+
+def remove_temporaries(folder: Path, rooms: Iterable[str]) -> None:
+    """Removes what a killed server had begun to write in a folder, and in and below its rooms."""
+    pattern = f"{operations.TEMPORARY}*"
+    below = ((folder / room).rglob(pattern) for room in rooms)
+    for path in chain(folder.glob(pattern), *below):
         operations.unlink(path)
 
 
@@ -132,8 +148,8 @@ def _refusal(folder: Path, error: OSError) -> ServiceError:
         _log.error("the disk refused a change of %s: %s", folder, error)
         return service_error(
             Reason.INTERNAL,
-            f"the server's disk refused the change ({error.strerror}), and nothing was changed; the server's "
-            "administrator finds more in its log",
+            f"the server's disk refused the change ({error.strerror}), of which all, a part or nothing "
+            "may have been made; the server's administrator finds more in its log",
         )
     free = free_bytes(folder)
     _log.error("there is no room for a change of %s, where %d bytes are free: %s", folder, free, error)

@@ -56,10 +56,14 @@ class Needs:
         return {blob for each in asked if (blob := each.find(digest)) and self._blobs.has(blob)}
 
     def missing(self, digests: Iterable[str], tenant: str) -> tuple[str, ...]:
-        """What a tenant has not sent, though another may have: that one has it must not show."""
+        """What a tenant has not sent, though another may have: that one has it must not show.
+
+        What a program of the tenant names, it may name for having heard of it.
+        """
         revisions = [rev for entry in self._catalogue.of_tenant(tenant) for rev in entry.function.revisions]
         sent = {constant for revision in revisions for constant in revision.constants}
-        sent |= self._waiting_of(tenant)
+        if tenant in self._uploads:
+            sent |= self._uploads[tenant].blobs()
         return tuple(
             digest for digest in dict.fromkeys(digests) if not (self._blobs.has(digest) and digest in sent)
         )

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
@@ -23,12 +23,14 @@ from pullback_server.registry.catalogue import Catalogue, Entry
 from pullback_server.registry.entries import blobs_of, merged, registered, revision_of, visible, with_revision
 from pullback_server.registry.files import afterwards, locked, remove_temporaries, telling
 from pullback_server.registry.names import Key, ResourceName, key_of
-from pullback_server.registry.nearness import near
 from pullback_server.registry.needs import Needs
 from pullback_server.registry.pages import cut
 from pullback_server.registry.records import Adopted, Collected, Registration
+from pullback_server.registry.sight import Sight
 from pullback_server.registry.usage import Usage, require_bytes, require_place, require_revision
 from pullback_server.tenants.directory import EVERYBODY, Tenant
+
+_ROOMS: Final = ("blobs", "functions", "uploads", "tenants")
 
 
 @contextmanager
@@ -76,8 +78,7 @@ class Registry:
         self._blobs = DirectoryBlobs(folder / "blobs")
         self._catalogue = Catalogue(folder)
         self._needs = Needs(folder, self._blobs, self._catalogue)
-        self._rooms = tuple(folder / name for name in ("blobs", "functions", "uploads", "tenants"))
-        self._sorted: tuple[object, list[Key]] = (None, [])
+        self._sight = Sight(self._catalogue)
         self._changing = threading.Lock()
 
     def tidy(self) -> None:
@@ -87,8 +88,7 @@ class Registry:
             OSError: If the disk refuses.
         """
         with self._changing:
-            for room in self._rooms:
-                remove_temporaries(room)
+            remove_temporaries(self._folder, _ROOMS)
             self._needs.collect()
 
     def collect(self) -> Collected:
@@ -119,7 +119,7 @@ class Registry:
                 of a digest fit several revisions.
             StoredDataError: If the function's catalogue file is damaged.
         """
-        entry = self._seen(name.key, reader)
+        entry = self._sight.seen(name.key, reader)
         if name.digest is None:
             return registered(entry)
         return registered(entry, revision_of(entry.function, name.digest))
@@ -208,7 +208,7 @@ class Registry:
         """
         with self._change():
             if not self._catalogue.remove(key):
-                raise self._not_found(key, key.tenant)
+                raise self._sight.not_found(key, key.tenant)
             with afterwards("remove programs that no function has"):
                 self._needs.sweep()
 
@@ -233,36 +233,29 @@ class Registry:
         return self._granted(key, lambda grants: grants - {tenant})
 
     def adopt(self, tenant: str, names: Collection[str] = ()) -> Adopted:
-        """Gives functions of the tenant with the empty name to another.
+        """Gives functions of the tenant with the empty name to another, one after the other.
+
+        A kill leaves each of them with the one or with the other, and to do it again gives the rest.
 
         Args:
             tenant: The tenant.
             names: The functions; none means all.
 
         Raises:
-            RequestError: FUNCTION_NOT_FOUND if one of them is not there; then none is given.
-            StoredDataError: If the catalogue file of one is damaged.
+            RequestError: FUNCTION_NOT_FOUND if neither of the two has one of them; then none is given.
+            StoredDataError: If the catalogue file of one is damaged; then none is given.
             PressureError: STORAGE_FULL if the disk has no room; then some may have been given.
+            ExecutionError: INTERNAL if it refuses for another reason; then some may have been given.
         """
         with self._change():
-            mine = [Key("", name) for name in names] or [
-                key for key in self._catalogue.entries if not key.tenant
-            ]
-            entries = [self._seen(key, None) for key in sorted(set(mine))]
-            taken = {
-                key.function
-                for key in (*self._catalogue.entries, *self._catalogue.damaged)
-                if key.tenant == tenant
-            }
-            adopted = [entry for entry in entries if entry.function.name not in taken]
-            for entry in adopted:
-                grants = tuple(name for name in entry.function.grants if name != tenant)
-                self._catalogue.put(
-                    replace(entry, function=replace(entry.function, tenant=tenant, grants=grants))
-                )
-                self._catalogue.remove(key_of(entry.function))
-        left = [entry.function.name for entry in entries if entry.function.name in taken]
-        return Adopted(tuple(entry.function.name for entry in adopted), tuple(left))
+            known = {*self._catalogue.entries, *self._catalogue.damaged}
+            asked = sorted(set(names) or {key.function for key in self._catalogue.entries if not key.tenant})
+            left = tuple(name for name in asked if Key(tenant, name) in known)
+            free = [Key("", name) for name in asked if name not in left]
+            adopted = tuple(self._sight.seen(key, None).function.name for key in free)
+            for key in free:
+                self._catalogue.move(key, tenant)
+        return Adopted(adopted, left)
 
     def upload(self, digest: str, program: bytes, tenant: str = "") -> None:
         """Stores a program that the tenant will register later.
@@ -428,7 +421,8 @@ class Registry:
         """Takes over functions whose programs and constants are here; says how many of them it has changed.
 
         Raises:
-            PressureError: STORAGE_FULL if the disk has no room; then some may have been taken over.
+            PressureError: STORAGE_FULL if the disk has no room; then some may have been taken over, and to
+                do it again takes over the rest.
         """
         changed = 0
         with self._change():
@@ -454,18 +448,9 @@ class Registry:
         with self._changing, telling(self._folder):
             yield
 
-    def _seen(self, key: Key, reader: str | None) -> Entry:
-        """What a reader sees under a key; what it may not see is not there."""
-        entry = (
-            self._catalogue.find(key) if reader in (key.tenant, None) else self._catalogue.entries.get(key)
-        )
-        if entry is None or not visible(entry, reader):
-            raise self._not_found(key, reader)
-        return entry
-
     def _granted(self, key: Key, change: Callable[[frozenset[str]], frozenset[str]]) -> Registered:
         with self._change():
-            entry = self._seen(key, None)
+            entry = self._sight.seen(key, None)
             grants = tuple(sorted(change(frozenset(entry.function.grants))))
             if grants != entry.function.grants:
                 entry = replace(entry, function=replace(entry.function, grants=grants))
@@ -485,24 +470,6 @@ class Registry:
         except ServiceError:
             self._needs.sweep()
             raise
-
-    def _not_found(self, key: Key, reader: str | None) -> ServiceError:
-        """The error of a function that is not there, or that the reader may not see: they do not differ."""
-        near = self._near(key, reader)
-        hint = f'did you mean "{near}"?' if near else "ListFunctions gives the names that there are"
-        owner = f" of the tenant {key.tenant!r}" if key.tenant != (reader or "") else ""
-        return service_error(
-            Reason.FUNCTION_NOT_FOUND,
-            f"no function{owner} has the name {key.function!r}; {hint}",
-            function=key.function,
-        )
-
-    def _near(self, key: Key, reader: str | None) -> str:
-        """A name that the reader sees and may have meant; empty if there is none."""
-        entries = self._catalogue.entries
-        if self._sorted[0] is not entries:
-            self._sorted = entries, sorted(entries)
-        return near(key, self._sorted[1], lambda other: visible(entries[other], reader))
 
 
 def _check_program(data: bytes, digest: str) -> None:

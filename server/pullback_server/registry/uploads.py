@@ -40,6 +40,7 @@ class Uploads:
 
     Several may have brought the same, or may have been told that it is here; it stays until each of them has
     registered, was refused, or has waited too long. After a restart one is taken to count on each upload.
+    Readers may be on other threads: they go through a copy, which is made at once.
 
     Args:
         folder: The directory.
@@ -71,11 +72,12 @@ class Uploads:
 
     def blobs(self) -> frozenset[str]:
         """All blobs that somebody counts on."""
-        return frozenset(claim.blob for claim in self._claims.values())
+        return frozenset(claim.blob for claim in self._claims.copy().values())
 
     def programs(self) -> frozenset[str]:
         """The blobs of the programs among them; constants are called by the digest of their bytes."""
-        return frozenset(claim.blob for digest, claim in self._claims.items() if claim.blob != digest)
+        claims = self._claims.copy()
+        return frozenset(claim.blob for digest, claim in claims.items() if claim.blob != digest)
 
     def release(self, digest: str) -> None:
         """Forgets one who counted on a program or constant; with the last one the upload goes.

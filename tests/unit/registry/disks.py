@@ -106,6 +106,7 @@ class LastDisk(Disk):
         super().__init__(at)
         self._content: dict[int, bytes] = {}
         self._names: dict[Path, dict[str, int]] = {}
+        self._renamed: list[tuple[Path, Path, int]] = []
         for each in (folder, *folder.rglob("*")):
             if each.is_dir():
                 self._sync_names(each)
@@ -126,8 +127,19 @@ class LastDisk(Disk):
             case "sync":
                 size = os.fstat(arguments[0]).st_size
                 self._content[os.fstat(arguments[0]).st_ino] = os.pread(arguments[0], size, 0)
+            case "rename":
+                self._renamed.append((arguments[0], arguments[1], arguments[1].stat().st_ino))
             case "sync_folder":
+                self._sync_renamed(arguments[0])
                 self._sync_names(arguments[0])
+
+    def _sync_renamed(self, folder: Path) -> None:
+        """Makes both names of a renamed file durable: that is one step of a file system's journal."""
+        for path, to, number in self._renamed:
+            if folder in (path.parent, to.parent):
+                self._names.setdefault(path.parent, {}).pop(path.name, None)
+                self._names.setdefault(to.parent, {})[to.name] = number
+        self._renamed = [each for each in self._renamed if folder not in (each[0].parent, each[1].parent)]
 
     def _sync_names(self, folder: Path) -> None:
         self._names[folder] = {each.name: each.stat().st_ino for each in folder.iterdir()}

@@ -108,6 +108,22 @@ def test_damaged_blobs_are_mended(full: Path) -> None:
         assert registry.constant(DIGEST) == WEIGHTS
 
 
+def test_damaged_functions_are_mended(full: Path) -> None:
+    """A function whose catalogue file is damaged is there again at once, as the archive has it."""
+    archive = exported(full)
+    with open_registry(full) as registry:
+        before = content(registry)
+    path = next((full / "functions").glob("*.json"))
+    path.write_bytes(b"{")
+    with open_registry(full) as registry:
+        with pytest.raises(StoredDataError, match=path.name):
+            content(registry)
+        assert import_registry(registry, io.BytesIO(archive)).changed == 1
+        assert content(registry) == before
+        assert registry.resolve(ResourceName(path.stem)).function.name == path.stem
+        export_registry(registry, io.BytesIO())
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
 def test_cut_archives(full: Path, tmp_path: Path, share: float) -> None:
     """An archive that ends early changes nothing."""

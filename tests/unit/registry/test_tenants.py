@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,31 @@ def test_to_know_a_digest_is_not_to_have_the_constant(tmp_path: Path) -> None:
     assert len(list((tmp_path / "blobs" / "sha256").glob(f"*/{DIGEST}"))) == 1
 
 
+def test_to_name_a_constant_is_not_to_have_it(tmp_path: Path) -> None:
+    """A program that names another tenant's constant may be uploaded, and brings nobody nearer to it."""
+    program = with_weights()
+    with open_registry(tmp_path) as registry:
+        bring(registry, "red")
+        registry.register(Registration("f", program, tenant="red"))
+        registry.upload(digest_of(program), program_to_bytes(program), "blue")
+        assert registry.missing_constants([DIGEST], "blue") == (DIGEST,)
+        refused = refusal(lambda: registry.register(Registration("f", program, tenant="blue")))
+        assert refused.reason is Reason.CONSTANT_NOT_FOUND
+
+
+def test_readers_beside_uploads(tmp_path: Path) -> None:
+    """What is asked of other threads while constants come is answered."""
+    with open_registry(tmp_path) as registry, ThreadPoolExecutor(1) as threads:
+        digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(3000)]
+        uploads = registry._needs.uploads_of("red")
+        claiming = threads.submit(lambda: [uploads.claim(digest) for digest in digests])
+        while not claiming.done():
+            registry.require_constants([], "red")
+            assert set(uploads.blobs()) <= set(digests)
+            assert not uploads.programs()
+        claiming.result()
+
+
 def test_adoption(tmp_path: Path, formula: Make) -> None:
     """What nobody owned belongs to the tenant, with its grants to others; what it has already stays."""
     with open_registry(tmp_path) as registry:
@@ -216,6 +242,7 @@ def test_adoption(tmp_path: Path, formula: Make) -> None:
             registry.grant(Key("", "f"), tenant)
         assert refusal(lambda: registry.adopt("red", ["f", "x"])).reason is Reason.FUNCTION_NOT_FOUND
         assert registry.adopt("red", ["f"]) == Adopted(("f",), ())
+        assert registry.adopt("red", ["f"]) == Adopted((), ("f",))
         assert registry.adopt("red") == Adopted(("h",), ("g",))
         assert registry.adopt("red") == Adopted((), ("g",))
     with open_registry(tmp_path) as registry:
