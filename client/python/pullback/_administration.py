@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,5 +136,5 @@ class Administration:
             OSError: If the file cannot be read.
             InvalidArgumentError: If it is no whole archive.
         """
-        chunks = partial(import_requests, Path(path))
-        return imported_from_wire(self._client.upload(IMPORT_REGISTRY, chunks, timeout))
+        with import_requests(Path(path)) as chunks:
+            return imported_from_wire(self._client.upload(IMPORT_REGISTRY, chunks, timeout))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,5 +128,5 @@ class AsyncAdministration:
             OSError: If the file cannot be read.
             InvalidArgumentError: If it is no whole archive.
         """
-        chunks = partial(import_requests, Path(path))
-        return imported_from_wire(await self._client.upload(IMPORT_REGISTRY, chunks, timeout))
+        with import_requests(Path(path)) as chunks:
+            return imported_from_wire(await self._client.upload(IMPORT_REGISTRY, chunks, timeout))

@@ -174,7 +174,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
         progress: bool = False,
         chunk: int | None = None,
         in_flight: int = 32,
-        retries: int = 12,
+        retries: int = 20,
         timeout: float | None = None,
         **kwargs: Any,
     ) -> Results:
@@ -200,7 +200,7 @@ class AsyncFunction(Transformations[Coroutine[Any, Any, Any]]):
         progress: bool = False,
         chunk: int | None = None,
         in_flight: int = 32,
-        retries: int = 12,
+        retries: int = 20,
         timeout: float | None = None,
         **shared: Any,
     ) -> AsyncIterator[Results]:

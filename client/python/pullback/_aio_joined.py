@@ -1,7 +1,5 @@
 """Joins the evaluations of a client's tasks: the twin of `_joined`, over `grpc.aio`."""
 
-# ruff: noqa: ASYNC109 -- as in `aio`
-
 from __future__ import annotations
 
 import asyncio
@@ -10,11 +8,12 @@ import grpc
 import grpc.aio
 
 from pullback._aio_stream import call_error
-from pullback._channel import Deadline
 from pullback._evaluation.calls import Call
 from pullback._evaluation.joining import OVERDUE, join, longest, may_be_one_s_fault, message_bytes, part
 from pullback._evaluation.lanes import Lanes
+from pullback._evaluation.messages import Message, leave
 from pullback._status import error_from_call
+from pullback._trip import Trip, shown
 from pullback.codec.evaluation import Response, encode_request
 from pullback.errors import PullbackError
 
@@ -28,14 +27,15 @@ class _Member:
         outcome: The future of its response, or of why the message failed; None if it is to travel alone.
     """
 
-    __slots__ = ("call", "deadline", "kind", "nbytes", "outcome", "points")
+    __slots__ = ("call", "kind", "message", "nbytes", "outcome", "points", "trip")
 
-    def __init__(self, call: Call, timeout: float | None, outcome: asyncio.Future[Outcome]) -> None:
+    def __init__(self, call: Call, trip: Trip, outcome: asyncio.Future[Outcome]) -> None:
         self.call = call
         self.kind = call.plan.kind
         self.points = 1 if call.points is None else call.points
         self.nbytes = message_bytes(call)
-        self.deadline = Deadline(timeout)
+        self.trip = trip
+        self.message: Message | None = None
         self.outcome = outcome
 
     def answer(self, outcome: Outcome) -> None:
@@ -60,14 +60,14 @@ class AsyncJoined:
         # The loop itself keeps no task alive.
         self._messages: set[asyncio.Task[None]] = set()
 
-    async def carry(self, call: Call, timeout: float | None) -> Response:
+    async def carry(self, call: Call, trip: Trip) -> Response:
         """Carries one evaluation, alone or with others; it waits for a place, and for its answer.
 
         Raises:
             grpc.aio.AioRpcError: If the call fails, or the message in which it travelled.
             DeadlineExceededError: If its time is over before the message's.
         """
-        member = _Member(call, timeout, self._loop.create_future())
+        member = _Member(call, trip, self._loop.create_future())
         group = self._lanes.enter(member)
         if group == [member]:
             try:
@@ -78,16 +78,18 @@ class AsyncJoined:
         return await self._wait(member)
 
     async def _alone(self, member: _Member) -> Response:
-        return await self._evaluate(encode_request(member.call.request), timeout=member.deadline.remaining())
+        trip = member.trip
+        request = encode_request(member.call.request)
+        return await self._evaluate(request, timeout=trip.remaining(), metadata=trip.alone())
 
     async def _wait(self, member: _Member) -> Response:
         # asyncio.timeout does the same, and costs three times as much.
-        remaining = member.deadline.remaining()
+        remaining = member.trip.remaining()
         timer = None if remaining is None else self._loop.call_later(remaining, self._overdue, member)
         try:
             outcome = await member.outcome
         except asyncio.CancelledError:
-            self._lanes.withdraw(member)
+            self._give_up(member)
             raise
         finally:
             if timer is not None:
@@ -101,8 +103,16 @@ class AsyncJoined:
                 return response
 
     def _overdue(self, member: _Member) -> None:
+        self._give_up(member)
+        sent_as = member.trip.sent_as
+        member.answer(error_from_call("DEADLINE_EXCEEDED", OVERDUE, (), self._address, sent_as))
+
+    def _give_up(self, member: _Member) -> None:
+        """Takes back a call whose caller goes; under way, it takes its message along if it is the last."""
         self._lanes.withdraw(member)
-        member.answer(error_from_call("DEADLINE_EXCEEDED", OVERDUE, (), self._address))
+        deserted = leave(member)
+        if deserted is not None:
+            deserted.cancel()
 
     def _leave(self, group: list[_Member]) -> None:
         """Has those who wait travel in the place of a group that has been answered."""
@@ -110,25 +120,28 @@ class AsyncJoined:
 
     def _start(self, group: list[_Member]) -> None:
         if group:
-            task = self._loop.create_task(self._send(group), name="pullback-joined")
+            task = self._loop.create_task(self._send(Message(group), group), name="pullback-joined")
             self._messages.add(task)
             task.add_done_callback(self._messages.discard)
 
-    async def _send(self, group: list[_Member]) -> None:
+    async def _send(self, message: Message, group: list[_Member]) -> None:
         outcomes: list[Outcome] = [None] * len(group)
         try:
-            outcomes = await self._outcomes(group)
+            if not message.deserted:
+                outcomes = await self._outcomes(message, group)
         finally:
             self._leave(group)
             for member, outcome in zip(group, outcomes, strict=True):
                 member.answer(outcome)
 
-    async def _outcomes(self, group: list[_Member]) -> list[Outcome]:
+    async def _outcomes(self, message: Message, group: list[_Member]) -> list[Outcome]:
         calls = [member.call for member in group]
-        timeout = longest([member.deadline.remaining() for member in group])
+        timeout = longest([member.trip.remaining() for member in group])
         try:
-            response = await self._evaluate(encode_request(join(calls)), timeout=timeout)
-            return [*part(response, calls)]
+            request, metadata = encode_request(join(calls)), shown(message.request_id)
+            rpc = self._evaluate(request, timeout=timeout, metadata=metadata)
+            message.carried_by(rpc)
+            return [*part(await rpc, calls)]
         except grpc.aio.AioRpcError as error:
             alone = len(group) > 1 and may_be_one_s_fault(call_error(error, self._address))
             return [None if alone else error] * len(group)

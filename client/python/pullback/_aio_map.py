@@ -146,7 +146,7 @@ class _Carrier:
         try:
             return await asyncio.wait_for(self._settled.get(), self._timeout)
         except TimeoutError:
-            raise no_answer(self._timeout) from None
+            raise no_answer(self._timeout, self._stream.request_id) from None
 
     def _settle(self, settled: tuple[int, asyncio.Future[Any]]) -> None:
         number, future = settled

@@ -23,6 +23,7 @@ from pullback._sharing.loan import Loan
 from pullback._status import error_from_call
 from pullback._stream import refuse_timeout
 from pullback._transformations import Transformations
+from pullback._trip import shown
 from pullback.codec.evaluation import Response, encode_stream_request
 from pullback.errors import PullbackError, UnavailableError
 
@@ -57,6 +58,7 @@ class AsyncStream:
 
     Leaving it waits until everything is answered; leaving it by an exception gives up what is not. Where the
     server goes away, what has no answer is sent again to the next one, or to the same when it is back.
+    What is sent again is read again, so arrays should stay as they are until their answer is there.
 
     Args:
         channel: The channel to open it on.
@@ -64,6 +66,7 @@ class AsyncStream:
         in_flight: The most evaluations without an answer; others wait until they have a place. Together they
             have `places.MOST_BYTES` at most, there or back.
         lender: What shares memory with the server; None where everything goes in messages.
+        request_id: Its id, under which the server's log has what travels on it.
         resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
             that has no answer.
         served: Whether the server has answered before.
@@ -76,15 +79,17 @@ class AsyncStream:
         in_flight: int,
         lender: Lender | None = None,
         *,
+        request_id: str,
         resumes: bool = True,
         served: bool = False,
     ) -> None:
         method = EVALUATE_STREAM
-        self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._method = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self.request_id = request_id
         self._resumes = resumes
         self._tries = 0
         self._answered = served
-        self._pausing = self._closed = False
+        self._pausing = self._closed = self._given_up = False
         self._address = address
         self._lender = lender
         self._in_flight = in_flight
@@ -93,8 +98,10 @@ class AsyncStream:
         self._waiting: Waiting = asyncio.Queue()
         self._ids = itertools.count(1)
         self._pending: dict[int, Pending] = {}
+        # What goes in shared memory: the server may not know that, and then it is sent again.
+        self._lent: set[int] = set()
         self._end: PullbackError | None = None
-        self._answers = self._open(self._send(self._waiting))
+        self._answers = self._open()
         self._reader = asyncio.create_task(self._read(), name="pullback-stream")
 
     @property
@@ -111,11 +118,15 @@ class AsyncStream:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._end is not None:
             future.set_exception(self._end)
-        else:
-            loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
-            number, request = next(self._ids), call.request if loan is None else loan.request
-            message = encode_stream_request(number, request)
-            self._waiting.put_nowait((number, message, Pending(call, future, loan)))
+            return future
+        # At once, on the loop: arrays may be changed as soon as this returns.
+        loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
+        number, request = next(self._ids), call.request if loan is None else loan.request
+        if loan is not None:
+            self._lent.add(number)
+        self._waiting.put_nowait(
+            (number, encode_stream_request(number, request), Pending(call, future, loan))
+        )
         return future
 
     async def _send(self, requests: Waiting) -> AsyncIterator[bytes]:
@@ -138,7 +149,7 @@ class AsyncStream:
 
     async def _read(self) -> None:
         ended: PullbackError = UnavailableError(
-            f"the stream to {self._address} has ended", code="UNAVAILABLE"
+            f"the stream to {self._address} has ended", code="UNAVAILABLE", request_id=self.request_id
         )
         end: PullbackError | None = None
         try:
@@ -147,9 +158,12 @@ class AsyncStream:
         except PullbackError as error:  # what gives tokens failed
             end = error
         except asyncio.CancelledError:
-            end = error_from_call("CANCELLED", "its stream was left", [], self._address)
+            end = error_from_call("CANCELLED", "its stream was left", [], self._address, self.request_id)
         finally:
             self._finish(end or ended)
+
+    def _open(self) -> Any:
+        return self._method(self._send(self._waiting), metadata=shown(self.request_id))
 
     async def _follow(self) -> PullbackError | None:
         """Settles answers until there are no more, and gives why, unless that is the stream's end."""
@@ -157,14 +171,14 @@ class AsyncStream:
             async for message in self._answers:
                 self._settle(*message)
         except grpc.aio.AioRpcError as error:
-            return call_error(error, self._address)
+            return call_error(error, self._address, self.request_id)
         return None
 
     async def _resume(self, end: PullbackError | None) -> bool:
         """Opens the stream again, if that may help, when there is something to send; says whether it did."""
         self._tries += 1
         pause = pause_before_resuming(end, self._tries, answered=self._answered)
-        if not self._resumes or pause is None:
+        if not self._resumes or self._given_up or pause is None:
             return False
         self._take_back()
         self._pausing = True
@@ -174,7 +188,7 @@ class AsyncStream:
         if first is None:
             return False
         self._queue_anew([first])
-        self._answers = self._open(self._send(self._waiting))
+        self._answers = self._open()
         return True
 
     def _take_back(self) -> None:
@@ -186,6 +200,7 @@ class AsyncStream:
             if not future.cancelled():
                 message = encode_stream_request(number, call.request)
                 again.append((number, message, Pending(call, future, None)))
+        self._lent -= self._pending.keys()
         self._pending.clear()
         self._places = Places(self._in_flight)
         self._queue_anew(again)
@@ -200,14 +215,11 @@ class AsyncStream:
             if (waiting := before.get_nowait()) is not None:
                 self._waiting.put_nowait(waiting)
         before.put_nowait(None)
-        if self._closed:
-            self._waiting.put_nowait(None)
+        self._end_requests()
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
         self._tries, self._answered = 0, True
-        call, future, loan = self._pending.pop(number)
-        self._places.leave(message_bytes(call))
-        self._vacant.set()
+        call, future, loan = self._leave(number)
         if future.cancelled() and loan is None:
             return
         try:
@@ -220,6 +232,28 @@ class AsyncStream:
         except (PullbackError, ValueError) as error:
             if not future.cancelled():
                 future.set_exception(error)
+        if loan is not None:
+            self._is_through(number)
+
+    def _leave(self, number: int) -> Pending:
+        """Takes a call from its place."""
+        pending = self._pending.pop(number)
+        self._places.leave(message_bytes(pending.call))
+        self._vacant.set()
+        return pending
+
+    def _is_through(self, number: int) -> None:
+        """Notes that a call that went in shared memory is not sent again."""
+        self._lent.discard(number)
+        self._end_requests()
+
+    def _end_requests(self) -> None:
+        """Ends the requests of a stream that closes, once none may have to be sent again.
+
+        Where nothing goes in shared memory, the server hears of the end at once.
+        """
+        if self._closed and not self._lent:
+            self._waiting.put_nowait(None)
 
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
@@ -240,18 +274,24 @@ class AsyncStream:
         self._waiting.put_nowait(None)
 
     async def close(self) -> None:
-        """Waits until everything is answered, and ends the stream."""
+        """Waits until everything is answered, and ends the stream; if that is cancelled, gives it up."""
         self._closed = True
-        self._waiting.put_nowait(None)
-        await self._reader
+        self._end_requests()
+        try:
+            # Without the shield a cancellation would end in the reader, and whoever waits would not see it.
+            await asyncio.shield(self._reader)
+        except asyncio.CancelledError:
+            await self.cancel()
+            raise
 
     async def cancel(self) -> None:
         """Gives up what is not answered, and ends the stream."""
+        self._given_up = True
         if self._pausing:
             self._reader.cancel()
         else:
             self._answers.cancel()
-        await self._reader
+        await asyncio.shield(self._reader)
 
     async def __aenter__(self) -> Self:
         return self
@@ -298,9 +338,10 @@ class AsyncStreamedFunction(Transformations["asyncio.Future[Any]"]):
             return failed
 
 
-def call_error(error: grpc.aio.AioRpcError, address: str) -> PullbackError:
-    """The error of a failed call of the asynchronous client."""
+def call_error(error: grpc.aio.AioRpcError, address: str, request_id: str = "") -> PullbackError:
+    """The error of a failed call of the asynchronous client, which went under this id."""
     if error.code() is grpc.StatusCode.INTERNAL and error.details() == _STATUS_LOST:
-        return UnavailableError(f"{address} ended a stream early; grpc.aio lost why", code="UNAVAILABLE")
+        message = f"{address} ended a stream early; grpc.aio lost why"
+        return UnavailableError(message, code="UNAVAILABLE", request_id=request_id)
     trailing = [(key, value) for key, value in error.trailing_metadata() or ()]
-    return error_from_call(error.code().name, error.details() or "", trailing, address)
+    return error_from_call(error.code().name, error.details() or "", trailing, address, request_id)

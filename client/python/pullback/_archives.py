@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -31,12 +31,20 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def import_requests(path: Path) -> Iterator[pb.ImportRegistryRequest]:
-    """The messages that send an archive.
+@contextmanager
+def import_requests(path: Path) -> Iterator[Callable[[], Iterator[pb.ImportRegistryRequest]]]:
+    """What makes the messages that send an archive, for each try anew.
+
+    It opens the file at once: within gRPC, which iterates over the messages, an OSError would be lost. Each
+    try has a file of its own, because gRPC may still read for the one before. The block's end closes them.
 
     Raises:
         OSError: If it cannot be read.
     """
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield pb.ImportRegistryRequest(chunk=chunk)
+    with ExitStack() as opened:
+        yield lambda: _requests(opened.enter_context(path.open("rb")))
+
+
+def _requests(file: IO[bytes]) -> Iterator[pb.ImportRegistryRequest]:
+    while chunk := file.read(_CHUNK):
+        yield pb.ImportRegistryRequest(chunk=chunk)

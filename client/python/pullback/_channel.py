@@ -18,7 +18,7 @@ POLL_INTERVAL: Final = 0.05
 _ATTEMPTS: Final = 4
 # A server that was there is waited for while it is started anew, which takes seconds, and with an accelerator
 # perhaps half a minute.
-_PATIENT_ATTEMPTS: Final = 24
+_PATIENT_ATTEMPTS: Final = 40
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _SPREAD: Final = 0.25

@@ -210,7 +210,7 @@ class Function(Transformations[Any]):
         progress: bool = False,
         chunk: int | None = None,
         in_flight: int = 32,
-        retries: int = 12,
+        retries: int = 20,
         timeout: float | None = None,
         **kwargs: Any,
     ) -> Results:
@@ -261,7 +261,7 @@ class Function(Transformations[Any]):
         progress: bool = False,
         chunk: int | None = None,
         in_flight: int = 32,
-        retries: int = 12,
+        retries: int = 20,
         timeout: float | None = None,
         **shared: Any,
     ) -> Iterator[Results]:

@@ -12,12 +12,13 @@ from typing import Final
 
 import grpc
 
-from pullback._channel import Deadline
 from pullback._evaluation.calls import Call
 from pullback._evaluation.joining import OVERDUE, join, longest, may_be_one_s_fault, message_bytes, part
 from pullback._evaluation.lanes import FEW_OF_THREADS, Lanes
+from pullback._evaluation.messages import Message, leave
 from pullback._status import error_from_call
 from pullback._stream import call_error
+from pullback._trip import Trip, shown
 from pullback.codec.evaluation import Response, encode_request
 from pullback.errors import PullbackError
 
@@ -32,14 +33,26 @@ class _Member:
         outcome: Its response, or why the message failed; None if it is to travel alone.
     """
 
-    __slots__ = ("_answered", "_gone", "_row", "call", "deadline", "kind", "nbytes", "outcome", "points")
+    __slots__ = (
+        "_answered",
+        "_gone",
+        "_row",
+        "call",
+        "kind",
+        "message",
+        "nbytes",
+        "outcome",
+        "points",
+        "trip",
+    )
 
-    def __init__(self, call: Call, timeout: float | None) -> None:
+    def __init__(self, call: Call, trip: Trip) -> None:
         self.call = call
         self.kind = call.plan.kind
         self.points = 1 if call.points is None else call.points
         self.nbytes = message_bytes(call)
-        self.deadline = Deadline(timeout)
+        self.trip = trip
+        self.message: Message | None = None
         self.outcome: Outcome = None
         self._row: deque[_Member] | None = None
         self._gone = False
@@ -49,7 +62,7 @@ class _Member:
 
     def wait(self) -> bool:
         """Waits for the outcome; False where it did not come in time."""
-        remaining = self.deadline.remaining()
+        remaining = self.trip.remaining()
         try:
             return self._answered.acquire(timeout=-1 if remaining is None else remaining)
         finally:
@@ -103,37 +116,40 @@ class Joined:
         self._lanes: Lanes[_Member] = Lanes(FEW_OF_THREADS)
         self._lock = threading.Lock()
 
-    def carry(self, call: Call, timeout: float | None) -> Response:
+    def carry(self, call: Call, trip: Trip) -> Response:
         """Carries one evaluation, alone or with others; it waits for a place, and for its answer.
 
         Raises:
             grpc.RpcError: If the call fails, or the message in which it travelled.
             DeadlineExceededError: If its time is over before the message's.
         """
-        member = _Member(call, timeout)
+        member = _Member(call, trip)
         with self._lock:
             group = self._lanes.enter(member)
+            message = None if group == [member] else _message(group)
         if group == [member]:
             try:
                 return self._alone(member)
             finally:
                 self._leave(group)
-        if group:
-            self._send(group)
+        if message is not None:
+            self._send(message, group)
         return self._wait(member)
 
     def _alone(self, member: _Member) -> Response:
-        return self._evaluate(encode_request(member.call.request), timeout=member.deadline.remaining())
+        trip = member.trip
+        request = encode_request(member.call.request)
+        return self._evaluate(request, timeout=trip.remaining(), metadata=trip.alone())
 
     def _wait(self, member: _Member) -> Response:
         try:
             in_time = member.wait()
         except BaseException:
-            self._withdraw(member)
+            self._give_up(member)
             raise
         if not in_time:
-            self._withdraw(member)
-            raise error_from_call("DEADLINE_EXCEEDED", OVERDUE, (), self._address)
+            self._give_up(member)
+            raise error_from_call("DEADLINE_EXCEEDED", OVERDUE, (), self._address, member.trip.sent_as)
         match member.outcome:
             case None:
                 return self._alone(member)
@@ -142,27 +158,34 @@ class Joined:
             case response:
                 return response
 
-    def _withdraw(self, member: _Member) -> None:
+    def _give_up(self, member: _Member) -> None:
+        """Takes back a call whose caller goes; under way, it takes its message along if it is the last."""
         with self._lock:
             self._lanes.withdraw(member)
+            deserted = leave(member)
+        if deserted is not None:
+            deserted.cancel()
 
     def _leave(self, group: list[_Member]) -> None:
         """Has those who wait travel in the place of a group that has been answered."""
         with self._lock:
             following = self._lanes.leave(group)
-        if following:
-            self._send(following)
+            message = _message(following)
+        if message is not None:
+            self._send(message, following)
 
-    def _send(self, group: list[_Member]) -> None:
-        timeout = longest([member.deadline.remaining() for member in group])
+    def _send(self, message: Message, group: list[_Member]) -> None:
+        timeout = longest([member.trip.remaining() for member in group])
         try:
             request = encode_request(join([member.call for member in group]))
-            future = self._evaluate.future(request, timeout=timeout)
+            metadata = shown(message.request_id)
+            future = self._evaluate.future(request, timeout=timeout, metadata=metadata)
         except ValueError:
             # The channel is closed, and alone each gets to know that.
             _answer(group, repeat(None))
             self._leave(group)
             return
+        message.carried_by(future)
         future.add_done_callback(partial(self._arrived, group))
 
     def _arrived(self, group: list[_Member], future: grpc.Future[Response]) -> None:
@@ -180,6 +203,10 @@ class Joined:
             _answer(group, repeat(None))
         else:
             _answer(group, responses)
+
+
+def _message(group: list[_Member]) -> Message | None:
+    return Message(group) if group else None
 
 
 def _answer(group: Sequence[_Member], outcomes: Iterable[Outcome]) -> None:

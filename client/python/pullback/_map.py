@@ -127,7 +127,7 @@ class _Carrier:
         try:
             return self._settled.get(timeout=self._timeout)
         except queue.Empty:
-            raise no_answer(self._timeout) from None
+            raise no_answer(self._timeout, self._stream.request_id) from None
 
     def _settle(self, settled: tuple[int, Future[Any]]) -> None:
         number, future = settled
@@ -146,9 +146,10 @@ class _Carrier:
         self._stream.close() if kind is None else self._stream.cancel()
 
 
-def no_answer(timeout: float | None) -> DeadlineExceededError:
-    """The error of a map that gets no answers."""
+def no_answer(timeout: float | None, request_id: str) -> DeadlineExceededError:
+    """The error of a map that gets no answers on the stream of this id."""
     return DeadlineExceededError(
         f"no answer came for {timeout:g} seconds; pass a longer timeout= or a smaller chunk=",
         code="DEADLINE_EXCEEDED",
+        request_id=request_id,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from pullback._trip import REQUEST_ID_KEY
 from pullback.errors import (
     ConflictError,
     DataLossError,
@@ -28,7 +29,6 @@ from pullback.v1 import errors_pb2
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 # What gRPC itself says, on either side, of a message above its own limit.
 _TOO_LARGE: Final = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
-_REQUEST_ID_KEY: Final = "x-request-id"
 _CLASSES: Final[dict[str, type[PullbackError]]] = {
     "INVALID_ARGUMENT": InvalidArgumentError,
     "FAILED_PRECONDITION": InvalidArgumentError,
@@ -73,7 +73,11 @@ class _Details:
 
 
 def error_from_call(
-    code: str, message: str, trailing: Iterable[tuple[str, str | bytes]], address: str
+    code: str,
+    message: str,
+    trailing: Iterable[tuple[str, str | bytes]],
+    address: str,
+    request_id: str = "",
 ) -> PullbackError:
     """The error of a call that ended with a status other than OK.
 
@@ -82,6 +86,7 @@ def error_from_call(
         message: Its message.
         trailing: Its trailing metadata.
         address: Where the call went, for the message of a failed connection.
+        request_id: The id under which it went; a server that answers tells the one that its log has.
     """
     values = dict(trailing)
     details = _parse_details(values.get(_DETAILS_KEY, b""))
@@ -90,8 +95,8 @@ def error_from_call(
         sizes = dict(zip(("value", "limit"), too_large.groups(), strict=True))
         details = _Details("MESSAGE_TOO_LARGE", sizes)
         message = _of_sizes(address, message, **sizes)
-    request_id = str(values.get(_REQUEST_ID_KEY, ""))
-    return _error(code, _sentence(code, message, details, address), details, request_id)
+    known_as = str(values.get(REQUEST_ID_KEY) or request_id)
+    return _error(code, _sentence(code, message, details, address), details, known_as)
 
 
 def error_from_status(status: errors_pb2.Status) -> PullbackError:
@@ -142,13 +147,11 @@ def _sentence(code: str, message: str, details: _Details, address: str) -> str:
 
 
 def _parse_details(data: str | bytes) -> _Details:
-    status = errors_pb2.Status()
     try:
-        status.ParseFromString(data if isinstance(data, bytes) else b"")
+        return _read_details(errors_pb2.Status.FromString(data if isinstance(data, bytes) else b""))
     except DecodeError:
         # A proxy may put something else there; the code and the message still stand.
         return _Details()
-    return _read_details(status)
 
 
 def _read_details(status: errors_pb2.Status) -> _Details:

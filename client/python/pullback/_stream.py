@@ -23,6 +23,7 @@ from pullback._sharing.lender import Lender
 from pullback._sharing.loan import Loan
 from pullback._status import error_from_call
 from pullback._transformations import Transformations
+from pullback._trip import shown
 from pullback.codec.evaluation import Response, encode_stream_request
 from pullback.errors import PullbackError, UnavailableError, invalid_argument
 
@@ -35,6 +36,7 @@ class Stream:
 
     Leaving it waits until everything is answered; leaving it by an exception gives up what is not. Where the
     server goes away, what has no answer is sent again to the next one, or to the same when it is back.
+    What is sent again is read again, so arrays should stay as they are until their answer is there.
 
     Args:
         channel: The channel to open it on.
@@ -42,6 +44,7 @@ class Stream:
         in_flight: The most evaluations without an answer; another one waits until it has a place. Together
             they have `places.MOST_BYTES` at most, there or back.
         lender: What shares memory with the server; None where everything goes in messages.
+        request_id: Its id, under which the server's log has what travels on it.
         resumes: Whether it is opened again where the server goes away; else it ends, and everything fails
             that has no answer.
         served: Whether the server has answered before.
@@ -54,11 +57,13 @@ class Stream:
         in_flight: int,
         lender: Lender | None = None,
         *,
+        request_id: str,
         resumes: bool = True,
         served: bool = False,
     ) -> None:
         method = EVALUATE_STREAM
-        self._open = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self._method = channel.stream_stream(method.path, method.serialize, method.deserialize)
+        self.request_id = request_id
         self._resumes = resumes
         self._tries = 0
         self._answered = served
@@ -73,7 +78,7 @@ class Stream:
         self._vacant = threading.Condition(self._lock)
         self._ids = itertools.count(1)
         self._end: PullbackError | None = None
-        self._answers = self._open(iter(self._requests.get, None))
+        self._answers = self._open(self._requests)
         self._reader = threading.Thread(target=self._read, daemon=True, name="pullback-stream")
         self._reader.start()
 
@@ -93,11 +98,10 @@ class Stream:
             while self._end is None and not self._places.fit(nbytes):
                 self._vacant.wait()
             self._places.take(nbytes)
-        loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         number = next(self._ids)
-        message = encode_stream_request(number, call.request if loan is None else loan.request)
+        message, loan = self._packed(number, call)
         with self._lock:
             if self._end is not None:
                 self._leave(call)
@@ -111,9 +115,19 @@ class Stream:
                 self._vacant.notify_all()
         return future
 
+    def _packed(self, number: int, call: Call) -> tuple[bytes, Loan | None]:
+        """A call's message, and the shared memory that it goes in; if that fails, its place is given back."""
+        try:
+            loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
+            return encode_stream_request(number, call.request if loan is None else loan.request), loan
+        except BaseException:
+            with self._lock:
+                self._leave(call)
+            raise
+
     def _read(self) -> None:
         ended: PullbackError = UnavailableError(
-            f"the stream to {self._address} has ended", code="UNAVAILABLE"
+            f"the stream to {self._address} has ended", code="UNAVAILABLE", request_id=self.request_id
         )
         end: PullbackError | None = None
         try:
@@ -124,13 +138,16 @@ class Stream:
         finally:
             self._finish(end or ended)
 
+    def _open(self, requests: queue.SimpleQueue[bytes | None]) -> Any:
+        return self._method(iter(requests.get, None), metadata=shown(self.request_id))
+
     def _follow(self) -> PullbackError | None:
         """Settles answers until there are no more, and gives why, unless that is the stream's end."""
         try:
             for message in self._answers:
                 self._settle(*message)
         except grpc.RpcError as error:
-            return call_error(error, self._address)
+            return call_error(error, self._address, self.request_id)
         return None
 
     def _resume(self, end: PullbackError | None) -> bool:
@@ -158,14 +175,13 @@ class Stream:
                 loan.give_up()
             self._pending[number] = (call, future, None)
             self._requests.put(encode_stream_request(number, call.request))
-        if self._closed:
-            self._requests.put(None)
-        self._answers = self._open(iter(self._requests.get, None))
+        self._end_requests()
+        self._answers = self._open(self._requests)
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
         self._tries, self._answered = 0, True
-        with self._lock:
-            call, future, loan = self._pending.pop(number)
+        # It stays among the pending while it may have to be sent again: until then its stream must not close.
+        call, future, loan = self._pending[number]
         try:
             future.set_result(read_answer(call, outcome, loan))
         except ForgottenError:
@@ -174,7 +190,10 @@ class Stream:
         except (PullbackError, ValueError) as error:
             future.set_exception(error)
         with self._lock:
+            del self._pending[number]
             self._leave(call)
+            if loan is not None:
+                self._end_requests()
 
     def _leave(self, call: Call) -> None:
         self._places.leave(message_bytes(call))
@@ -186,11 +205,22 @@ class Stream:
         with self._lock:
             self._pending[number] = (call, future, None)
             self._requests.put(message)
+            self._end_requests()
+
+    def _end_requests(self) -> None:
+        """Ends the requests of a stream that closes, once none may have to be sent again.
+
+        Only what goes in shared memory may. Where nothing does, the server hears of the end at once.
+        """
+        if self._closed and all(loan is None for _, _, loan in self._pending.values()):
+            self._requests.put(None)
 
     def _finish(self, end: PullbackError) -> None:
         """Lets everything that has no answer fail, and everything that comes later."""
         with self._lock:
             self._end = end
+            # Lets go of gRPC's thread, which else waits for more.
+            self._requests.put(None)
             left = list(self._pending.values())
             self._pending.clear()
             for call, _, _ in left:
@@ -205,7 +235,7 @@ class Stream:
         """Waits until everything is answered, and ends the stream."""
         with self._lock:
             self._closed = True
-            self._requests.put(None)
+            self._end_requests()
             self._vacant.notify_all()
         self._reader.join()
 
@@ -273,9 +303,10 @@ def refuse_timeout(timeout: float | None) -> None:
         )
 
 
-def call_error(error: grpc.RpcError, address: str) -> PullbackError:
-    """The error of a failed call of the synchronous client."""
+def call_error(error: grpc.RpcError, address: str, request_id: str = "") -> PullbackError:
+    """The error of a failed call of the synchronous client, which went under this id."""
     if not isinstance(error, grpc.Call):
-        return UnavailableError(f"the call to {address} failed: {error}", code="UNKNOWN")
+        message = f"the call to {address} failed: {error}"
+        return UnavailableError(message, code="UNKNOWN", request_id=request_id)
     trailing = [(key, value) for key, value in error.trailing_metadata() or ()]
-    return error_from_call(error.code().name, error.details() or "", trailing, address)
+    return error_from_call(error.code().name, error.details() or "", trailing, address, request_id)

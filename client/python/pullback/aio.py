@@ -59,6 +59,7 @@ from pullback._registration import Registration, prepare
 from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
 from pullback._tracing import traced
+from pullback._trip import Trip, request_ids
 from pullback.codec import evaluation
 from pullback.errors import DeadlineExceededError, PullbackError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
@@ -83,7 +84,7 @@ class AsyncClient:
         join: Whether evaluations that are made at the same time travel together.
 
     Attributes:
-        patient: Whether a server that has answered before, and is away, is waited for: some 40 seconds, and
+        patient: Whether a server that has answered before, and is away, is waited for: some 75 seconds, and
             within a call's timeout.
     """
 
@@ -100,6 +101,7 @@ class AsyncClient:
         self.timeout = timeout
         self.patient = True
         self._served = False
+        self._request_ids = request_ids()
         self._channel = channel
         self._lender = lender
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
@@ -223,10 +225,11 @@ class AsyncClient:
         Raises:
             PullbackError: If the call fails, as it does where nothing listens.
         """
+        trip = self._trip(timeout)
         try:
-            return await self._method(HEALTH_CHECK)(b"", timeout=self.timeout if timeout is None else timeout)
+            return await self._method(HEALTH_CHECK)(b"", timeout=trip.remaining(), metadata=trip.alone())
         except grpc.aio.AioRpcError as error:
-            failure = call_error(error, self.address)
+            failure = call_error(error, self.address, trip.sent_as)
         if is_unhealthy(failure):
             return Health.NOT_SERVING
         raise failure
@@ -242,6 +245,7 @@ class AsyncClient:
             self.address,
             in_flight,
             self._lender,
+            request_id=next(self._request_ids),
             resumes=resumes,
             served=self._served,
         )
@@ -277,7 +281,9 @@ class AsyncClient:
             PullbackError: If the call fails.
         """
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
-        return await self._try(lambda left: call(chunks(), timeout=left), timeout)
+        return await self._try(
+            lambda trip: call(chunks(), timeout=trip.remaining(), metadata=trip.alone()), timeout
+        )
 
     async def download(
         self, method: Method[Request, Response], request: Request, timeout: float
@@ -288,11 +294,12 @@ class AsyncClient:
             PullbackError: If the call fails.
         """
         call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+        trip = self._trip(timeout)
         try:
-            async for message in call(request, timeout=timeout):
+            async for message in call(request, timeout=timeout, metadata=trip.alone()):
                 yield message
         except grpc.aio.AioRpcError as error:
-            failure = call_error(error, self.address)
+            failure = call_error(error, self.address, trip.sent_as)
         else:
             return
         raise failure
@@ -307,9 +314,9 @@ class AsyncClient:
         method = COMPILE
         call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
 
-        async def follow(left: float | None) -> Progress:
+        async def follow(trip: Trip) -> Progress:
             progress = NOT_STARTED
-            async for message in call(request, timeout=left):
+            async for message in call(request, timeout=trip.remaining(), metadata=trip.alone()):
                 progress = progress_from_wire(message)
                 on_progress(progress)
             return progress
@@ -341,8 +348,10 @@ class AsyncClient:
             PullbackError: If the call fails.
         """
         call = self._method(method)
-        metadata = announcement(request)
-        return await self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
+        announced = announcement(request)
+        return await self._try(
+            lambda trip: call(request, timeout=trip.remaining(), metadata=trip.alone(announced)), timeout
+        )
 
     def _method(
         self, method: Method[Request, Response]
@@ -353,20 +362,21 @@ class AsyncClient:
             self._methods[method.path] = made
         return made
 
-    async def _try(
-        self, attempt: Callable[[float | None], Awaitable[Response]], timeout: float | None
-    ) -> Response:
-        deadline = Deadline(self.timeout if timeout is None else timeout)
+    def _trip(self, timeout: float | None) -> Trip:
+        return Trip(next(self._request_ids), self.timeout if timeout is None else timeout)
+
+    async def _try(self, attempt: Callable[[Trip], Awaitable[Response]], timeout: float | None) -> Response:
+        trip = self._trip(timeout)
         failure: PullbackError | None = None
         for number in itertools.count(1):
             try:
-                response = await attempt(deadline.remaining())
+                response = await attempt(trip)
             except grpc.aio.AioRpcError as error:
-                failure = more_telling(call_error(error, self.address), failure)
+                failure = more_telling(call_error(error, self.address, trip.sent_as), failure)
             else:
                 self._served = self.patient
                 return response
-            pause = pause_before_retry(failure, number, deadline.remaining(), served=self._served)
+            pause = pause_before_retry(failure, number, trip.remaining(), served=self._served)
             if pause is None:
                 raise failure
             await asyncio.sleep(pause)

@@ -56,6 +56,7 @@ from pullback._sharing.lender import Lender, lender_for
 from pullback._sources.program import Source
 from pullback._stream import Stream, call_error
 from pullback._tracing import traced
+from pullback._trip import Trip, request_ids
 from pullback.codec import evaluation
 from pullback.errors import DeadlineExceededError, PullbackError, UnavailableError
 from pullback.v1 import capabilities_pb2, evaluation_pb2, functions_pb2
@@ -79,7 +80,7 @@ class Client:
         join: Whether evaluations that are made at the same time travel together.
 
     Attributes:
-        patient: Whether a server that has answered before, and is away, is waited for: some 40 seconds, and
+        patient: Whether a server that has answered before, and is away, is waited for: some 75 seconds, and
             within a call's timeout.
     """
 
@@ -96,6 +97,7 @@ class Client:
         self.timeout = timeout
         self.patient = True
         self._served = False
+        self._request_ids = request_ids()
         self._channel = channel
         self._lender = lender
         self._methods: dict[str, grpc.UnaryUnaryMultiCallable[Any, Any]] = {}
@@ -254,10 +256,11 @@ class Client:
         Raises:
             PullbackError: If the call fails, as it does where nothing listens.
         """
+        trip = self._trip(timeout)
         try:
-            return self._method(HEALTH_CHECK)(b"", timeout=self.timeout if timeout is None else timeout)
+            return self._method(HEALTH_CHECK)(b"", timeout=trip.remaining(), metadata=trip.alone())
         except grpc.RpcError as error:
-            failure = call_error(error, self.address)
+            failure = call_error(error, self.address, trip.sent_as)
         if is_unhealthy(failure):
             return Health.NOT_SERVING
         raise failure
@@ -277,6 +280,7 @@ class Client:
             self.address,
             in_flight,
             self._lender,
+            request_id=next(self._request_ids),
             resumes=resumes,
             served=self._served,
         )
@@ -312,7 +316,9 @@ class Client:
             PullbackError: If the call fails.
         """
         call = self._channel.stream_unary(method.path, method.serialize, method.deserialize)
-        return self._try(lambda left: call(chunks(), timeout=left), timeout)
+        return self._try(
+            lambda trip: call(chunks(), timeout=trip.remaining(), metadata=trip.alone()), timeout
+        )
 
     def download(
         self, method: Method[Request, Response], request: Request, timeout: float
@@ -323,10 +329,11 @@ class Client:
             PullbackError: If the call fails.
         """
         call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
+        trip = self._trip(timeout)
         try:
-            yield from call(request, timeout=timeout)
+            yield from call(request, timeout=timeout, metadata=trip.alone())
         except grpc.RpcError as error:
-            failure = call_error(error, self.address)
+            failure = call_error(error, self.address, trip.sent_as)
         else:
             return
         raise failure
@@ -341,9 +348,9 @@ class Client:
         method = COMPILE
         call = self._channel.unary_stream(method.path, method.serialize, method.deserialize)
 
-        def follow(left: float | None) -> Progress:
+        def follow(trip: Trip) -> Progress:
             progress = NOT_STARTED
-            for message in call(request, timeout=left):
+            for message in call(request, timeout=trip.remaining(), metadata=trip.alone()):
                 progress = progress_from_wire(message)
                 on_progress(progress)
             return progress
@@ -373,8 +380,10 @@ class Client:
             PullbackError: If the call fails.
         """
         call = self._method(method)
-        metadata = announcement(request)
-        return self._try(lambda left: call(request, timeout=left, metadata=metadata), timeout)
+        announced = announcement(request)
+        return self._try(
+            lambda trip: call(request, timeout=trip.remaining(), metadata=trip.alone(announced)), timeout
+        )
 
     def _method(self, method: Method[Request, Response]) -> grpc.UnaryUnaryMultiCallable[Request, Response]:
         made = self._methods.get(method.path)
@@ -383,18 +392,21 @@ class Client:
             self._methods[method.path] = made
         return made
 
-    def _try(self, attempt: Callable[[float | None], Response], timeout: float | None) -> Response:
-        deadline = Deadline(self.timeout if timeout is None else timeout)
+    def _trip(self, timeout: float | None) -> Trip:
+        return Trip(next(self._request_ids), self.timeout if timeout is None else timeout)
+
+    def _try(self, attempt: Callable[[Trip], Response], timeout: float | None) -> Response:
+        trip = self._trip(timeout)
         failure: PullbackError | None = None
         for number in itertools.count(1):
             try:
-                response = attempt(deadline.remaining())
+                response = attempt(trip)
             except grpc.RpcError as error:
-                failure = more_telling(call_error(error, self.address), failure)
+                failure = more_telling(call_error(error, self.address, trip.sent_as), failure)
             else:
                 self._served = self.patient
                 return response
-            pause = pause_before_retry(failure, number, deadline.remaining(), served=self._served)
+            pause = pause_before_retry(failure, number, trip.remaining(), served=self._served)
             if pause is None:
                 raise failure
             time.sleep(pause)

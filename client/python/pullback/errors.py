@@ -31,7 +31,7 @@ class PullbackError(Exception):
         code: The gRPC code's name, such as `INVALID_ARGUMENT`.
         reason: The reason for programs to act on, such as `SHAPE_MISMATCH`; empty if none was given.
         metadata: Values that belong to the error, such as `{"argument": "x", "expected": "f64[8]"}`.
-        request_id: The server's number for the call, to be found in its log; empty if it gave none.
+        request_id: The id of the call, by which a server's log knows it; empty where nothing was sent.
         retry_after: How many seconds to wait before another try; None if the server did not say.
     """
 

@@ -166,13 +166,21 @@ def test_threads(server: pullback.Client) -> None:
             agree(result, reference.grad(POINTS * scale))
 
 
+def one_array(count: int) -> Iterator[np.ndarray]:
+    """The points times 0, 1, 2, ..., in one array, which changes as soon as it was submitted."""
+    array = np.empty_like(POINTS)
+    for scale in range(count):
+        array[:] = POINTS * scale
+        yield array
+
+
 def test_streams(server: pullback.Client) -> None:
     """What is large goes through shared memory on streams, too, and in a message where that is not known."""
     with connected(server) as client, connected(server, shared_memory=False) as other:
         function, reference = client.function("rosenbrock"), other.function("rosenbrock")
         assert client._lender is not None
         with function.stream(in_flight=4) as stream:
-            futures = [stream.grad(POINTS * scale) for scale in range(8)]
+            futures = list(map(stream.grad, one_array(8)))
             assert client._lender.pool.nbytes > 0
             results = [future.result() for future in futures]
             client._lender.pool._segments[0].number += 1
@@ -191,7 +199,7 @@ def test_asynchronous_streams(server: pullback.Client) -> None:
             async with function.stream(in_flight=4) as stream:
                 given_up = stream.grad(POINTS)
                 given_up.cancel()
-                results = await asyncio.gather(*(stream.grad(POINTS * scale) for scale in range(6)))
+                results = await asyncio.gather(*map(stream.grad, one_array(6)))
                 assert client._lender is not None
                 assert client._lender.pool.in_use >= 6 * POINTS.nbytes
                 client._lender.pool._segments[0].number += 1

@@ -62,6 +62,8 @@ class Served:
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
         self.calls: list[str] = []
+        self.ended: list[str] = []
+        self.ids: dict[str, list[str]] = {}
         self.points: list[int | None] = []
         self.uploads: dict[str, bytes] = {}
         self.registered: list[functions_pb2.RegisterFunctionRequest] = []
@@ -164,7 +166,10 @@ class Served:
     def stream_answer(
         self, request: evaluation_pb2.EvaluateStreamRequest
     ) -> evaluation_pb2.EvaluateStreamResponse:
-        """The answer to one request of a stream."""
+        """The answer to one request of a stream; of shared memory nothing is known here."""
+        if request.request.arguments[0].HasField("shared"):
+            unknown = Refusal(grpc.StatusCode.NOT_FOUND, "SEGMENT_NOT_FOUND")
+            return evaluation_pb2.EvaluateStreamResponse(id=request.id, error=unknown.status)
         if np.frombuffer(request.request.arguments[0].data)[0] == -1.0:
             refusal = Refusal(grpc.StatusCode.INTERNAL, "EXECUTION_FAILED")
             return evaluation_pb2.EvaluateStreamResponse(id=request.id, error=refusal.status)
@@ -193,7 +198,10 @@ class Served:
         )
 
     def admit(self, method: str, context: grpc.ServicerContext) -> None:
-        """Counts a call, and refuses it if the test asked for that."""
+        """Counts a call, now and at its end, and refuses it if the test asked for that."""
+        ids = [str(value) for key, value in context.invocation_metadata() if key == "x-request-id"]
+        self.ids.setdefault(method, []).extend(ids)
+        context.add_callback(lambda: self.ended.append(method))
         self.calls.append(method)
         if self.refusals:
             self.abort(self.refusals.pop(0), context)

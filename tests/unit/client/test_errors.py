@@ -78,9 +78,17 @@ def test_a_code_from_the_future() -> None:
     assert error_from_status(status(99, "NEW")).code == "UNKNOWN"
 
 
-def test_details_of_another_kind() -> None:
-    """A proxy's own bytes in the details hide neither code nor message."""
-    error = error_from_call("INTERNAL", "hm", [("grpc-status-details-bin", b"\xff\xff")], "host:1")
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\xff\xff",
+        errors_pb2.Status(details=[Any(type_url=PREFIX + "ErrorInfo", value=b"\xff")]).SerializeToString(),
+        errors_pb2.Status(details=[Any(type_url=PREFIX + "RetryInfo", value=b"\xff")]).SerializeToString(),
+    ],
+)
+def test_details_of_another_kind(garbage: bytes) -> None:
+    """A proxy's own bytes in the details, or within them, hide neither code nor message."""
+    error = error_from_call("INTERNAL", "hm", [("grpc-status-details-bin", garbage)], "host:1")
     assert (type(error), str(error), error.reason) == (errors.ServerError, "hm", "")
 
 

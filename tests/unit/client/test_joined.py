@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -177,6 +179,100 @@ async def test_a_task_that_is_cancelled_in_a_joined_message(
     assert isinstance(second, asyncio.CancelledError)
     np.testing.assert_array_equal(first, 0 * X)
     np.testing.assert_array_equal(third, 4 * X)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Waits for something, for at most five seconds."""
+    deadline = time.monotonic() + 5.0
+    while not happened():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+async def test_the_last_task_takes_its_message_along(served: tuple[str, Served], state: Served) -> None:
+    """A joined message goes on while anybody waits for it, and ends when nobody does."""
+    async with pullback.aio.connect(served[0], timeout=10) as client:
+        f = await client.function("squares")
+        together = Together(f)
+        alone = await together.start_all([lambda: f.grad(X, timeout=0.8)] * PLACES)
+        joined = await together.start_all([*grads(f, 2), lambda: f.grad(X, timeout=1.6)])
+        await answers([*alone, joined.pop()])
+        joined[0].cancel()
+        await asyncio.sleep(0.1)
+        assert (state.calls.count("Evaluate"), state.ended.count("Evaluate")) == (PLACES + 1, PLACES)
+        joined[1].cancel()
+        await until(lambda: state.ended.count("Evaluate") == PLACES + 1)
+        state.hold.set()
+        np.testing.assert_array_equal(await f.grad(X), 2 * X)
+
+
+class Interrupted(Exception):  # noqa: N818 -- as KeyboardInterrupt
+    """Ctrl-C, for a test."""
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """Interrupts the main thread, wherever it waits."""
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    main = threading.main_thread().ident
+    assert main is not None
+    yield lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_last_thread_takes_its_message_along(
+    served: tuple[str, Served], state: Served, interrupt: Callable[[], None]
+) -> None:
+    """Where all others of a joined message have had no more time, and it is interrupted."""
+    ended = []
+    with pullback.connect(served[0], timeout=10) as client, ThreadPoolExecutor() as pool:
+        f = client.function("squares")
+        alone = [pool.submit(f.grad, X, timeout=1.0) for _ in range(PLACES)]
+        time.sleep(0.1)
+        short = pool.submit(f.grad, X, timeout=2.0)
+
+        def interrupt_when_the_short_has_gone() -> None:
+            assert all(isinstance(each.exception(5), TimeoutError) for each in [*alone, short])
+            ended.append(state.ended.count("Evaluate"))
+            interrupt()
+
+        interrupting = pool.submit(interrupt_when_the_short_has_gone)
+        with pytest.raises(Interrupted):
+            f.grad(X)
+        interrupting.result(5)
+        asyncio.run(until(lambda: state.ended.count("Evaluate") == PLACES + 1))
+        assert (state.calls.count("Evaluate"), ended) == (PLACES + 1, [PLACES])
+        state.hold.set()
+        np.testing.assert_array_equal(f.grad(X), 2 * X)
+
+
+async def test_a_message_that_is_deserted_before_it_goes(served: tuple[str, Served]) -> None:
+    """Nothing is sent, and its place is free."""
+    sent: list[asyncio.Future[Any]] = []
+
+    def evaluate(*_: object, **__: object) -> asyncio.Future[Any]:
+        sent.append(asyncio.get_running_loop().create_future())
+        return sent[-1]
+
+    async with pullback.aio.connect(served[0], timeout=10) as client:
+        f = await client.function("squares")
+        client._joined._evaluate = evaluate  # type: ignore[union-attr, assignment]
+        tasks = [asyncio.create_task(f.grad(X)) for _ in range(PLACES + 1)]
+        await asyncio.sleep(0.01)
+        sent[0].set_exception(Interrupted)
+        tasks[-1].cancel()
+        await asyncio.sleep(0.01)
+        assert len(sent) == PLACES
+        tasks.append(asyncio.create_task(f.grad(X)))
+        await asyncio.sleep(0.01)
+        assert len(sent) == PLACES + 1
+        for each in sent:
+            each.cancel()
+        await answers(tasks)
 
 
 @pytest.mark.parametrize("connect", [pullback.connect, pullback.aio.connect])

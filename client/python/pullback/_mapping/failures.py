@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from pullback._channel import wants_new_token
+from pullback._channel import is_away, wants_new_token
 from pullback._mapping.cutting import Chunk
 from pullback.errors import ConflictError, OverloadedError, PullbackError, UnavailableError
-
-# How gRPC words a connection that broke within a call, under codes that else are the server's own.
-_BROKEN: Final = "RST_STREAM"
 
 
 def passes(error: PullbackError) -> bool:
     """Whether the same chunk may succeed later: the connection, the server or a token failed, not it."""
-    if isinstance(error, UnavailableError | OverloadedError | ConflictError) or wants_new_token(error):
+    if isinstance(error, UnavailableError | OverloadedError | ConflictError):
         return True
-    return not error.reason and _BROKEN in error.message
+    return wants_new_token(error) or is_away(error)
 
 
 def at_points(error: PullbackError, chunk: Chunk, tries: int = 1) -> PullbackError:

@@ -112,6 +112,7 @@ def test_giving_up(chunk: Chunk) -> None:
         (LOST, True),
         (OverloadedError("much", code="RESOURCE_EXHAUSTED"), True),
         (ServerError("Received RST_STREAM with error code 2", code="INTERNAL"), True),
+        (ServerError("the connection broke (CANCELLED)", code="UNKNOWN"), True),
         (ServerError("WORKER_DIED", code="INTERNAL", reason="WORKER_DIED"), False),
         (InvalidArgumentError("wrong", reason="SHAPE_MISMATCH", metadata={"argument": "x"}), False),
         (LimitExceededError("too large", reason="LIMIT_EXCEEDED"), False),
