@@ -155,7 +155,7 @@ class Server:
             self._settings, registry, scheduler, health, channels, observation, entrance, quarantine
         )
         self._addresses = listen(
-            server, _addresses(self._settings), _mode(self._settings), entrance.credentials
+            server, _addresses(self._settings), _mode(self._settings), lambda: entrance.credentials
         )
         entrance.start()
         with channels.listening():

@@ -23,7 +23,7 @@ HEADER: Final = "authorization"
 
 _SCHEME: Final = "bearer"
 _MOST_KEPT: Final = 4096
-# So long a token holds whose issuer has withdrawn its key.
+# So often a token is looked into again, whether or not anything is known to have changed.
 _KEPT_SECONDS: Final = 300.0
 _FOREVER: Final = float("inf")
 _SAID: Final = (
@@ -68,6 +68,9 @@ class Authentication:
         self._clock = clock
         self._kept: dict[object, Kept] = {}
         current.when_replaced(self._kept.clear)
+        if verifier is not None:
+            # While they are fetched, tokens are still taken by the keys from before.
+            verifier.when_keys_replaced(self._kept.clear)
 
     def known(self, header: object) -> Identity | None:
         """Whose a token is that came before, if that still holds; never waits.
@@ -85,7 +88,9 @@ class Authentication:
             return identity.caller.tenant in directory
         if header is not None:
             return directory.identify(_secret(header)) == identity
-        return identity == self._local or directory.by_certificate((identity.caller.subject,)) == identity
+        if identity == self._local:
+            return self._has(identity.caller)
+        return directory.by_certificate((identity.caller.subject,)) == identity
 
     async def identify(self, header: str | None, context: Context) -> Identity:
         """Who calls.
@@ -115,22 +120,23 @@ class Authentication:
             raise untrusted(f"{who.subject!r} has expired; get a new one")
         # The one of now: it may have been replaced while keys were fetched.
         if who.tenant not in self._current.directory:
-            raise service_error(
-                Reason.PERMISSION_DENIED,
-                f"the token is valid, but the server has no tenant {who.tenant!r}; have it added to the "
-                "tenants file",
-                tenant=who.tenant,
-            )
+            raise _homeless("the token is valid", who)
         return identity
 
     def _peer(self, context: Context) -> Identity:
         if self._local is not None and context.peer().startswith("unix:"):
+            if not self._has(self._local.caller):
+                raise _homeless("the socket lets in without a token", self._local.caller)
             return self._local
         subjects = tuple(_subjects(context))
         identity = self._current.directory.by_certificate(subjects)
         if identity is None:
             raise _nobody(subjects)
         return identity
+
+    def _has(self, local: Caller) -> bool:
+        """Whether who calls over a socket is of a tenant that there is still, or need not be of one."""
+        return not local.tenant or local.tenant in self._current.directory
 
     def _keep(self, header: str, identity: Identity) -> None:
         end = _FOREVER if identity.expires is None else identity.expires
@@ -156,6 +162,14 @@ def _subjects(context: Context) -> Iterator[str]:
     keys = ("peer_uri", "peer_dns") if alternatives else ("x509_common_name",)
     names = (name for key in keys for name in known.get(key, ()))
     return (name.decode(errors="replace") for name in names)
+
+
+def _homeless(why: str, who: Caller) -> ServiceError:
+    return service_error(
+        Reason.PERMISSION_DENIED,
+        f"{why}, but the server has no tenant {who.tenant!r}; have it added to the tenants file",
+        tenant=who.tenant,
+    )
 
 
 def _nobody(subjects: tuple[str, ...]) -> ServiceError:

@@ -28,17 +28,19 @@ class OpenCalls:
     def __init__(self) -> None:
         self._readers: dict[Context, Reader] = {}
         self._ending = False
-        self._count = 0
+        self._open: set[Context] = set()
         self._none = asyncio.Event()
         self._none.set()
         self.refused: dict[str, int] = {}
 
     def add(self, context: Context) -> None:
-        """Counts a call until it ends."""
-        self._count += 1
+        """Counts a call until it ends, once however many handlers it goes through."""
+        if context in self._open:
+            return
+        self._open.add(context)
         self._none.clear()
         # The stubs take objects of a class of their own; gRPC takes any callable.
-        context.add_done_callback(self._ended)  # type: ignore[arg-type]
+        context.add_done_callback(lambda _: self._ended(context))  # type: ignore[arg-type]
 
     def refuse(self, error: Exception) -> None:
         """Counts a call that is turned away before its method is called."""
@@ -48,7 +50,7 @@ class OpenCalls:
     @property
     def count(self) -> int:
         """How many are open."""
-        return self._count
+        return len(self._open)
 
     def reader(self, context: Context) -> Reader:
         """What reads the requests of a stream, until it ends or the server takes no more."""
@@ -81,12 +83,12 @@ class OpenCalls:
         while True:
             await self._none.wait()
             await asyncio.sleep(_MOMENT)
-            if self._count == 0:
+            if not self._open:
                 return
 
-    def _ended(self, _: object) -> None:
-        self._count -= 1
-        if self._count == 0:
+    def _ended(self, context: Context) -> None:
+        self._open.discard(context)
+        if not self._open:
             self._none.set()
 
 

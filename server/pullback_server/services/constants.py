@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from pullback.v1 import functions_pb2 as pb
 from pullback_server.errors import Reason, ServiceError, service_error
@@ -59,12 +60,15 @@ class Constants:
     async def _arrived(
         self, first: pb.UploadConstantRequest, requests: AsyncIterator[pb.UploadConstantRequest], tenant: str
     ) -> None:
-        arriving = await asyncio.to_thread(self._registry.arrive)
+        made = list[Arriving]()
         try:
+            await _in_thread(lambda: made.append(self._registry.arrive()))
+            (arriving,) = made
             await self._receive(first, requests, arriving)
-            await asyncio.to_thread(self._registry.upload_constant, arriving, tenant)
+            await _in_thread(self._registry.upload_constant, arriving, tenant)
         finally:
-            await asyncio.to_thread(arriving.drop)
+            for arriving in made:
+                await _in_thread(arriving.drop)
 
     async def _receive(
         self,
@@ -72,9 +76,9 @@ class Constants:
         requests: AsyncIterator[pb.UploadConstantRequest],
         arriving: Arriving,
     ) -> None:
-        await asyncio.to_thread(arriving.add, first.chunk)
+        await _in_thread(arriving.add, first.chunk)
         async for request in requests:
-            await asyncio.to_thread(arriving.add, request.chunk)
+            await _in_thread(arriving.add, request.chunk)
             if arriving.size > first.size_bytes:
                 break
         if arriving.size != first.size_bytes:
@@ -89,6 +93,21 @@ class Constants:
                 expected=first.digest,
                 actual=arriving.digest,
             )
+
+
+async def _in_thread(work: Callable[..., object], *arguments: object) -> None:
+    """Has a thread do something, and waits for its end in any case.
+
+    A call that is broken off drops its file: what still wrote there would write to whatever file has its
+    descriptor next.
+    """
+    working = asyncio.create_task(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(working)
+    finally:
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((working,))
 
 
 def _malformed(message: str) -> ServiceError:

@@ -89,11 +89,17 @@ class Evaluation:
             if watch is not None:
                 number = watch.begin(began, claim.tenant, revision, kind, points)
             nbytes = kind.result_bytes * (1 if points is None else points)
+            foreseen = evaluation.results is None and kind.result_leaves > 0
             if nbytes > SMALL and evaluation.results is None:
                 check_sent(nbytes, self._limits)
-                await room(nbytes)
+                if foreseen:
+                    await room(nbytes)
             outcome = await self._scheduler.evaluate(evaluation, claim)
-            check_outcome(outcome, self._limits)
+            sent = check_outcome(outcome, self._limits)
+            if sent > SMALL and not foreseen:
+                # All room at once, also for what was known before beside sparse results: calls that have some
+                # and wait for more could wait for each other.
+                await room(sent)
         except BaseException as error:
             if watch is not None:
                 watch.fail(number, began, claim.tenant, error)
@@ -112,28 +118,27 @@ class Evaluation:
         in_flight: set[int] = set()
         hold = StreamHold(self._budgets)
 
-        async def take() -> StreamRequest | None:
+        async def take() -> tuple[int, StreamRequest] | None:
             numbered = await read()
-            if numbered is not None:
-                await hold.admit(numbered)
-            return numbered
+            return None if numbered is None else (await hold.admit(numbered[1]), numbered)
 
-        async def answer(numbered: StreamRequest) -> StreamResponse:
-            id_, request = numbered
+        async def answer(held: tuple[int, StreamRequest]) -> tuple[int, StreamResponse]:
+            number, (id_, request) = held
             if id_ in in_flight:
-                return id_, _failed(_duplicate(id_))
+                return number, (id_, _failed(_duplicate(id_)))
             in_flight.add(id_)
             try:
-                hold.require(id_)
-                return id_, await self._evaluate(request, partial(hold.room, id_))
+                hold.require(number)
+                return number, (id_, await self._evaluate(request, partial(hold.room, number)))
             except Exception as error:  # noqa: BLE001 -- one failure never ends the stream
-                return id_, _failed(service_error_of(error))
+                return number, (id_, _failed(service_error_of(error)))
             finally:
                 in_flight.discard(id_)
 
-        async def send(response: StreamResponse) -> None:
+        async def send(held: tuple[int, StreamResponse]) -> None:
+            number, response = held
             await write(response)
-            hold.sent(response[0])
+            hold.sent(number)
 
         try:
             await answer_each(take, answer, send, self._limits.in_flight_per_stream)

@@ -20,7 +20,6 @@ from pullback_server.errors import (
     Reason,
     RequestError,
     ServiceError,
-    exceeded,
     service_error,
 )
 from pullback_server.model.functions import EVERY_TENANT, Findings, Registered
@@ -40,7 +39,12 @@ from pullback_server.services.budget import Budget
 from pullback_server.services.constants import Constants
 from pullback_server.services.conversion import function_to_wire
 from pullback_server.services.requests.limits import Limits
-from pullback_server.services.requests.programs import check_inputs, check_program, check_program_size
+from pullback_server.services.requests.programs import (
+    check_arguments,
+    check_program,
+    check_program_size,
+    check_signature,
+)
 from pullback_server.services.rights import reader, require, require_own, require_rights_to, require_tenant
 from pullback_server.tenants.callers import Caller, Role, caller
 from pullback_server.tenants.current import CurrentDirectory
@@ -230,10 +234,11 @@ class Functions:
         match request.WhichOneof("source"):
             case "program":
                 check_program_size(request.program.ByteSize(), self._limits)
-                return _parsed(lambda: program_from_wire(request.program))
+                check_arguments(len(request.program.signature.arguments), self._limits)
+                return await asyncio.to_thread(_parsed, lambda: program_from_wire(request.program))
             case "program_digest" if is_digest(request.program_digest):
                 data = await asyncio.to_thread(self._registry.program, request.program_digest, who.tenant)
-                return _parsed(lambda: program_from_bytes(data))
+                return await asyncio.to_thread(_parsed, lambda: program_from_bytes(data))
             case "program_digest":
                 raise _malformed(f"{request.program_digest[:100]!r} is no digest of 64 hexadecimal digits")
             case _:
@@ -244,10 +249,11 @@ class Functions:
     async def _examined(self, program: Program, digest: str, who: Caller) -> tuple[Program, Findings]:
         """The whole program, and what a worker finds in it; an upload that is refused is discarded."""
         try:
-            check_program(program, self._limits)
-            findings = await self._scheduler.load(digest, program_to_bytes(program))
+            await asyncio.to_thread(check_program, program, self._limits)
+            data = await asyncio.to_thread(program_to_bytes, program)
+            findings = await self._scheduler.load(digest, data)
             completed = _completed(program, findings)
-            check_inputs(completed.signature, self._limits)
+            check_signature(completed.signature, self._limits)
         except (RequestError, PressureError, QuarantineError) as error:
             if error.retry_delay is None:
                 await asyncio.to_thread(self._registry.discard_upload, digest, program.constants, who.tenant)
@@ -294,16 +300,21 @@ def _parsed(parse: Callable[[], Program]) -> Program:
     try:
         return parse()
     except TreeTooDeepError as error:
-        raise exceeded(
-            Reason.NESTING_TOO_DEEP,
-            "a tree of arguments or results is nested too deep",
-            value=error.deepest + 1,
-            limit=error.deepest,
-            setting="",
-            advice="flatten it",
-        ) from error
+        raise _too_deep(error.deepest) from error
     except ProgramError as error:
         raise service_error(Reason.MALFORMED_PROGRAM, f"the program cannot be read: {error}") from error
+
+
+def _too_deep(most: int) -> ServiceError:
+    """The error of a tree; how deep it is nobody has looked, as none is followed further."""
+    return service_error(
+        Reason.NESTING_TOO_DEEP,
+        f"a tree of arguments or results is nested {most + 1} deep or deeper; the limit, which no setting "
+        f"changes, is {most}; flatten it",
+        value=str(most + 1),
+        limit=str(most),
+        setting="",
+    )
 
 
 def _check_texts(labels: Mapping[str, str], description: str) -> None:

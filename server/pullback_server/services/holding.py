@@ -7,6 +7,7 @@ everything back when it has ended, a stream what belongs to an answer when that 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Final
@@ -44,28 +45,34 @@ def room_until_the_end(budgets: Budgets) -> Room:
 
 
 class StreamHold:
-    """What one stream has in hand.
+    """What one stream has in hand, by numbers of its own: the ids that a client gives may come twice.
 
     Args:
         budgets: The server's.
     """
 
     def __init__(self, budgets: Budgets) -> None:
+        self._numbers = itertools.count()
         self._requests = _Share(budgets.requests)
         self._results = _Share(budgets.results)
         self._refused: dict[int, ServiceError] = {}
 
-    async def admit(self, numbered: tuple[int, Request]) -> None:
+    async def admit(self, request: Request) -> int:
         """Takes room for a request of the stream that was read; the next is read when there is.
 
         One for which there never can be is refused when it is answered, and the stream goes on.
+
+        Returns:
+            The number under which the stream has it in hand.
         """
-        nbytes = request_bytes(numbered[1])
+        number = next(self._numbers)
+        nbytes = request_bytes(request)
         if nbytes > SMALL:
             try:
-                await self._requests.take(numbered[0], nbytes)
+                await self._requests.take(number, nbytes)
             except ServiceError as error:
-                self._refused[numbered[0]] = error
+                self._refused[number] = error
+        return number
 
     def require(self, number: int) -> None:
         """Makes sure that a request was admitted.
@@ -73,7 +80,7 @@ class StreamHold:
         Raises:
             ServiceError: MESSAGE_TOO_LARGE if there never can be room for it.
         """
-        if self._refused and (error := self._refused.pop(number, None)):
+        if self._refused and (error := self._refused.get(number)):
             raise error
 
     async def room(self, number: int, nbytes: int) -> None:
@@ -87,6 +94,7 @@ class StreamHold:
 
     def sent(self, number: int) -> None:
         """Gives back what belongs to a request whose answer has been written."""
+        self._refused.pop(number, None)
         self._requests.give_back(number)
         self._results.give_back(number)
 

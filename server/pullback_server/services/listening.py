@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import grpc
 
 from pullback.memory.handover import socket_path
 from pullback_server.sharing.sockets import clear
+
+Credentials = Callable[[], grpc.ServerCredentials | None]
+"""Gives the credentials for one more port, which are of no use to another; None without TLS."""
+
+
+def plain() -> None:
+    """No credentials."""
 
 
 class ListenError(Exception):
@@ -21,7 +28,7 @@ def listen(
     server: grpc.aio.Server,
     addresses: Sequence[str],
     mode: int,
-    credentials: grpc.ServerCredentials | None = None,
+    credentials: Credentials = plain,
 ) -> tuple[str, ...]:
     """Has a server listen, once it is started.
 
@@ -29,7 +36,7 @@ def listen(
         server: The server.
         addresses: Where: `host:port` or `unix:/path`; at least one.
         mode: The mode of the files of Unix domain sockets.
-        credentials: For TLS at each `host:port`; None for none.
+        credentials: Gives those for TLS at a `host:port`.
 
     Returns:
         The addresses, with the ports that they got.
@@ -42,13 +49,11 @@ def listen(
     return tuple(_listen(server, address, mode, credentials) for address in addresses)
 
 
-def _listen(
-    server: grpc.aio.Server, address: str, mode: int, credentials: grpc.ServerCredentials | None
-) -> str:
+def _listen(server: grpc.aio.Server, address: str, mode: int, credentials: Credentials) -> str:
     path = socket_path(address)
     try:
         if path is None:
-            return f"{address.rpartition(':')[0]}:{_port(server, address, credentials)}"
+            return f"{address.rpartition(':')[0]}:{_port(server, address, credentials())}"
         _require_folder(path, address)
         clear(path)
         with _masked(mode):

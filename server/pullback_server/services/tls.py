@@ -48,14 +48,23 @@ class Certificates:
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._configuration = _read(files)
-        self._given = self._configuration
 
     def credentials(self) -> grpc.ServerCredentials:
-        """The credentials for the ports of a server."""
+        """The credentials for one port of a server; another one needs its own, as each asks what is new."""
+        given = self._configuration
+
+        def newer() -> grpc.ServerCertificateConfiguration | None:
+            """What came after the last one; gRPC asks from a thread of its own for each connection."""
+            nonlocal given
+            if given is self._configuration:
+                return None
+            given = self._configuration
+            return given
+
         return grpc.dynamic_ssl_server_credentials(
-            self._configuration,
+            given,
             # The stubs do not know that None is the answer while there is nothing new.
-            self._newer,  # type: ignore[arg-type]
+            newer,  # type: ignore[arg-type]
             require_client_authentication=self._files.client_ca is not None,
         )
 
@@ -75,13 +84,6 @@ class Certificates:
             _log.info("new connections get the certificate in %s as it is now", self._files.certificate)
 
         return replace
-
-    def _newer(self) -> grpc.ServerCertificateConfiguration | None:
-        """What came after the last one; gRPC asks from a thread of its own for each connection."""
-        if self._given is self._configuration:
-            return None
-        self._given = self._configuration
-        return self._given
 
 
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:

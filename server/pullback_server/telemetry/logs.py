@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from enum import StrEnum
+from types import TracebackType
 from typing import Final
 
 from pullback_server.model.tickets import ticket
@@ -14,7 +15,10 @@ from pullback_server.telemetry.requests import method, request_id
 
 # What others chose, such as a name in a message, makes no line of its own and moves no cursor.
 _CONTROL: Final = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_CONTROL_IN_LINES: Final = {code: text for code, text in _CONTROL.items() if code != ord("\n")}
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s%(request)s"
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class LogFormat(StrEnum):
@@ -59,6 +63,10 @@ class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - a name of logging's
         """The line without what follows it, which is an exception's stack."""
         return super().formatMessage(record).translate(_CONTROL)
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - a name of logging's
+        """The stack, whose lines are indented: an exception's text may have some that others chose."""
+        return super().formatException(ei).translate(_CONTROL_IN_LINES).replace("\n", "\n  ")
 
 
 class _JsonFormatter(logging.Formatter):

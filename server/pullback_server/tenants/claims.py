@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,6 +56,10 @@ class Verifier:
     def __init__(self, trust: Trust, keys: Keys) -> None:
         self._trust = trust
         self._keys = keys
+
+    def when_keys_replaced(self, act: Callable[[], object]) -> None:
+        """Has something called whenever the issuer's keys were fetched: what held before may not now."""
+        self._keys.when_replaced(act)
 
     async def identify(self, token: str) -> Identity:
         """Whose a JWT is.

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any, Final
 
 import jwt
@@ -26,7 +27,7 @@ _PAUSE_SECONDS: Final = 10.0
 _SYMMETRIC: Final = "oct"
 
 Fetch = Callable[[], bytes]
-"""Gives a JSON Web Key Set (RFC 7517); may block; raises OSError or ValueError if it cannot."""
+"""Gives a JSON Web Key Set (RFC 7517); may block; raises OSError, ValueError, HTTPException if it cannot."""
 
 
 class Keys:
@@ -55,6 +56,11 @@ class Keys:
         self._failed = False
         self._fetching: asyncio.Task[None] | None = None
         self._next: asyncio.TimerHandle | None = None
+        self._watchers: list[Callable[[], object]] = []
+
+    def when_replaced(self, act: Callable[[], object]) -> None:
+        """Has something called whenever keys were fetched."""
+        self._watchers.append(act)
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
         """A key by its id.
@@ -87,6 +93,13 @@ class Keys:
             self._fetching.add_done_callback(self._done)
         return self._fetching
 
+    def renew(self) -> None:
+        """Has the keys fetched that there are now: what is under way may have begun before they changed."""
+        if self._fetching is None:
+            self.refresh()
+        else:
+            self._fetching.add_done_callback(lambda task: None if task.cancelled() else self.refresh())
+
     def _known(self, kid: str | None) -> jwt.PyJWK | None:
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -95,7 +108,7 @@ class Keys:
     async def _replace(self) -> None:
         try:
             self._keys = read_keys(await asyncio.to_thread(self._fetch))
-        except (OSError, ValueError, jwt.PyJWTError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             self._failed = True
             _log.error(
                 "the keys of %s cannot be fetched, those from before stay: %s",
@@ -104,6 +117,8 @@ class Keys:
             )
             return
         self._failed = False
+        for act in self._watchers:
+            act()
         _log.info("fetched %d keys from %s", len(self._keys), self._origin)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -149,6 +164,6 @@ def _key(entry: Any) -> jwt.PyJWK | None:
         return None
     try:
         return jwt.PyJWK(entry)
-    except jwt.PyJWTError as error:
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
         _log.warning("a key of an issuer is left out: %s", error)
         return None

@@ -180,3 +180,32 @@ def test_certificates_are_replaced_while_the_server_runs(mutual: Guarded, author
         with connected(mutual, new, authority.client(LAB)) as client, pytest.raises(pullback.PullbackError):
             client.health(timeout=1)
         assert before.function("twice")(2.0) == 4.0
+
+
+def test_two_ports_have_the_same_certificates(tmp_path: Path) -> None:
+    """Both begin with the first ones, and both get those that replace them."""
+    first, second = Authority("first"), Authority("second")
+    first.server().write(tmp_path / "server.pem", tmp_path / "server.key")
+    flags = [
+        "--listen=127.0.0.1:0,127.0.0.1:0",
+        f"--tls-certificate={tmp_path}/server.pem",
+        f"--tls-key={tmp_path}/server.key",
+    ]
+    with serving(tmp_path, *flags) as server:
+        assert answered(server, first) == [True, True]
+        second.server().write(tmp_path / "server.pem", tmp_path / "server.key")
+        server.reload()
+        assert answered(server, second) == [True, True]
+        assert answered(server, first) == [False, False]
+
+
+def answered(server: Guarded, authority: Authority) -> list[bool]:
+    """At which addresses new connections find a server of an authority."""
+    credentials = grpc.ssl_channel_credentials(authority.certificate)
+    codes = []
+    for address in server.addresses:
+        with grpc.secure_channel(address, credentials, OWN_CONNECTION) as channel:
+            check = channel.unary_unary("/grpc.health.v1.Health/Check")
+            codes.append(check.future(b"", timeout=20).code())
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+    return [code is grpc.StatusCode.OK for code in codes]

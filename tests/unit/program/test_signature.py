@@ -42,3 +42,22 @@ def test_names_differ() -> None:
     """Two arguments cannot have one name."""
     with pytest.raises(MalformedProgramError, match="'x'"):
         Signature((Argument("x", LEAF, (X,)), Argument("x", LEAF, (Y,))))
+
+
+class _Counted(str):
+    """A name that counts what it is compared with."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        _Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_many_names_are_compared_fast() -> None:
+    """A small message can have a great many arguments; each name is looked at a few times, not with each."""
+    arguments = [Argument(_Counted(f"x{number}"), LEAF, (X,)) for number in range(1000)]
+    Signature(tuple(arguments))
+    assert _Counted.compared < 10 * len(arguments)

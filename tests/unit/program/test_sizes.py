@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pullback.program import sizes
+from pullback.program.dimensions import solve
 from pullback.program.errors import SizeMismatchError
 from pullback.program.signature import Argument, Result, Signature
 from pullback.program.sizes import bind_sizes
@@ -52,3 +54,20 @@ def test_a_symbol_that_no_argument_has() -> None:
     """A result's own symbol cannot be found."""
     with pytest.raises(SizeMismatchError, match="no argument says how large k is"):
         bind_sizes(signature("f64[n]", result="f64[k]"), [(2,)])
+
+
+def test_the_work_grows_with_the_axes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each axis is solved once or twice, however many have to wait for others."""
+    solved = list[str]()
+
+    def counted(expression: str, value: int, known: dict[str, int]) -> tuple[str, int] | None:
+        solved.append(expression)
+        return solve(expression, value, known)
+
+    monkeypatch.setattr(sizes, "solve", counted)
+    count = 100
+    chain = [f"f64[n{i}+n{i + 1}]" for i in range(count)]
+    shapes = [(3,)] * count + [(1,)]
+    found = bind_sizes(signature(*chain, f"f64[n{count}]"), shapes)
+    assert set(found.values()) == {1, 2}
+    assert len(solved) <= 2 * len(shapes)

@@ -139,6 +139,24 @@ async def test_a_directory_that_is_replaced_meanwhile(tmp_path: Path) -> None:
     assert authentication.known(header) is None
 
 
+async def test_a_token_that_comes_while_keys_are_fetched(tmp_path: Path) -> None:
+    """It is taken by the key from before, and forgotten when that is no key of the issuer any more."""
+    old, new, gate = ec_key(), ec_key(), threading.Event()
+    sets = [public_keys({"k": old}), public_keys({"k": new})]
+    keys = Keys(lambda: sets.pop(0) if len(sets) > 1 or gate.wait(10) else b"", "the test")
+    authentication = Authentication(current(tmp_path), Verifier(Trust(ISSUER, AUDIENCE), keys))
+    await keys.refresh()
+    fetching = keys.refresh()
+    header = f"Bearer {signed(old, kid='k')}"
+    identity = await authentication.identify(header, Peer())
+    assert authentication.known(header) is identity
+    gate.set()
+    await fetching
+    assert authentication.known(header) is None
+    assert (await refusal(authentication, header)).reason is Reason.UNAUTHENTICATED
+    assert authentication.known(header) is None
+
+
 async def test_tokens_and_jwts_side_by_side(tmp_path: Path) -> None:
     """What is no token of the file may be a JWT, of a tenant that the file has."""
     key = ec_key()
@@ -160,6 +178,21 @@ async def test_a_socket_is_its_user_s(tmp_path: Path) -> None:
     assert authentication.holds(None, identity)
     assert "no credentials" in (await refusal(authentication, None)).message
     assert "not accepted" in (await refusal(authentication, "Bearer x", Peer("unix:/socket"))).message
+
+
+async def test_a_socket_s_tenant_that_is_taken_out(tmp_path: Path) -> None:
+    """Its callers are let in no more, and those who are in do not stay."""
+    directory = current(tmp_path)
+    local = Caller("acme", "socket", Role.EVALUATE)
+    authentication = Authentication(directory, local=local)
+    identity = await authentication.identify(None, Peer("unix:/socket"))
+    assert identity.caller is local
+    assert authentication.holds(None, identity)
+    (tmp_path / "tenants.toml").write_text("[tenants.other]")
+    directory.reread()()
+    assert not authentication.holds(None, identity)
+    refused = await refusal(authentication, None, Peer("unix:/socket"))
+    assert (refused.reason, refused.metadata) == (Reason.PERMISSION_DENIED, {"tenant": "acme"})
 
 
 CERTIFICATES = """

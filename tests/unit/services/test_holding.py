@@ -21,11 +21,6 @@ def request(nbytes: int) -> Request:
     return Request(b"", (Tensor(7, (nbytes,), bytes(nbytes)),), (), (), None)
 
 
-def numbered(sizes: list[int]) -> list[tuple[int, Request]]:
-    """Requests of these sizes, numbered from 1."""
-    return [(number, request(nbytes)) for number, nbytes in enumerate(sizes, 1)]
-
-
 def test_size() -> None:
     """All tensors of a request count, the empty too."""
     tensors = (Tensor(7, (3,), b"abc"), Tensor(7, (0,)))
@@ -36,13 +31,12 @@ async def test_requests_are_read_while_there_is_room() -> None:
     """A stream may have a sixteenth of the budget; answers that were written make room for more."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
-    first, second, third = numbered([2 * SMALL] * 3)
-    await hold.admit(first)
-    await hold.admit(second)
-    waiting = asyncio.create_task(hold.admit(third))
+    first = await hold.admit(request(2 * SMALL))
+    await hold.admit(request(2 * SMALL))
+    waiting = asyncio.create_task(hold.admit(request(2 * SMALL)))
     await asyncio.sleep(0.01)
     assert (waiting.done(), both.requests.used) == (False, 4 * SMALL)
-    hold.sent(1)
+    hold.sent(first)
     await asyncio.wait_for(waiting, 5)
     hold.close()
     assert both.requests.used == 0
@@ -52,7 +46,7 @@ async def test_one_is_read_however_large() -> None:
     """What is larger than a stream's share but not than the budget is read alone."""
     both = budgets(2 * LIMIT)
     hold = StreamHold(both)
-    await asyncio.wait_for(hold.admit(numbered([LIMIT])[0]), 5)
+    await asyncio.wait_for(hold.admit(request(LIMIT)), 5)
     assert both.requests.used == LIMIT
     hold.close()
 
@@ -60,12 +54,12 @@ async def test_one_is_read_however_large() -> None:
 async def test_a_request_that_never_fits() -> None:
     """It is refused by itself: the stream goes on."""
     hold = StreamHold(budgets(2 * LIMIT))
-    await hold.admit((1, request(LIMIT + 1)))
-    await hold.admit((2, request(2 * SMALL)))
-    hold.require(2)
+    refused = await hold.admit(request(LIMIT + 1))
+    hold.require(await hold.admit(request(2 * SMALL)))
     with pytest.raises(PressureError, match=f"{LIMIT + 1} bytes"):
-        hold.require(1)
-    hold.require(1)
+        hold.require(refused)
+    hold.sent(refused)
+    hold.require(refused)
     hold.close()
 
 
@@ -84,8 +78,8 @@ async def test_small_ones_do_not_count() -> None:
     """They are bounded by their number."""
     both = budgets(4 * LIMIT)
     hold = StreamHold(both)
-    for each in numbered([SMALL, 0]):
-        await hold.admit(each)
+    for nbytes in (SMALL, 0):
+        await hold.admit(request(nbytes))
     await hold.room(1, SMALL)
     assert (both.requests.used, both.results.used) == (0, 0)
 

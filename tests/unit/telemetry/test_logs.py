@@ -53,6 +53,23 @@ def test_text_of_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert second.startswith("Traceback")
 
 
+def test_text_of_others_in_an_exception(capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of a stack begins as those of the log do, and none moves the cursor."""
+    set_up_logging("INFO", LogFormat.TEXT)
+    try:
+        _fail("of me\n2026-01-01 INFO forged\r\x1b[2J\x85\u2028é")
+    except ValueError:
+        logging.getLogger("a").exception("failed")
+    lines = capsys.readouterr().err.rstrip("\n").split("\n")
+    assert lines[1].startswith("Traceback")
+    assert all(line.startswith("  ") for line in lines[2:])
+    assert lines[-1] == r"  2026-01-01 INFO forged\r\x1b[2J\x85\u2028é"
+
+
+def _fail(words: str) -> None:
+    raise ValueError(words)
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """Each line is one object, an exception with line breaks as well."""
     set_up_logging("DEBUG", LogFormat.JSON)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from unit.tenants.issuing import public_keys
 
 from pullback_server.errors import AccessError, AvailabilityError
+from pullback_server.tenants import keys
 from pullback_server.tenants.fetching import from_address, from_file, from_issuer
 from pullback_server.tenants.keys import Keys, read_keys
 
@@ -90,6 +94,23 @@ async def test_keys_are_renewed_in_the_background(first: rsa.RSAPrivateKey) -> N
     assert (await keys.key("b")).key_id == "b"
 
 
+async def test_keys_that_change_while_they_are_fetched(first: rsa.RSAPrivateKey) -> None:
+    """Who asks for those of now has them fetched once more; who has them fetched has not."""
+    issuer = Issuer({"first": first})
+    keys = Keys(issuer.fetch, "the test")
+    issuer.open.clear()
+    fetching = keys.refresh()
+    assert keys.refresh() is fetching
+    keys.renew()
+    issuer.open.set()
+    await fetching
+    await keys.refresh()
+    assert issuer.asked == 2
+    keys.renew()
+    await keys.refresh()
+    assert issuer.asked == 3
+
+
 async def test_an_issuer_out_of_reach_holds_up_no_known_key(first: rsa.RSAPrivateKey) -> None:
     """Known keys serve at once; for others the caller is told to come again."""
     issuer, clock = Issuer({"a": first}), Clock()
@@ -139,6 +160,45 @@ def test_only_keys_for_signatures_are_kept(first: rsa.RSAPrivateKey) -> None:
     (good,) = json.loads(public_keys({"a": first}))["keys"]
     others = [{"kty": "oct", "k": "AAAA", "kid": "b"}, {**good, "kid": "c", "use": "enc"}]
     assert set(read_keys(json.dumps({"keys": [good, *others]}).encode())) == {"a"}
+
+
+def test_a_bad_key_is_left_out(
+    second: ec.EllipticCurvePrivateKey, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of the set serve, and the log says why it does not, by whatever error PyJWT tells it."""
+
+    def make(entry: dict[str, Any]) -> jwt.PyJWK:
+        if entry["x"] == "AAAA":
+            raise ValueError("the point is not on the curve")  # as PyJWT 2.10 has it of cryptography
+        return jwt.PyJWK(entry)
+
+    monkeypatch.setattr(keys, "jwt", SimpleNamespace(PyJWK=make, PyJWTError=jwt.PyJWTError))
+    (good,) = json.loads(public_keys({"a": second}))["keys"]
+    bad = {**good, "kid": "b", "x": "AAAA"}
+    assert set(read_keys(json.dumps({"keys": [bad, good]}).encode())) == {"a"}
+    assert "a key of an issuer is left out" in caplog.text
+
+
+async def test_an_issuer_that_speaks_no_http(
+    first: rsa.RSAPrivateKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is one that cannot be asked: the keys from before stay."""
+    issuer = Issuer({"a": first})
+    keys = Keys(issuer.fetch, "the test", Clock())
+    await keys.key("a")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_babble, args=(listener,), daemon=True)
+        thread.start()
+        issuer.fetch = from_address(f"http://127.0.0.1:{listener.getsockname()[1]}/keys")  # type: ignore[method-assign]
+        await Keys(issuer.fetch, "the babbler", Clock()).refresh()
+        thread.join(10)
+    assert "the keys of the babbler cannot be fetched" in caplog.text
+
+
+def _babble(listener: socket.socket) -> None:
+    with listener.accept()[0] as connection:
+        connection.recv(1 << 16)
+        connection.sendall(b"what?\r\n\r\n")
 
 
 class _Pages(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -67,10 +68,10 @@ class Signature:
     result: Result | None = None
 
     def __post_init__(self) -> None:
-        names = [argument.name for argument in self.arguments]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise MalformedProgramError(f"several arguments have the name {twice[0]!r}; give each its own")
+        counts = Counter(argument.name for argument in self.arguments)
+        if len(counts) < len(self.arguments):
+            twice = min(name for name, count in counts.items() if count > 1)
+            raise MalformedProgramError(f"several arguments have the name {twice!r}; give each its own")
 
     @property
     def leaves(self) -> tuple[TensorType, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from pullback.program.dimensions import SizeError, evaluate, solve, symbols_in
 from pullback.program.errors import SizeMismatchError
@@ -76,15 +78,25 @@ def _axes(signature: Signature, shapes: Sequence[tuple[int, ...]]) -> Iterator[_
 
 
 def _solved(axes: list[_Axis]) -> tuple[Sizes, list[_Axis]]:
-    """Solves what has one unknown, until nothing is left or nothing more can be found."""
+    """Solves what has one unknown, the first first, until nothing is left or nothing more can be found."""
     sizes: Sizes = {}
-    rest = axes
-    while True:
-        found = next(filter(None, (solve(axis.expression, axis.size, sizes) for axis in rest)), None)
+    unknown = [set(symbols_in(axis.expression)) for axis in axes]
+    having: dict[str, list[int]] = defaultdict(list)
+    for number, symbols in enumerate(unknown):
+        for symbol in symbols:
+            having[symbol].append(number)
+    ready = [number for number, symbols in enumerate(unknown) if len(symbols) == 1]
+    while ready:
+        axis = axes[heappop(ready)]
+        found = solve(axis.expression, axis.size, sizes)
         if found is None:
-            return sizes, rest
+            continue
         sizes[found[0]] = found[1]
-        rest = [axis for axis in rest if any(name not in sizes for name in symbols_in(axis.expression))]
+        for number in having[found[0]]:
+            unknown[number].discard(found[0])
+            if len(unknown[number]) == 1:
+                heappush(ready, number)
+    return sizes, [axis for axis, symbols in zip(axes, unknown, strict=True) if symbols]
 
 
 def _require(axis: _Axis, sizes: Sizes, signature: Signature) -> None:

@@ -132,13 +132,18 @@ def check_sent(nbytes: int, limits: Limits) -> None:
         )
 
 
-def check_outcome(outcome: Outcome, limits: Limits) -> None:
+def check_outcome(outcome: Outcome, limits: Limits) -> int:
     """Refuses an outcome that is too large to send; what sparse results take is known only now.
+
+    Returns:
+        The bytes of the results that are sent.
 
     Raises:
         ServiceError: RESULT_TOO_LARGE.
     """
-    check_sent(sum(len(part.data) for result in outcome.results for part in result if not part.place), limits)
+    nbytes = sum(len(part.data) for result in outcome.results for part in result if not part.place)
+    check_sent(nbytes, limits)
+    return nbytes
 
 
 def _argument_leaves(signature: Signature) -> list[Expected]:

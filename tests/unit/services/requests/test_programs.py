@@ -13,7 +13,12 @@ from pullback.program.tensors import TensorType
 from pullback_server.errors import Code, Reason, ServiceError
 from pullback_server.model.functions import Registered
 from pullback_server.services.requests.limits import Limits
-from pullback_server.services.requests.programs import check_constant_size, check_program, check_program_size
+from pullback_server.services.requests.programs import (
+    check_arguments,
+    check_constant_size,
+    check_program,
+    check_program_size,
+)
 
 Make = Callable[..., Registered]
 
@@ -58,6 +63,32 @@ def test_inputs(registered: Make, limits: Limits) -> None:
     with pytest.raises(ServiceError, match=r"takes 9 tensors; .*\(max_inputs\) is 8;") as caught:
         check_program(_program(Formula("1"), registered, **arguments, y="f64[]"), limits)
     assert caught.value.reason is Reason.TOO_MANY_INPUTS
+
+
+def test_arguments(limits: Limits) -> None:
+    """Their number is told before anything is made of them."""
+    check_arguments(8, limits)
+    with pytest.raises(ServiceError, match=r"takes 9 arguments; .*\(max_inputs\) is 8;") as caught:
+        check_arguments(9, limits)
+    assert caught.value.reason is Reason.TOO_MANY_INPUTS
+
+
+@pytest.mark.parametrize("where", ["argument", "result", "constant"])
+def test_axes(registered: Make, limits: Limits, where: str) -> None:
+    """How large a tensor of very many axes is takes minutes to say, so that it is refused before."""
+    for axes, fits in ((64, True), (65, False), (1 << 12, False)):
+        shape = (1,) * axes if fits else (1 << 62,) * axes
+        sizes = ",".join(map(str, shape)) if where != "constant" else ""
+        result, argument = (f"f64[{sizes}]", "f64[]") if where == "result" else ("f64[]", f"f64[{sizes}]")
+        body = StableHlo(b"", (), (Constant(TensorType(ElementType.UI8, shape), "ab" * 32),))
+        signature = registered(result, x=argument).signature
+        program = Program(body if where == "constant" else Formula("1"), signature)
+        if fits:
+            check_program(program, limits)
+            continue
+        with pytest.raises(ServiceError, match=f"{axes} axes, and may have 64;") as caught:
+            check_program(program, limits)
+        assert caught.value.reason is Reason.MALFORMED_PROGRAM
 
 
 def test_bytes(limits: Limits) -> None:
