@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     max_concurrent_rpcs: PositiveInt = 8192
     """The most calls that are open at a time, those that wait among them; more are refused."""
 
+    max_silent_seconds: NonNegativeFloat = 60.0
+    """How long a call may keep the server waiting for its message, or an upload for the next part; then it
+    fails with DEADLINE_EXCEEDED. A second more is for each 512 KiB that pullback-request-bytes announces, and
+    for each 64 KiB that parts have brought. 0 is as long as it takes. EvaluateStream may be idle."""
+
     max_connection_age_seconds: NonNegativeFloat = 3600.0
     """After how long clients are asked to connect anew, so that they spread over new servers and show new
     certificates; calls that are open go on. 0 leaves connections as long as they are."""
@@ -147,7 +152,7 @@ class Settings(BaseSettings):
 
     max_message_bytes: ByteSize = Field(default=ByteSize(256 * _MIB), gt=0, le=_LARGEST_MESSAGE)
     """The largest request or answer, in bytes or such as "64MiB"; at most 2 GiB, which is gRPC's own
-    limit."""
+    limit. A request may have a mebibyte more around its tensors."""
 
     max_program_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0, le=_LARGEST_MESSAGE)
     """The largest serialized program, in bytes or such as "64MiB"."""
@@ -247,7 +252,9 @@ class Settings(BaseSettings):
 
     max_abandoned_seconds: NonNegativeFloat = 1.0
     """How long a worker may go on with what nobody waits for any more, since its caller has gone or its
-    deadline has passed; then the worker is ended, unless somebody else waits there for the same program."""
+    deadline has passed; then the worker is ended. It has 10 s more where others wait there for the same
+    program, and 30 s more to compile, as whoever asks again finds that done. What was left so three times in
+    ten minutes runs alone for the next ten, so that its end costs nobody else anything."""
 
     max_worker_memory_bytes: Literal["auto"] | Annotated[ByteSize, Field(ge=0)] = "auto"
     """The most memory of its own that a worker process may have, in bytes or such as "16GiB"; 0 is as much as

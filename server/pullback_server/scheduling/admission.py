@@ -92,12 +92,16 @@ class Admission:
         delay = None if account.rate is None else account.rate.take(now)
         if account.rate is not None and delay is not None:
             account.figures.shed += 1
+            limit = account.rate.per_second
+            # So many as come in the time until this one may are too many.
+            value = limit * (1.0 + delay)
             raise service_error(
                 Reason.RATE_LIMITED,
-                f"{_named(account)} may send {account.rate.per_second:g} requests a second "
-                "(requests_per_second); try again later",
+                f"{_named(account)} may send {limit:g} requests a second (requests_per_second), and with "
+                f"this one and those that were told to come back would send {value:g}; try again later",
                 retry_delay=delay,
-                limit=f"{account.rate.per_second:g}",
+                limit=f"{limit:g}",
+                value=f"{value:g}",
                 setting="requests_per_second",
             )
 

@@ -8,7 +8,6 @@ handler is called, and is refused if there is no room.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -27,9 +26,6 @@ from pullback_server.tenants.callers import caller
 ANNOUNCEMENT: Final = "pullback-request-bytes"
 """The metadata that says how many bytes a request has."""
 
-# Room is kept for who sends at least so fast.
-_PATIENCE_SECONDS: Final = 10.0
-_SLOWEST_BYTES_A_SECOND: Final = 1 << 20
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
@@ -69,7 +65,7 @@ class Announced(grpc.GenericRpcHandler):
         if handler is None or handler_call_details.method != self._path:
             return handler
         answer: Unary = handler.unary_unary  # type: ignore[assignment]
-        announced = _announced(handler_call_details.invocation_metadata)
+        announced = announced_bytes(handler_call_details.invocation_metadata)
         if announced <= LARGE:
             return self._counted(answer)
         return grpc.stream_unary_rpc_method_handler(self._when_there_is_room(answer, announced))
@@ -96,14 +92,14 @@ class Announced(grpc.GenericRpcHandler):
     def _when_there_is_room(
         self, answer: Unary, announced: int
     ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
-        async def waiting(_: AsyncIterator[bytes], context: Context) -> bytes:
+        async def waiting(raws: AsyncIterator[bytes], context: Context) -> bytes:
             self._calls.add(context)
             _tell_the_end(context)
             try:
                 check_message(announced, self._largest)
                 await self._budget.take(announced)
                 self._give_back_at_the_end(context, announced)
-                raw = await _read(context, announced)
+                raw = await _read(raws)
                 if len(raw) > announced:
                     self._budget.take_at_once(len(raw) - announced)
                     self._give_back_at_the_end(context, len(raw) - announced)
@@ -132,25 +128,16 @@ def _tell_the_end(context: Context) -> None:
     at_the_end.set(context.add_done_callback)  # type: ignore[arg-type]
 
 
-def _announced(metadata: Iterable[tuple[str, str | bytes]] | None) -> int:
+def announced_bytes(metadata: Iterable[tuple[str, str | bytes]] | None) -> int:
+    """How many bytes the metadata of a call say that its request has; 0 if they do not."""
     for key, value in metadata or ():
         if key == ANNOUNCEMENT and _NUMBER.fullmatch(str(value)):
             return int(value)
     return 0
 
 
-async def _read(context: Context, announced: int) -> bytes:
-    seconds = _PATIENCE_SECONDS + announced / _SLOWEST_BYTES_A_SECOND
-    try:
-        # Not by iterating: gRPC's iterator is part of a cycle that would keep the message until collected.
-        async with asyncio.timeout(seconds):
-            raw = await context.read()
-    except TimeoutError as error:
-        raise service_error(
-            Reason.DEADLINE_EXCEEDED,
-            f"the request, of {announced} bytes, did not come within {seconds:.0f} s of being asked for, and "
-            "the server keeps its room no longer; send fewer points at a time",
-        ) from error
-    if not isinstance(raw, bytes):
+async def _read(raws: AsyncIterator[bytes]) -> bytes:
+    raw = await anext(raws, None)
+    if raw is None:
         raise service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
     return raw

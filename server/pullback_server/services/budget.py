@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from pullback_server.errors import Reason, ServiceError, exceeded, service_error
+from pullback_server.errors import Reason, ServiceError, service_error
 from pullback_server.scheduling.turns import Line, Share, Turns
 from pullback_server.tenants.callers import caller
 
@@ -48,7 +48,7 @@ class Budget:
     Args:
         limit: How many.
         what: Whose they are, for messages: `a request` or `results`.
-        setting: What the limit is, for messages.
+        setting: What the limit is, for messages; its last word is the name of a setting.
         reason: Why what is larger than the limit is refused.
     """
 
@@ -186,33 +186,45 @@ class Budget:
 
     def _require_possible(self, nbytes: int) -> None:
         if nbytes > self._limit:
-            raise exceeded(
+            raise self._refusal(
                 self._reason,
-                f"there is never room for {nbytes} bytes of {self._what}",
-                value=nbytes,
-                limit=self._limit,
-                setting=self._setting,
-                advice="ask for less at once: fewer points, or fewer wants",
+                f"there is never room for {nbytes} bytes of {self._what}; the server's limit "
+                f"({self._setting}) is {self._limit}; ask for less at once: fewer points, or fewer wants",
+                nbytes,
+                self._limit,
             )
 
     def _full(self, nbytes: int) -> ServiceError:
-        return service_error(
+        ahead = sum(line.first.nbytes for line in self._lines.values() if line.waiting)
+        wanted = self._used + ahead + nbytes
+        return self._refusal(
             Reason.OVERLOADED,
-            f"there is no room for {nbytes} bytes of {self._what} now: {self._used} of {self._limit} bytes "
-            f"({self._setting}) are in hand; try again later, or announce the size of large requests in "
-            "pullback-request-bytes and be read when there is room",
-            retry_delay=_RETRY_SECONDS,
-            limit=str(self._limit),
+            f"there is no room for {nbytes} bytes of {self._what} now: with them and those that wait "
+            f"{wanted} would be in hand, and {self._limit} ({self._setting}) may be; try again later, or "
+            "announce the size of large requests in pullback-request-bytes and be read when there is room",
+            wanted,
+            self._limit,
+            _RETRY_SECONDS,
         )
 
     def _had(self, nbytes: int, tenant: str) -> ServiceError:
-        return service_error(
+        wanted, most = self._held[tenant] + nbytes, self._limit // _PARTS
+        return self._refusal(
             Reason.TENANT_OVERLOADED,
-            f"there is no room for {nbytes} bytes of {self._what} now: the tenant {tenant!r} has "
-            f"{self._held[tenant]} bytes in hand, and may have {self._limit // _PARTS} (a part of "
-            f"{_SETTING}); try again when others of its requests have been answered",
-            retry_delay=_RETRY_SECONDS,
-            limit=str(self._limit // _PARTS),
+            f"there is no room for {nbytes} bytes of {self._what} now: with them the tenant {tenant!r} would "
+            f"have {wanted} in hand, and may have {most} (a part of {_SETTING}); try again when others of "
+            "its requests have been answered",
+            wanted,
+            most,
+            _RETRY_SECONDS,
+        )
+
+    def _refusal(
+        self, reason: Reason, message: str, value: int, limit: int, retry_delay: float | None = None
+    ) -> ServiceError:
+        setting = self._setting.rpartition(" ")[2]
+        return service_error(
+            reason, message, retry_delay=retry_delay, value=str(value), limit=str(limit), setting=setting
         )
 
 

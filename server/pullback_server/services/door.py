@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from functools import partial
-from inspect import isasyncgen
 from typing import Any, TypeAlias
 
 import grpc
 
-from pullback_server.errors import AccessError, PressureError, Reason, service_error
+from pullback_server.errors import AccessError, PressureError
 from pullback_server.services.authentication import HEADER, Authentication
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.context import Context
-from pullback_server.services.lasting import PATIENCE_SECONDS, Streams
-from pullback_server.services.status import abort, service_error_of
-from pullback_server.telemetry.requests import accept_request_id, request_id
+from pullback_server.services.lasting import Streams
+from pullback_server.services.patience import Patience
+from pullback_server.services.punctual import Punctual
+from pullback_server.services.status import refuse
+from pullback_server.services.writing import write_all
 from pullback_server.tenants.callers import caller
 from pullback_server.tenants.identity import Identity
 
@@ -33,28 +32,37 @@ class Door:
         authentication: What finds out who calls.
         streams: The streams that are open.
         calls: Where calls are counted while that is found out.
+        patience: What waits for their messages.
     """
 
     def __init__(
-        self, server: grpc.aio.Server, authentication: Authentication, streams: Streams, calls: OpenCalls
+        self,
+        server: grpc.aio.Server,
+        authentication: Authentication,
+        streams: Streams,
+        calls: OpenCalls,
+        patience: Patience,
     ) -> None:
         self._server = server
         self._authentication = authentication
         self._streams = streams
         self._calls = calls
+        self._patience = patience
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Adds the handlers of services."""
-        self._server.add_generic_rpc_handlers(
-            tuple(Doorkeeper(each, self._authentication, self._streams, self._calls) for each in handlers)
-        )
+        self._server.add_generic_rpc_handlers(tuple(map(self._kept, handlers)))
+
+    def _kept(self, handlers: grpc.GenericRpcHandler) -> Doorkeeper:
+        punctual = Punctual(handlers, self._patience, self._calls)
+        return Doorkeeper(punctual, self._authentication, self._streams, self._calls)
 
 
 class Doorkeeper(grpc.GenericRpcHandler):
     """The handlers of a service, for callers who are known.
 
     Args:
-        handlers: The service's handlers.
+        handlers: The service's handlers, all of which ask for messages themselves.
         authentication: What finds out who calls.
         streams: The streams that are open.
         calls: Where calls are counted while that is found out.
@@ -93,12 +101,12 @@ class Doorkeeper(grpc.GenericRpcHandler):
         caller.set(identity.caller)
         return self._lasting(handler, header, identity) if handler.response_streaming else handler
 
-    def _asking(self, handler: Handler, header: str | None) -> Handler:
-        """Asks for messages itself, once it is known who sends them."""
+    def _asking(self, handler: Any, header: str | None) -> Handler:
+        """Has messages asked for once it is known who sends them."""
 
         async def one(raws: object, context: Context) -> Any:
             await self._begin(header, context)
-            return await _answer(handler, raws, context)
+            return await handler.stream_unary(raws, context)
 
         async def many(raws: object, context: Context) -> None:
             identity = await self._begin(header, context)
@@ -119,7 +127,7 @@ class Doorkeeper(grpc.GenericRpcHandler):
             identity = await self._authentication.identify(header, context)
         except Exception as error:
             self._calls.refuse(error)
-            await _refuse(context, error)
+            await refuse(context, error)
             raise AssertionError from error  # it has raised
         caller.set(identity.caller)
         return identity
@@ -134,7 +142,7 @@ class Doorkeeper(grpc.GenericRpcHandler):
         try:
             await self._streams.run(header, identity, context, work)
         except (AccessError, PressureError) as error:
-            await _refuse(context, error)
+            await refuse(context, error)
 
 
 def _made(handler: Handler, behave: Behaviour) -> Handler:
@@ -146,43 +154,5 @@ def _made(handler: Handler, behave: Behaviour) -> Handler:
     return make(behave, handler.request_deserializer, handler.response_serializer)
 
 
-async def _answer(handler: Any, raws: object, context: Context) -> Any:
-    if handler.request_streaming:
-        return await handler.stream_unary(raws, context)
-    return await handler.unary_unary(await _message(context), context)
-
-
 async def _answers(handler: Any, raws: object, context: Context) -> None:
-    if handler.request_streaming:
-        answering = handler.stream_stream(raws, context)
-    else:
-        answering = handler.unary_stream(await _message(context), context)
-    if not isasyncgen(answering):
-        await answering
-        return
-    async with aclosing(answering) as responses:
-        async for response in responses:
-            await _write(response, context)
-
-
-async def _write(response: Any, context: Context) -> None:
-    """Writes to the end, also if the call is to be broken off meanwhile: gRPC would lose its status."""
-    writing = asyncio.ensure_future(context.write(response))
-    try:
-        await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.wait((writing,), timeout=PATIENCE_SECONDS)
-        raise
-
-
-async def _message(context: Context) -> Any:
-    message = await context.read()
-    if message is grpc.aio.EOF:
-        missing = service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
-        await _refuse(context, missing)
-    return message
-
-
-async def _refuse(context: Context, error: Exception) -> None:
-    request_id.set(request_id.get() or accept_request_id(None))
-    await abort(context, service_error_of(error))
+    await write_all(handler.stream_stream(raws, context), context)

@@ -15,6 +15,9 @@ from pullback_server.services.calls import OpenCalls
 from pullback_server.services.door import Door
 from pullback_server.services.exposure import ExposureError, check_exposure
 from pullback_server.services.lasting import Streams
+from pullback_server.services.options import largest_message
+from pullback_server.services.patience import Patience
+from pullback_server.services.punctual import Hall
 from pullback_server.services.tls import Certificates, TlsError, TlsFiles
 from pullback_server.tenants.callers import ANYBODY, Caller, Role
 from pullback_server.tenants.claims import Trust, Verifier
@@ -58,6 +61,7 @@ class Entrance:
             )
         except (TenantsFileError, TlsError, ExposureError, ValueError) as error:
             raise EntranceError(str(error)) from error
+        self._patience = Patience(settings.max_silent_seconds, largest_message(settings))
         self._most_streams = max(1, settings.max_concurrent_rpcs // _PARTS)
         self._authentication = self._authenticating(settings) if self._asks(settings) else None
 
@@ -66,12 +70,12 @@ class Entrance:
         """The credentials for ports; None without TLS."""
         return None if self._certificates is None else self._certificates.credentials()
 
-    def door(self, server: grpc.aio.Server, calls: OpenCalls) -> Door | grpc.aio.Server:
-        """What the handlers of services are added to: the server itself where nobody is asked who calls."""
+    def door(self, server: grpc.aio.Server, calls: OpenCalls) -> Door | Hall:
+        """What the handlers of services are added to."""
         if self._authentication is None:
-            return server
+            return Hall(server, self._patience, calls)
         streams = Streams(self._authentication, self.current, calls, self._most_streams)
-        return Door(server, self._authentication, streams, calls)
+        return Door(server, self._authentication, streams, calls, self._patience)
 
     def start(self) -> None:
         """Begins to fetch the keys of the issuer, so that they are there when the first token is."""
@@ -91,8 +95,10 @@ class Entrance:
             replacing.append(self._certificates.reread())
 
         def replace() -> None:
-            for act in (*replacing, self.start):
+            for act in replacing:
                 act()
+            if self._keys is not None:
+                self._keys.renew()
 
         return replace
 

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from pullback_server.errors import Reason, service_error
 from pullback_server.services.context import Context
 from pullback_server.services.door import Door
+from pullback_server.services.punctual import Hall
 from pullback_server.services.status import abort
 
 
@@ -25,7 +26,7 @@ class Guard:
         server: The server, or its door.
     """
 
-    def __init__(self, server: grpc.aio.Server | Door) -> None:
+    def __init__(self, server: grpc.aio.Server | Door | Hall) -> None:
         self._server = server
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:

@@ -45,7 +45,10 @@ def channel_options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def largest_message(settings: Settings) -> int:
-    """The bytes of the largest message, with what it has around its tensors."""
+    """The bytes of the largest message: of the setting, and a mebibyte for what it has around its tensors.
+
+    Uploads come in parts of a mebibyte, which a setting of a mebibyte must let in with what is around them.
+    """
     return min(settings.max_message_bytes + _ENVELOPE_BYTES, _LARGEST_MESSAGE)
 
 

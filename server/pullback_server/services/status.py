@@ -98,6 +98,16 @@ async def abort(context: Context, error: ServiceError) -> None:
     await context.abort(_code(error), _message(error), tuple(trailing))
 
 
+async def refuse(context: Context, error: Exception) -> None:
+    """Ends a call whose method was not called, with whatever error.
+
+    Raises:
+        grpc.aio.AbortError: Always.
+    """
+    request_id.set(request_id.get() or accept_request_id(None))
+    await abort(context, service_error_of(error))
+
+
 def duration(seconds: float) -> duration_pb2.Duration:
     """A duration as a message."""
     whole, rest = divmod(round(seconds * _NANOSECONDS), _NANOSECONDS)

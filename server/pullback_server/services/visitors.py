@@ -62,17 +62,29 @@ class Visitors:
             async with asyncio.timeout(_READ_SECONDS):
                 raw = await context.read()
         except TimeoutError as error:
-            raise _crowded("the call's request did not come in time; send it with the call") from error
+            raise _crowded(
+                f"the call's request did not come in {_READ_SECONDS:g} s; send it with the call",
+                _READ_SECONDS,
+                _READ_SECONDS,
+            ) from error
         if not isinstance(raw, bytes):
             raise service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
         return raw
 
     def _enter(self, peer: str) -> None:
         if self._count >= self._most:
-            raise _crowded(f"{self._count} calls that show no credentials are open, and no more may be")
+            raise _crowded(
+                f"{self._count} calls that show no credentials are open, and {self._most} may be (a part of "
+                "max_concurrent_rpcs)",
+                self._count,
+                self._most,
+                "max_concurrent_rpcs",
+            )
         if self._connections[peer] >= self._of_a_connection:
             raise _crowded(
-                f"{self._connections[peer]} such calls of this connection are open, and no more may be"
+                f"{self._connections[peer]} such calls of this connection are open, and no more may be",
+                self._connections[peer],
+                self._of_a_connection,
             )
         self._count += 1
         if not peer.startswith(_NAMELESS):
@@ -85,5 +97,12 @@ class Visitors:
             del self._connections[peer]
 
 
-def _crowded(what: str) -> ServiceError:
-    return service_error(Reason.OVERLOADED, f"{what}; try again later", retry_delay=_RETRY_SECONDS)
+def _crowded(what: str, value: float, limit: float, setting: str = "") -> ServiceError:
+    return service_error(
+        Reason.OVERLOADED,
+        f"{what}; try again later",
+        retry_delay=_RETRY_SECONDS,
+        value=f"{value:g}",
+        limit=f"{limit:g}",
+        setting=setting,
+    )

@@ -1,18 +1,26 @@
-"""What takes too long or too much in a worker of a real server, and what the front is spared of it."""
+"""What takes too long or too much of a real server, in a worker or on its way, and what others are spared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
-from e2e.server.running import SERVING, Running, Start
+from e2e.server.running import SERVICES, SERVING, Running, Start, details, formula
 
 import pullback
+from pullback.v1 import functions_pb2
 
 COMPILE_SECONDS = 3
 MEMORY = 700 << 20
+SILENT_SECONDS = 3
+CALLS = 16
+PROGRAM_BYTES = 1 << 20
 X = np.array([1.0, 2.0, 3.0])
 
 
@@ -70,3 +78,91 @@ def test_workers_go_before_the_front(bounded: Running) -> None:
     ]
     assert len(scores) == 2
     assert scores[0] < scores[1] or scores[0] == 1000
+
+
+@pytest.fixture(name="strict", scope="module")
+def strict_fixture(start: Start) -> Running:
+    """A server of few calls, which may not be silent for long, with a function."""
+    server = start(
+        f"--max-silent-seconds={SILENT_SECONDS}",
+        f"--max-concurrent-rpcs={CALLS}",
+        f"--max-program-bytes={PROGRAM_BYTES}",
+        "--max-bytes-in-flight=4600KiB",
+    )
+    server.register("square", formula("sum(x**2)", x="f64[3]"))
+    return server
+
+
+@contextmanager
+def silent(server: Running, method: str, count: int, *first: bytes, announced: int = 0) -> Iterator[Any]:
+    """Calls over a connection of their own that say no more than this; gives what waits for their ends."""
+    service, _, name = method.partition("/")
+    metadata = (("pullback-request-bytes", str(announced)),) if announced else ()
+    over = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        yield from first
+        over.wait(60)
+
+    with grpc.insecure_channel(server.address) as channel:
+        rpc: Callable[..., Any] = channel.stream_unary(f"/{SERVICES[service].full_name}/{name}")
+        calls = [rpc.future(messages(), metadata=metadata, timeout=60) for _ in range(count)]  # type: ignore[attr-defined]
+        try:
+            yield lambda: [call.exception(60) for call in calls]
+        finally:
+            over.set()
+
+
+def _upload() -> bytes:
+    """The beginning of the upload of a program as large as may be."""
+    return functions_pb2.UploadProgramRequest(digest="ab" * 32, size_bytes=PROGRAM_BYTES).SerializeToString()
+
+
+SILENT: list[tuple[str, int, tuple[bytes, ...], int]] = [
+    ("EvaluationService/Evaluate", CALLS, (), 0),
+    # Two of these have all the room for requests.
+    ("EvaluationService/Evaluate", 2, (), 1_150_000),
+    ("EvaluationService/Compile", CALLS, (), 0),
+    ("FunctionService/UploadProgram", CALLS, (), 0),
+    # Eight of these have all the room for programs.
+    ("FunctionService/UploadProgram", 8, (_upload(),), 0),
+    ("FunctionService/UploadConstant", CALLS, (), 0),
+]
+
+
+@pytest.mark.parametrize(("method", "count", "first", "announced"), SILENT)
+def test_calls_that_are_silent(
+    strict: Running, method: str, count: int, first: tuple[bytes, ...], announced: int
+) -> None:
+    """They end with the numbers, and what they had of the server others have again."""
+    with silent(strict, method, count, *first, announced=announced) as ends:
+        errors = ends()
+    seconds = []
+    for error in errors:
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, error
+        _, info = details(error)
+        assert (info.metadata["setting"], info.metadata["limit"]) == ("max_silent_seconds", "3")
+        assert info.metadata["value"] in error.details()
+        seconds.append(float(info.metadata["value"]))
+    assert min(seconds) > SILENT_SECONDS - 0.1
+    with pullback.connect(strict.address) as client:
+        assert client.function("square")(X) == 14.0
+        # It is announced, and would wait for room if there were none.
+        many = client.function("square")(np.ones((50_000, 3)), timeout=10)
+        np.testing.assert_array_equal(many, 3.0)
+        client.register(pullback.Formula(f"sum(x) + {count}", x="f64[3]"), name="another")
+
+
+def test_places_of_the_silent(strict: Running) -> None:
+    """While they have them all, others are refused; afterwards nobody is."""
+    with silent(strict, "EvaluationService/Evaluate", CALLS) as ends:
+        with pytest.raises(grpc.RpcError) as caught:
+            _ask_forever(strict)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        ends()
+        strict.call("CapabilitiesService/GetCapabilities", timeout=10)
+
+
+def _ask_forever(server: Running) -> None:
+    while True:
+        server.call("CapabilitiesService/GetCapabilities", timeout=10)

@@ -166,9 +166,12 @@ def test_requests_that_are_too_large(limited: Running, announced: bool) -> None:
     """The server says so itself, and does not read at all what was announced."""
     raw = _request((40 if announced else 3) * MIB)
     metadata = [("pullback-request-bytes", str(len(raw)))] if announced else []
-    with pytest.raises(grpc.RpcError, match=r"\(max_message_bytes\) is 2097152") as caught:
+    with pytest.raises(grpc.RpcError, match=r"max_message_bytes, and up to a mebibyte") as caught:
         limited.call("EvaluationService/Evaluate", raw, metadata=metadata)
-    assert details(caught.value)[1].reason == "MESSAGE_TOO_LARGE"
+    info = details(caught.value)[1]
+    assert info.reason == "MESSAGE_TOO_LARGE"
+    assert (info.metadata["setting"], info.metadata["limit"]) == ("max_message_bytes", str(2 * MIB))
+    assert info.metadata["value"] == str(len(raw))
 
 
 def test_requests_that_grpc_refuses(limited: Running) -> None:

@@ -13,6 +13,8 @@ import pytest
 from pullback_server.services.announced import ANNOUNCEMENT, Announced
 from pullback_server.services.budget import LARGE, Budget
 from pullback_server.services.calls import OpenCalls
+from pullback_server.services.patience import Patience
+from pullback_server.services.punctual import Hall
 
 PATH = "/some.Service/Method"
 LIMIT = 8 * LARGE
@@ -40,7 +42,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Serving]:
+async def serving(patience: Patience | None = None) -> AsyncIterator[Serving]:
     """A server and a channel to it."""
     state = Serving()
     options = [("grpc.max_receive_message_length", -1)]
@@ -48,7 +50,8 @@ async def serving() -> AsyncIterator[Serving]:
     handlers = grpc.method_handlers_generic_handler(
         "some.Service", {"Method": grpc.unary_unary_rpc_method_handler(state.answer)}
     )
-    server.add_generic_rpc_handlers((Announced(handlers, PATH, state.budget, OpenCalls()),))
+    hall = Hall(server, patience or Patience(10.0), OpenCalls())
+    hall.add_generic_rpc_handlers((Announced(handlers, PATH, state.budget, OpenCalls()),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as state.channel:
@@ -81,13 +84,12 @@ async def test_announced_requests_wait_their_turn() -> None:
 
 async def test_what_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has announced a request and does not send it keeps its room for a while only."""
-    monkeypatch.setattr("pullback_server.services.announced._PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr("pullback_server.services.announced._SLOWEST_BYTES_A_SECOND", 1 << 30)
-    async with serving() as state:
+    monkeypatch.setattr("pullback_server.services.patience.UNSEEN_BYTES_A_SECOND", 1 << 30)
+    async with serving(Patience(0.2)) as state:
         metadata = ((ANNOUNCEMENT, str(LIMIT)),)
         call = state.channel.stream_unary(PATH)(metadata=metadata, timeout=10)
         await until(lambda: state.budget.used == LIMIT)
-        with pytest.raises(grpc.aio.AioRpcError, match=f"of {LIMIT} bytes, did not come within") as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match="max_silent_seconds") as caught:
             await call
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await ended(state.budget)

@@ -90,7 +90,7 @@ async def test_what_is_alone_may_be_larger() -> None:
     budget = Budget(100, "a request", "the limit")
     caller.set(Caller("acme", "it", Role.EVALUATE))
     await budget.take(90)
-    with pytest.raises(PressureError, match=r"'acme' has 90 bytes in hand, and may have 50") as caught:
+    with pytest.raises(PressureError, match=r"'acme' would have 95 in hand, and may have 50") as caught:
         budget.take_at_once(5)
     assert (caught.value.reason, caught.value.retry_delay) == (Reason.TENANT_OVERLOADED, 0.2)
     caller.set(Caller("bolt", "it", Role.EVALUATE))

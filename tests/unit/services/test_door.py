@@ -18,12 +18,14 @@ from pullback_server.services.authentication import Authentication
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.door import Door
 from pullback_server.services.lasting import Streams
+from pullback_server.services.patience import Patience
 from pullback_server.services.status import abort
 from pullback_server.tenants.callers import caller
 from pullback_server.tenants.current import CurrentDirectory
 
 TENANTS = ("acme", "zeta")
 MOST_STREAMS = 3
+SECONDS = 2.0
 
 
 @dataclass
@@ -121,7 +123,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
     authentication = Authentication(current)
     server = grpc.aio.server()
     streams = Streams(authentication, current, calls, MOST_STREAMS)
-    door = Door(server, authentication, streams, calls)
+    door = Door(server, authentication, streams, calls, Patience(SECONDS))
     door.add_generic_rpc_handlers((service.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -232,3 +234,20 @@ async def test_a_call_without_a_message(guarded: Guarded) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(iter(()), metadata=(("authorization", "Bearer pb_acme"),), timeout=10)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("method", ["One", "Gather", "Spread"])
+async def test_calls_that_are_silent(guarded: Guarded, method: str) -> None:
+    """Neither the first of a token nor those that follow it wait for their message without end."""
+    for _ in range(2):
+        call: Any = guarded.channel.stream_stream(f"/test/{method}")(
+            metadata=(("authorization", "Bearer pb_acme"),), timeout=10
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        if method == "Gather":
+            # The service reads for itself, and leaves the error to gRPC.
+            assert caught.value.code() is grpc.StatusCode.UNKNOWN
+        else:
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert guarded.service.read == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pullback_server.errors import Reason, exceeded
+from pullback_server.errors import Reason, service_error
 
 Decoded = TypeVar("Decoded")
 
@@ -26,13 +26,14 @@ def check_message(nbytes: int, largest: int, *, streams: bool = False) -> None:
         ServiceError: MESSAGE_TOO_LARGE.
     """
     if nbytes > largest:
-        raise exceeded(
+        raise service_error(
             Reason.MESSAGE_TOO_LARGE,
-            f"{_OF_A_STREAM if streams else 'the request'} has {nbytes} bytes",
-            value=nbytes,
-            limit=largest,
+            f"{_OF_A_STREAM if streams else 'the request'} has {nbytes} bytes; the server's limit "
+            f"(max_message_bytes, and up to a mebibyte around its tensors) is {largest}; "
+            f"{f'{_FEWER}; {_OTHERS}' if streams else _FEWER}",
+            value=str(nbytes),
+            limit=str(largest),
             setting="max_message_bytes",
-            advice=f"{_FEWER}; {_OTHERS}" if streams else _FEWER,
         )
 
 

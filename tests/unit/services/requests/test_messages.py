@@ -13,7 +13,7 @@ def test_what_is_read() -> None:
     read = held_to(3, len)
     assert read(b"abc") == 3
     with pytest.raises(
-        PressureError, match=r"the request has 4 bytes; .*\(max_message_bytes\) is 3; "
+        PressureError, match=r"the request has 4 bytes; .*\(max_message_bytes, .*\) is 3; "
     ) as caught:
         read(b"abcd")
     assert caught.value.reason is Reason.MESSAGE_TOO_LARGE
