@@ -6,16 +6,22 @@ import argparse
 import random
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
-from fuzz import keeping, messages, programs
+from e2e.server.running import Running
+from fuzz import callers, keeping, messages, programs
 from fuzz.report import Report
 from fuzz.seeds.messages import Case
 from fuzz.serving import serving
 
-_RUNS = {
-    "messages": (messages.FLAGS, messages.fuzz_messages),
-    "programs": (programs.FLAGS, programs.fuzz_programs),
+Fuzz = Callable[[Running, int, Sequence[int], Callable[[str], None]], Report]
+
+_RUNS: Final[dict[str, tuple[Callable[[Path], tuple[str, ...]], Fuzz]]] = {
+    "messages": (lambda _: messages.FLAGS, messages.fuzz_messages),
+    "callers": (callers.flags, callers.fuzz_callers),
+    "programs": (lambda _: programs.FLAGS, programs.fuzz_programs),
 }
 
 
@@ -39,7 +45,7 @@ def main() -> None:
     sound = True
     for kind in _RUNS if arguments.of == "all" else (arguments.of,):
         flags, fuzz = _RUNS[kind]
-        with tempfile.TemporaryDirectory() as folder, serving(Path(folder), *flags) as server:
+        with tempfile.TemporaryDirectory() as folder, serving(Path(folder), *flags(Path(folder))) as server:
             report = fuzz(server, seed, numbers, _progress)
         print(f"\r\033[K{report}" if sys.stdout.isatty() else report, flush=True)
         if arguments.keep:

@@ -22,21 +22,23 @@ class Innocent(threading.Thread):
     Args:
         address: The server's.
         patience: How many seconds a call may take, with the client's own retries.
+        token: What it shows a server that asks who calls.
     """
 
-    def __init__(self, address: str, patience: float) -> None:
+    def __init__(self, address: str, patience: float, token: str | None = None) -> None:
         super().__init__(daemon=True)
         self.answers = 0
         self.longest = 0.0
         self.faults: list[str] = []
         self._address = address
         self._patience = patience
+        self._token = token
         self._ended = threading.Event()
         self._generator = np.random.default_rng(0)
 
     def run(self) -> None:
         """Asks until the end."""
-        with pullback.connect(self._address, timeout=self._patience) as client:
+        with pullback.connect(self._address, timeout=self._patience, token=self._token) as client:
             function = client.register(
                 pullback.Formula("sum(sin(x) * y**2)", x="f64[3]", y="f64[3]"), name=NAME
             )

@@ -10,7 +10,7 @@ from typing import Final
 
 from e2e.server.running import Running
 from fuzz.answers import Answer
-from fuzz.calling import Caller
+from fuzz.calling import Caller, Metadata
 from fuzz.chance import dice
 from fuzz.innocent import Innocent
 from fuzz.mutations import octets, wire
@@ -74,17 +74,29 @@ def _restreamed(messages: list[bytes], chance: Random) -> list[bytes]:
     return messages
 
 
-def fuzz_messages(server: Running, seed: int, numbers: Sequence[int], tell: Callable[[str], None]) -> Report:
-    """Sends the cases of these numbers to a server, and reports."""
+Shown = Callable[[int], Metadata]
+"""What the caller of a case shows, by its number."""
+
+
+def fuzz_messages(
+    server: Running,
+    seed: int,
+    numbers: Sequence[int],
+    tell: Callable[[str], None],
+    shown: Shown = lambda _: (),
+    token: str | None = None,
+) -> Report:
+    """Sends the cases of these numbers to a server, and reports; the innocent client shows the token."""
     report = Report("messages", seed)
     watch = Watch(server)
     began = time.monotonic()
     messages = Messages(seed)
     register_all(server)
-    with Innocent(server.address, _SECONDS) as innocent:
+    with Innocent(server.address, _SECONDS, token) as innocent:
         for start in range(0, len(numbers), _ROUND):
             some = numbers[start : start + _ROUND]
-            asyncio.run(_send(server.address, ((number, messages.case(number)) for number in some), report))
+            cases = ((number, messages.case(number)) for number in some)
+            asyncio.run(_send(server.address, cases, report, shown))
             register_all(server)
             watch.look()
             if server.process.poll() is not None:
@@ -95,24 +107,25 @@ def fuzz_messages(server: Running, seed: int, numbers: Sequence[int], tell: Call
     return report
 
 
-async def _send(address: str, cases: Iterator[tuple[int, Case]], report: Report) -> None:
+async def _send(address: str, cases: Iterator[tuple[int, Case]], report: Report, shown: Shown) -> None:
     async with Caller(address, _SECONDS) as caller:
 
         async def work() -> None:
             for number, case in cases:
-                answer = await caller.call(case)
+                metadata = shown(number)
+                answer = await caller.call(case, metadata)
                 report.add(number, answer)
                 if answer.fault:
                     report.found.append(Found(case.path, case.messages, answer.fault, number))
-                await _tidy(caller, case, answer)
+                await _tidy(caller, case, answer, metadata)
 
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 
 
-async def _tidy(caller: Caller, case: Case, answer: Answer) -> None:
+async def _tidy(caller: Caller, case: Case, answer: Answer, metadata: Metadata) -> None:
     """Deletes what was registered, so that what the server keeps does not grow with the cases."""
     if case.path.endswith("RegisterFunction") and answer.messages:
         made = functions_pb2.RegisterFunctionResponse.FromString(answer.messages[0]).function.name
         if made.removeprefix("functions/") not in PROGRAMS:
             request = functions_pb2.DeleteFunctionRequest(name=made).SerializeToString()
-            await caller.call(Case("/pullback.v1.FunctionService/DeleteFunction", (request,)))
+            await caller.call(Case("/pullback.v1.FunctionService/DeleteFunction", (request,)), metadata)

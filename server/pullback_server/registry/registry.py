@@ -16,7 +16,7 @@ from typing import IO, Final
 from pullback.program.digest import digest as digest_of
 from pullback.program.errors import ProgramError
 from pullback.program.wire import program_from_bytes, program_to_bytes
-from pullback_server.errors import Reason, ServiceError, service_error
+from pullback_server.errors import Reason, ServiceError, StoredDataError, service_error
 from pullback_server.model.functions import EVERY_TENANT, Registered, Revision
 from pullback_server.registry.blobs import Arriving, DirectoryBlobs
 from pullback_server.registry.catalogue import Catalogue, Entry
@@ -342,17 +342,21 @@ class Registry:
             RequestError: PROGRAM_NOT_FOUND if it is neither.
             StoredDataError: If its blob is damaged.
         """
-        entries = self._catalogue.entries.values() if tenant is None else self._catalogue.of_tenant(tenant)
-        blobs = {rev.blob for entry in entries for rev in entry.function.revisions if rev.digest == digest}
-        blobs |= self._needs.uploaded(digest, tenant)
-        *others, last = sorted(blobs) or [""]
-        if not last:
+        blobs = self._blobs_of(digest, tenant)
+        if not blobs:
             raise service_error(
                 Reason.PROGRAM_NOT_FOUND,
                 f"no program with the digest {digest} is here; upload it again, then register it",
                 digest=digest,
             )
-        data = self._blobs.read(next(filter(self._blobs.sound, others), last))
+        *others, last = sorted(blobs)
+        try:
+            data = self._blobs.read(next(filter(self._blobs.sound, others), last))
+        except StoredDataError:
+            if blobs <= self._blobs_of(digest, tenant):
+                raise
+            # Not damaged, but deleted while it was read.
+            return self.program(digest, tenant)
         _check_program(data, digest)
         return data
 
@@ -456,6 +460,12 @@ class Registry:
                 entry = replace(entry, function=replace(entry.function, grants=grants))
                 self._catalogue.put(entry)
         return registered(entry)
+
+    def _blobs_of(self, digest: str, tenant: str | None) -> set[str]:
+        """The blobs that have a program: several where several producers made the same."""
+        entries = self._catalogue.entries.values() if tenant is None else self._catalogue.of_tenant(tenant)
+        blobs = {rev.blob for entry in entries for rev in entry.function.revisions if rev.digest == digest}
+        return blobs | self._needs.uploaded(digest, tenant)
 
     def _keep_upload(self, tenant: str, digest: str, blob: str) -> None:
         self._require_bytes(self._tenant(tenant), {blob})

@@ -76,12 +76,13 @@ def details(error: grpc.RpcError) -> tuple[errors_pb2.Status, errors_pb2.ErrorIn
 
 @dataclass
 class Running:
-    """A server process and a channel to it."""
+    """A server process and a channel to it; calls show the metadata, if they have no other."""
 
     process: subprocess.Popen[str]
     address: str
     folder: Path
     log: Path
+    metadata: Any = None
     channel: grpc.Channel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ class Running:
             response_deserializer=GetMessageClass(descriptor.output_type).FromString,
         )
         empty = GetMessageClass(descriptor.input_type)()
-        return rpc(empty if message is None else message, timeout=timeout, metadata=metadata)
+        return rpc(empty if message is None else message, timeout=timeout, metadata=metadata or self.metadata)
 
     def register(self, name: str, program: Program, **fields: Any) -> functions_pb2.RegisterFunctionResponse:
         """Registers a program."""

@@ -146,6 +146,23 @@ def test_other_blob_of_the_same_program(registry: Registry, formula: Make, tmp_p
     assert program_from_bytes(registry.program(one.revision.digest)).producer.name == "other"
 
 
+def test_a_program_that_is_deleted_while_it_is_read(
+    registry: Registry, formula: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not there any more, which is no damage that an administrator is to mend."""
+    registered = registry.register(Registration("f", formula("sum(x)")))
+    read = DirectoryBlobs.read
+
+    def late(blobs: DirectoryBlobs, digest: str) -> bytes:
+        registry.delete(Key("", "f"))
+        return read(blobs, digest)
+
+    monkeypatch.setattr(DirectoryBlobs, "read", late)
+    with pytest.raises(ServiceError) as caught:
+        registry.program(registered.revision.digest)
+    assert caught.value.reason is Reason.PROGRAM_NOT_FOUND
+
+
 def test_damaged_catalogue_file(tmp_path: Path, formula: Make, caplog: pytest.LogCaptureFixture) -> None:
     """A damaged catalogue file is named in the log and refused; the others are served; no blob is lost."""
     with open_registry(tmp_path) as registry:
