@@ -119,14 +119,13 @@ class AsyncStream:
         if self._end is not None:
             future.set_exception(self._end)
             return future
-        # At once, on the loop: arrays may be changed as soon as this returns.
+        # At once, on the loop: only what is sent again is read later.
         loan = self._lender.lend(call.request, call.result_bytes) if self._lender else None
         number, request = next(self._ids), call.request if loan is None else loan.request
+        message = encode_stream_request(number, request)
         if loan is not None:
             self._lent.add(number)
-        self._waiting.put_nowait(
-            (number, encode_stream_request(number, request), Pending(call, future, loan))
-        )
+        self._waiting.put_nowait((number, message, Pending(call, future, loan)))
         return future
 
     async def _send(self, requests: Waiting) -> AsyncIterator[bytes]:
@@ -219,33 +218,32 @@ class AsyncStream:
 
     def _settle(self, number: int, outcome: Response | bytes) -> None:
         self._tries, self._answered = 0, True
-        call, future, loan = self._leave(number)
-        if future.cancelled() and loan is None:
-            return
-        try:
-            answer = read_answer(call, outcome, loan)
-            if not future.cancelled():
-                future.set_result(answer)
-        except ForgottenError:
-            message = encode_stream_request(number, call.request)
-            self._waiting.put_nowait((number, message, Pending(call, future, None)))
-        except (PullbackError, ValueError) as error:
-            if not future.cancelled():
-                future.set_exception(error)
-        if loan is not None:
-            self._is_through(number)
-
-    def _leave(self, number: int) -> Pending:
-        """Takes a call from its place."""
-        pending = self._pending.pop(number)
+        pending = self._pending[number]
+        if pending.loan is not None or not pending.future.cancelled():
+            self._tell(number, outcome, pending)
+        # Only now: what fails in between fails with all that are pending.
+        del self._pending[number]
         self._places.leave(message_bytes(pending.call))
         self._vacant.set()
-        return pending
+        if pending.loan is not None:
+            self._lent.discard(number)
+            self._end_requests()
 
-    def _is_through(self, number: int) -> None:
-        """Notes that a call that went in shared memory is not sent again."""
-        self._lent.discard(number)
-        self._end_requests()
+    def _tell(self, number: int, outcome: Response | bytes, pending: Pending) -> None:
+        """Gives an answer to whom it belongs; what the server cannot read is sent again, in a message."""
+        call, future, loan = pending
+        wanted = not future.cancelled()
+        try:
+            answer = read_answer(call, outcome, loan)
+            if wanted:
+                future.set_result(answer)
+        except ForgottenError:
+            if wanted:
+                message = encode_stream_request(number, call.request)
+                self._waiting.put_nowait((number, message, Pending(call, future, None)))
+        except (PullbackError, ValueError) as error:
+            if wanted:
+                future.set_exception(error)
 
     def _end_requests(self) -> None:
         """Ends the requests of a stream that closes, once none may have to be sent again.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -175,21 +175,40 @@ class Joined:
             self._send(message, following)
 
     def _send(self, message: Message, group: list[_Member]) -> None:
-        timeout = longest([member.trip.remaining() for member in group])
-        try:
-            request = encode_request(join([member.call for member in group]))
-            metadata = shown(message.request_id)
-            future = self._evaluate.future(request, timeout=timeout, metadata=metadata)
-        except ValueError:
-            # The channel is closed, and alone each gets to know that.
-            _answer(group, repeat(None))
+        if message.deserted:
             self._leave(group)
             return
-        message.carried_by(future)
+        try:
+            future = self._start(message, group)
+        except ValueError:
+            # The channel is closed, and alone each gets to know that.
+            self._let_go(group)
+            return
+        except BaseException:
+            # Whoever sends does so for others, and may be interrupted.
+            self._let_go(group)
+            raise
         future.add_done_callback(partial(self._arrived, group))
 
-    def _arrived(self, group: list[_Member], future: grpc.Future[Response]) -> None:
+    def _start(self, message: Message, group: list[_Member]) -> Any:
+        timeout = longest([member.trip.remaining() for member in group])
+        request = encode_request(join([member.call for member in group]))
+        future = self._evaluate.future(request, timeout=timeout, metadata=shown(message.request_id))
+        message.carried_by(future)
+        return future
+
+    def _let_go(self, group: list[_Member]) -> None:
+        """Has each of a group go alone."""
+        _answer(group, repeat(None))
         self._leave(group)
+
+    def _arrived(self, group: list[_Member], future: grpc.Future[Response]) -> None:
+        try:
+            self._leave(group)
+        finally:
+            self._deal(group, future)
+
+    def _deal(self, group: list[_Member], future: grpc.Future[Response]) -> None:
         if isinstance(future, grpc.RpcError) and future.cancelled():
             # What is cancelled gives no result that could be raised, but is an error itself.
             _answer(group, repeat(future))

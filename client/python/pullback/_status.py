@@ -99,10 +99,14 @@ def error_from_call(
     return _error(code, _sentence(code, message, details, address), details, known_as)
 
 
-def error_from_status(status: errors_pb2.Status) -> PullbackError:
-    """The error of a status that stands in a message of a stream."""
+def error_from_status(data: bytes) -> PullbackError:
+    """The error of a serialized status that stands in a message of a stream."""
+    try:
+        status = errors_pb2.Status.FromString(data)
+        details = _read_details(status)
+    except DecodeError:
+        return ServerError("the server answered with an error that cannot be read; see the server's log")
     code = _CODE_NAMES[status.code] if 0 <= status.code < len(_CODE_NAMES) else "UNKNOWN"
-    details = _read_details(status)
     return _error(code, status.message, details, details.metadata.get("request_id", ""))
 
 

@@ -31,7 +31,8 @@ class PullbackError(Exception):
         code: The gRPC code's name, such as `INVALID_ARGUMENT`.
         reason: The reason for programs to act on, such as `SHAPE_MISMATCH`; empty if none was given.
         metadata: Values that belong to the error, such as `{"argument": "x", "expected": "f64[8]"}`.
-        request_id: The id of the call, by which a server's log knows it; empty where nothing was sent.
+        request_id: The id of the call, by which a server's log knows it; empty where nothing was to be
+            sent, or an answer could not be read.
         retry_after: How many seconds to wait before another try; None if the server did not say.
     """
 

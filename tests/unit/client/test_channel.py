@@ -52,7 +52,7 @@ def test_those_who_were_refused_together_come_back_apart() -> None:
     ("error", "attempt", "pauses"),
     [
         (UnavailableError("gone", code="UNAVAILABLE"), 1, True),
-        (UnavailableError("gone", code="UNAVAILABLE"), 23, True),
+        (UnavailableError("gone", code="UNAVAILABLE"), 39, True),
         (UnavailableError("gone", code="UNAVAILABLE"), 40, False),
         (UnavailableError("closed", code="CANCELLED"), 1, False),
     ],

@@ -63,7 +63,7 @@ def test_an_error_carries_everything() -> None:
 
 def test_a_status_in_a_stream() -> None:
     """The same, where the code is a number and the request's id stands in the metadata."""
-    error = error_from_status(status(3, "SHAPE_MISMATCH", request_id="18"))
+    error = error_from_status(status(3, "SHAPE_MISMATCH", request_id="18").SerializeToString())
     assert isinstance(error, errors.InvalidArgumentError)
     assert (error.code, error.reason, error.request_id, error.message) == (
         "INVALID_ARGUMENT",
@@ -75,7 +75,7 @@ def test_a_status_in_a_stream() -> None:
 
 def test_a_code_from_the_future() -> None:
     """It is an error of the server, not a crash of the client."""
-    assert error_from_status(status(99, "NEW")).code == "UNKNOWN"
+    assert error_from_status(status(99, "NEW").SerializeToString()).code == "UNKNOWN"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,9 @@ def test_details_of_another_kind(garbage: bytes) -> None:
     """A proxy's own bytes in the details, or within them, hide neither code nor message."""
     error = error_from_call("INTERNAL", "hm", [("grpc-status-details-bin", garbage)], "host:1")
     assert (type(error), str(error), error.reason) == (errors.ServerError, "hm", "")
+    in_a_stream = error_from_status(garbage)
+    assert type(in_a_stream) is errors.ServerError
+    assert "cannot be read" in str(in_a_stream)
 
 
 @pytest.mark.parametrize(

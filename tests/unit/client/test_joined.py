@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import pullback
+from pullback import _joined
 from pullback._evaluation.lanes import PLACES
 
 X = np.array([1.0, 2.0, 3.0])
@@ -273,6 +274,28 @@ async def test_a_message_that_is_deserted_before_it_goes(served: tuple[str, Serv
         for each in sent:
             each.cancel()
         await answers(tasks)
+
+
+async def test_who_sends_for_others_is_interrupted(
+    served: tuple[str, Served], state: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own call fails, the others go alone, and those who come later have their places."""
+
+    def interrupted(_: object) -> None:
+        monkeypatch.undo()
+        raise Interrupted
+
+    with pullback.connect(served[0], timeout=10) as client:
+        together = Together(client.function("squares"))
+        calls = await together.start_all(grads(together.function, PLACES + 6))
+        monkeypatch.setattr(_joined, "join", interrupted)
+        state.hold.set()
+        outcomes = await answers(calls)
+        assert sum(isinstance(each, Interrupted) for each in outcomes) == 1
+        later = await answers(await together.start_all(grads(together.function, PLACES + 6)))
+    for number, outcome in [*enumerate(outcomes), *enumerate(later)]:
+        if not isinstance(outcome, Interrupted):
+            np.testing.assert_array_equal(outcome, 2 * X * number)
 
 
 @pytest.mark.parametrize("connect", [pullback.connect, pullback.aio.connect])

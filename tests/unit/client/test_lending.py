@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import pullback
+from pullback import _aio_stream
 from pullback._sharing.lender import LARGE, Lender
 from pullback._sharing.loan import Loan
 from pullback._sharing.pool import Pool
@@ -117,6 +118,23 @@ async def test_a_break_at_the_end(squares: Any, state: Served) -> None:
         asyncio.get_running_loop().call_later(0.3, state.hold.set)
     for number, future in enumerate(futures):
         np.testing.assert_array_equal(await got(future), 2 * MANY * number)
+
+
+async def test_an_answer_that_cannot_be_kept(squares: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream ends, and nobody waits for ever."""
+    if isinstance(squares, pullback.Function):
+        pytest.skip("there a thread dies, of which Python tells by itself")
+
+    def failing(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(_aio_stream, "read_answer", failing)
+    async with asyncio.timeout(20), AsyncExitStack() as stack:
+        stack.enter_context(pytest.raises(MemoryError))
+        stream = await stack.enter_async_context(entered(squares.stream()))
+        for future in [stream.grad(X) for _ in range(2)]:
+            with pytest.raises(pullback.UnavailableError, match="has ended"):
+                await future
 
 
 async def test_what_cannot_be_lent(squares: Any) -> None:

@@ -18,7 +18,6 @@ from pullback._status import error_from_status
 from pullback.codec.evaluation import Request, Response
 from pullback.codec.tensors import Tensor
 from pullback.errors import ServerError
-from pullback.v1 import errors_pb2
 
 Pick = Callable[[Results], Any]
 
@@ -95,7 +94,7 @@ def read_answer(call: Call, outcome: Response | bytes, loan: Loan | None = None)
         PullbackError: What the answer says went wrong.
     """
     if isinstance(outcome, bytes):
-        error = error_from_status(errors_pb2.Status.FromString(outcome))
+        error = error_from_status(outcome)
         if loan is not None and loan.is_unknown(error):
             raise ForgottenError
         raise error
