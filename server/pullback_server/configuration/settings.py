@@ -217,7 +217,8 @@ class Settings(BaseSettings):
     max_bytes_in_flight: ByteSize = Field(default=ByteSize(1024 * _MIB), gt=0)
     """The bytes of requests and results that the server holds at a time, in bytes or such as "4GiB". Large
     requests wait in the clients until there is room; one alone may have half of it, and its results a
-    quarter, since they are there twice while they are sent."""
+    quarter, since they are there twice while they are sent. Sparse results, whose size is known when they
+    are there, wait for that in another quarter."""
 
     max_in_flight_per_stream: PositiveInt = 64
     """The most requests of one stream that are worked on at a time; more wait in the client."""

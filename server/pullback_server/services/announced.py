@@ -20,7 +20,7 @@ from pullback_server.services.calls import OpenCalls
 from pullback_server.services.context import Context
 from pullback_server.services.holding import at_the_end
 from pullback_server.services.requests.messages import check_message
-from pullback_server.services.status import abort, service_error_of
+from pullback_server.services.status import refuse
 from pullback_server.tenants.callers import caller
 
 ANNOUNCEMENT: Final = "pullback-request-bytes"
@@ -120,7 +120,7 @@ class Announced(grpc.GenericRpcHandler):
 
     async def _refuse(self, context: Context, error: ServiceError) -> None:
         self._calls.refuse(error)
-        await abort(context, service_error_of(error))
+        await refuse(context, error)
 
 
 def _tell_the_end(context: Context) -> None:

@@ -25,6 +25,9 @@ LARGE: Final = 1 << 20
 """What is larger should be announced, so that it is read when there is room."""
 _SETTING: Final = "max_bytes_in_flight"
 _RETRY_SECONDS: Final = 0.2
+_ANNOUNCE: Final = (
+    ", or announce the size of large requests in pullback-request-bytes and be read when there is room"
+)
 # Of how many parts of a budget a tenant may have one.
 _PARTS: Final = 2
 
@@ -50,15 +53,22 @@ class Budget:
         what: Whose they are, for messages: `a request` or `results`.
         setting: What the limit is, for messages; its last word is the name of a setting.
         reason: Why what is larger than the limit is refused.
+        otherwise: What a caller may do who cannot have room at once, but try again.
     """
 
     def __init__(
-        self, limit: int, what: str, setting: str, reason: Reason = Reason.MESSAGE_TOO_LARGE
+        self,
+        limit: int,
+        what: str,
+        setting: str,
+        reason: Reason = Reason.MESSAGE_TOO_LARGE,
+        otherwise: str = "",
     ) -> None:
         self._limit = limit
         self._what = what
         self._setting = setting
         self._reason = reason
+        self._otherwise = otherwise
         self._used = 0
         self._held: Counter[str] = Counter()
         self._turns: Turns[_Claim, str] = Turns()
@@ -200,8 +210,8 @@ class Budget:
         return self._refusal(
             Reason.OVERLOADED,
             f"there is no room for {nbytes} bytes of {self._what} now: with them and those that wait "
-            f"{wanted} would be in hand, and {self._limit} ({self._setting}) may be; try again later, or "
-            "announce the size of large requests in pullback-request-bytes and be read when there is room",
+            f"{wanted} would be in hand, and {self._limit} ({self._setting}) may be; try again "
+            f"later{self._otherwise}",
             wanted,
             self._limit,
             _RETRY_SECONDS,
@@ -235,10 +245,13 @@ class Budgets:
     Attributes:
         requests: For what is read.
         results: For what is not sent yet.
+        computed: For what was computed before there was room for it, as it was not known how large it would
+            be, and waits.
     """
 
     requests: Budget
     results: Budget
+    computed: Budget
 
 
 def budgets(nbytes: int) -> Budgets:
@@ -246,6 +259,8 @@ def budgets(nbytes: int) -> Budgets:
 
     Results have a quarter, since gRPC has a copy of each message while it sends it.
     """
-    requests = Budget(nbytes // 2, "a request", f"half of {_SETTING}")
-    results = Budget(nbytes // 4, "results", f"a quarter of {_SETTING}", Reason.RESULT_TOO_LARGE)
-    return Budgets(requests, results)
+    requests = Budget(nbytes // 2, "a request", f"half of {_SETTING}", otherwise=_ANNOUNCE)
+    results, computed = (
+        Budget(nbytes // 4, "results", f"a quarter of {_SETTING}", Reason.RESULT_TOO_LARGE) for _ in range(2)
+    )
+    return Budgets(requests, results, computed)

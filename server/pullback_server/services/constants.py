@@ -108,6 +108,9 @@ async def _in_thread(work: Callable[..., object], *arguments: object) -> None:
         while not working.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait((working,))
+        # Seen: whoever broke the call off need not be told by asyncio's log what else failed.
+        if not working.cancelled():
+            working.exception()
 
 
 def _malformed(message: str) -> ServiceError:

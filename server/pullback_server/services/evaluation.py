@@ -97,9 +97,7 @@ class Evaluation:
             outcome = await self._scheduler.evaluate(evaluation, claim)
             sent = check_outcome(outcome, self._limits)
             if sent > SMALL and not foreseen:
-                # All room at once, also for what was known before beside sparse results: calls that have some
-                # and wait for more could wait for each other.
-                await room(sent)
+                await self._wait(sent, room)
         except BaseException as error:
             if watch is not None:
                 watch.fail(number, began, claim.tenant, error)
@@ -108,6 +106,23 @@ class Evaluation:
         if number is not None and watch is not None:
             watch.end(number, now, outcome.timing)
         return response_of(revision, outcome, now - began)
+
+    async def _wait(self, nbytes: int, room: Room) -> None:
+        """Takes room for results that are there already; they take some while they wait for it.
+
+        All at once, also for what was known before beside sparse results: calls that have some and wait for
+        more could wait for each other.
+
+        Raises:
+            ServiceError: OVERLOADED or TENANT_OVERLOADED if too many wait, RESULT_TOO_LARGE if there never
+                can be room.
+        """
+        computed, tenant = self._budgets.computed, caller.get().tenant
+        computed.take_at_once(nbytes)
+        try:
+            await room(nbytes)
+        finally:
+            computed.give_back(nbytes, tenant)
 
     async def evaluate_stream(
         self,

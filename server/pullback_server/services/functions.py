@@ -142,7 +142,7 @@ class Functions:
         current = await asyncio.to_thread(self._registry.current, key)
         if current is not None and current.revision.digest == digest:
             await asyncio.to_thread(self._registry.release, digest, program.constants, who.tenant)
-            return pb.RegisterFunctionResponse(function=function_to_wire(current, who.tenant), created=False)
+            return pb.RegisterFunctionResponse(function=await _told(current, who), created=False)
         # What a worker says of a program must not tell of constants that others have sent.
         await asyncio.to_thread(self._registry.require_constants, program.constants, who.tenant)
         completed, findings = await self._examined(program, digest, who)
@@ -155,13 +155,13 @@ class Functions:
             key.tenant,
         )
         registered = await asyncio.to_thread(self._registry.register, registration)
-        return pb.RegisterFunctionResponse(function=function_to_wire(registered, who.tenant), created=True)
+        return pb.RegisterFunctionResponse(function=await _told(registered, who), created=True)
 
     async def get_function(self, request: pb.GetFunctionRequest) -> pb.GetFunctionResponse:
         """Gives a function at the revision that the name means."""
         who = caller.get()
         registered = self._registry.resolve(parse_name(request.name, who.tenant), reader(who))
-        return pb.GetFunctionResponse(function=_told(registered, who))
+        return pb.GetFunctionResponse(function=await _told(registered, who))
 
     async def list_functions(self, request: pb.ListFunctionsRequest) -> pb.ListFunctionsResponse:
         """Lists functions in the order of their tenants and names."""
@@ -176,7 +176,7 @@ class Functions:
             # They have no name that callers with a tenant could write.
             with_nobodys=not who.tenant,
         )
-        functions = [_told(registered, who) for registered in page]
+        functions = [await _told(registered, who) for registered in page]
         return pb.ListFunctionsResponse(functions=functions, next_page_token=token)
 
     async def delete_function(self, request: pb.DeleteFunctionRequest) -> pb.DeleteFunctionResponse:
@@ -192,14 +192,14 @@ class Functions:
             who, key = self._changeable(request.name, change, "granting")
             self._check_tenant(request.tenant, key)
             granted = await asyncio.to_thread(self._registry.grant, key, request.tenant)
-        return pb.GrantFunctionResponse(function=_told(granted, who))
+        return pb.GrantFunctionResponse(function=await _told(granted, who))
 
     async def revoke_function(self, request: pb.RevokeFunctionRequest) -> pb.RevokeFunctionResponse:
         """Takes a grant back."""
         async with changing("revoke", request.name, grantee=request.tenant) as change:
             who, key = self._changeable(request.name, change, "revoking")
             left = await asyncio.to_thread(self._registry.revoke, key, request.tenant)
-        return pb.RevokeFunctionResponse(function=_told(left, who))
+        return pb.RevokeFunctionResponse(function=await _told(left, who))
 
     def _changeable(self, name: str, change: Change, action: str) -> tuple[Caller, Key]:
         """The caller and the key of a function that it may change, as far as there is one."""
@@ -287,9 +287,11 @@ def _completed(program: Program, findings: Findings) -> Program:
     return replace(program, signature=replace(program.signature, result=Result(LEAF, findings.result)))
 
 
-def _told(registered: Registered, who: Caller) -> pb.Function:
+async def _told(registered: Registered, who: Caller) -> pb.Function:
+    """The message of a function; made in a thread, since it may have very many arguments."""
     own = registered.function.tenant == who.tenant
-    return function_to_wire(registered, who.tenant, with_grants=own or who.role is Role.ADMINISTER)
+    with_grants = own or who.role is Role.ADMINISTER
+    return await asyncio.to_thread(function_to_wire, registered, who.tenant, with_grants=with_grants)
 
 
 def _digest_of_bytes(data: bytes) -> str:

@@ -19,7 +19,7 @@ from pullback_server.services.announced import announced_bytes
 from pullback_server.services.context import Context
 
 SLOWEST_BYTES_A_SECOND: Final = 1 << 16
-"""Who sends parts at least so fast is never late: half of what a line of one megabit a second carries."""
+"""Who sends parts at least so fast is never late, where one takes no longer than a call may be silent."""
 UNSEEN_BYTES_A_SECOND: Final = 1 << 19
 """An announced message has so long: it has room that others want, and nobody sees whether it comes."""
 _LOOKS: Final = 4
@@ -42,9 +42,14 @@ class Patience:
         self._waiting: set[Messages] = set()
         self._looking = False
 
-    def messages(self, context: Context) -> Messages:
-        """The messages of a call."""
-        return Messages(self, context)
+    def messages(self, context: Context, *, parts: bool = False) -> Messages:
+        """The messages of a call.
+
+        Args:
+            context: The call.
+            parts: Whether it is sent in parts, which are seen to come: then announcing gives it no time.
+        """
+        return Messages(self, context, 0.0 if parts else None)
 
     def begin(self, messages: Messages) -> None:
         """Has an eye on a call whose message is waited for."""
@@ -84,15 +89,16 @@ class Messages:
     Args:
         patience: What ends the call when it is late.
         context: The call.
+        needed: How many seconds what it has announced may need; None if that is to be asked for.
     """
 
     __slots__ = ("_context", "_late", "_left", "_needed", "_patience", "_task", "_until")
 
-    def __init__(self, patience: Patience, context: Context) -> None:
+    def __init__(self, patience: Patience, context: Context, needed: float | None = None) -> None:
         self._patience = patience
         self._context = context
         self._left = patience.seconds
-        self._needed: float | None = None
+        self._needed = needed
         self._late = False
         self._task: asyncio.Task[Any] | None = None
         self._until = 0.0

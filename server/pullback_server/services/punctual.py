@@ -88,7 +88,7 @@ class Punctual(grpc.GenericRpcHandler):
 
     def _gathering(self, gather: Behaviour) -> Behaviour:
         async def many(_: object, context: Context) -> Any:
-            return await gather(self._patience.messages(context), context)
+            return await gather(self._patience.messages(context, parts=True), context)
 
         return many
 
@@ -105,6 +105,13 @@ class Punctual(grpc.GenericRpcHandler):
             if message is grpc.aio.EOF:
                 raise service_error(Reason.MALFORMED_REQUEST, "the call has no request; send one message")
         except ServiceError as error:
-            self._calls.refuse(error)
-            await refuse(context, error)
+            await self._refuse(context, error)
         return message
+
+    async def _refuse(self, context: Context, error: ServiceError) -> None:
+        try:
+            await refuse(context, error)
+        except grpc.aio.AbortError:
+            # Whoever has gone is told nothing, and sees gRPC raise something else.
+            self._calls.refuse(error)
+            raise

@@ -85,8 +85,7 @@ async def abort(context: Context, error: ServiceError) -> None:
     Raises:
         grpc.aio.AbortError: Always; it is how gRPC ends a call.
     """
-    if not request_id.get():
-        request_id.set(accept_request_id(None))
+    _give_id(context)
     trailing: list[tuple[str, str | bytes]] = [
         (REQUEST_ID_KEY, request_id.get()),
         (DETAILS_KEY, status_message(error).SerializeToString()),
@@ -104,8 +103,16 @@ async def refuse(context: Context, error: Exception) -> None:
     Raises:
         grpc.aio.AbortError: Always.
     """
-    request_id.set(request_id.get() or accept_request_id(None))
+    _give_id(context)
     await abort(context, service_error_of(error))
+
+
+def _give_id(context: Context) -> None:
+    """Gives a call an id, if it was turned away before it had one: what its caller offers, or a new one."""
+    if not request_id.get():
+        metadata = context.invocation_metadata() or ()
+        offered = next((value for key, value in metadata if key == REQUEST_ID_KEY), None)
+        request_id.set(accept_request_id(offered if isinstance(offered, str) else None))
 
 
 def duration(seconds: float) -> duration_pb2.Duration:

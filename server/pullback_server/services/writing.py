@@ -27,5 +27,9 @@ async def _write(response: Any, context: Context) -> None:
     try:
         await asyncio.shield(writing)
     except asyncio.CancelledError:
-        await asyncio.wait((writing,), timeout=PATIENCE_SECONDS)
+        done, _ = await asyncio.wait((writing,), timeout=PATIENCE_SECONDS)
+        for each in done:
+            # Seen: whoever broke the call off need not be told by asyncio's log what else failed.
+            if not each.cancelled():
+                each.exception()
         raise

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 RENEWAL_SECONDS: Final = 600.0
 """So often keys are fetched again, so that one which the issuer withdrew ceases to hold."""
 _PAUSE_SECONDS: Final = 10.0
+# So long after they could not be fetched it is tried again.
+_AGAIN_SECONDS: Final = 60.0
 """So long unknown keys have nothing fetched again, whatever callers send."""
 _SYMMETRIC: Final = "oct"
 
@@ -126,7 +128,8 @@ class Keys:
         if self._next is not None:
             self._next.cancel()
         if not task.cancelled():
-            self._next = task.get_loop().call_later(self._renewal, self.refresh)
+            pause = min(self._renewal, _AGAIN_SECONDS) if self._failed else self._renewal
+            self._next = task.get_loop().call_later(pause, self.refresh)
 
     def _unknown(self, kid: str | None) -> ServiceError:
         if self._failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,22 +136,26 @@ def test_calls_that_are_silent(
     strict: Running, method: str, count: int, first: tuple[bytes, ...], announced: int
 ) -> None:
     """They end with the numbers, and what they had of the server others have again."""
-    with silent(strict, method, count, *first, announced=announced) as ends:
-        errors = ends()
-    seconds = []
-    for error in errors:
-        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, error
-        _, info = details(error)
-        assert (info.metadata["setting"], info.metadata["limit"]) == ("max_silent_seconds", "3")
-        assert info.metadata["value"] in error.details()
-        seconds.append(float(info.metadata["value"]))
-    assert min(seconds) > SILENT_SECONDS - 0.1
+    for _ in range(2):  # the second have what the first had
+        began = time.monotonic()
+        with silent(strict, method, count, *first, announced=announced) as ends:
+            errors = ends()
+        assert time.monotonic() - began >= SILENT_SECONDS
+        _require_told(errors)
     with pullback.connect(strict.address) as client:
         assert client.function("square")(X) == 14.0
         # It is announced, and would wait for room if there were none.
         many = client.function("square")(np.ones((50_000, 3)), timeout=10)
         np.testing.assert_array_equal(many, 3.0)
         client.register(pullback.Formula(f"sum(x) + {count}", x="f64[3]"), name="another")
+
+
+def _require_told(errors: list[Any]) -> None:
+    for error in errors:
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, error
+        _, info = details(error)
+        assert (info.metadata["setting"], info.metadata["limit"]) == ("max_silent_seconds", "3")
+        assert info.metadata["value"] in error.details()
 
 
 def test_places_of_the_silent(strict: Running) -> None:

@@ -152,6 +152,39 @@ def test_a_bottomless_tree_is_refused() -> None:
         program_from_wire(message)
 
 
+def _very_many(what: str) -> program_pb2.Program:
+    """A program with more parts of a kind than are read, each next to nothing."""
+    message = program_to_wire(PROGRAM)
+    none = tree_pb2.Tree(none=tree_pb2.Tree.Empty())
+    match what:
+        case "nodes of trees":  # in two trees, each of which would do
+            half = tree_pb2.Tree(list=tree_pb2.Tree.Sequence(children=[none] * (1 << 16)))
+            message.signature.arguments[0].tree.CopyFrom(half)
+            del message.signature.arguments[0].leaves[:]
+            message.signature.result.CopyFrom(half)
+        case "names in a tree":
+            names = tree_pb2.Tree.Mapping(keys=["a"] * ((1 << 17) + 1))
+            message.signature.result.CopyFrom(tree_pb2.Tree(dict=names))
+        case "tensors":
+            message.signature.result_leaves.extend([tensor_pb2.TensorType()] * (1 << 17))
+        case "arguments":
+            message.signature.arguments.extend([program_pb2.Argument()] * (1 << 17))
+        case "constants":
+            message.stable_hlo.constants.extend([program_pb2.Constant()] * ((1 << 17) + 1))
+        case _:
+            message.stable_hlo.modules.extend([b""] * ((1 << 17) + 1))
+    return message
+
+
+@pytest.mark.parametrize(
+    "what", ["nodes of trees", "names in a tree", "tensors", "arguments", "constants", "modules"]
+)
+def test_very_many_parts_are_refused(what: str) -> None:
+    """Few bytes can be a great many parts, each of which is an object here."""
+    with pytest.raises(MalformedProgramError, match=f"more than 131072 {what}"):
+        program_from_wire(_very_many(what))
+
+
 @pytest.mark.parametrize("field", ["class", "_x", "a b", ""])
 def test_fields_must_be_usable_names(field: str) -> None:
     """A named tuple's fields become attributes, so they must be names that can be attributes."""

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from pullback_server.services.announced import ANNOUNCEMENT, Announced
-from pullback_server.services.budget import LARGE, Budget
+from pullback_server.services.budget import LARGE, Budget, budgets
 from pullback_server.services.calls import OpenCalls
 from pullback_server.services.patience import Patience
 from pullback_server.services.punctual import Hall
@@ -24,7 +24,7 @@ LIMIT = 8 * LARGE
 class Serving:
     """A server whose one method gives the size of its request, as long as the gate is open."""
 
-    budget: Budget = field(default_factory=lambda: Budget(LIMIT, "a request", "half of max_bytes_in_flight"))
+    budget: Budget = field(default_factory=lambda: budgets(2 * LIMIT).requests)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     channel: grpc.aio.Channel = field(init=False)
     inside: int = 0

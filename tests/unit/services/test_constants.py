@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import threading
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +24,7 @@ class _Slow:
         self.done: list[str] = []
         self.waiting = threading.Event()
         self.let = threading.Event()
+        self.full = False
 
     def require_room(self, nbytes: int, tenant: str) -> None:
         """There is."""
@@ -35,6 +38,8 @@ class _Slow:
         self.waiting.set()
         self.let.wait(10)
         self.done.append("add")
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space")
 
     def drop(self) -> None:
         """Closes the file."""
@@ -60,3 +65,21 @@ async def test_a_file_is_closed_after_the_last_write(limits: Limits, times: int)
     with pytest.raises(asyncio.CancelledError):
         await upload
     assert disk.done == ["add", "drop"]
+
+
+async def test_a_write_that_fails_after_its_call_has_gone(limits: Limits) -> None:
+    """Nobody waits for it any more, and nobody is told."""
+    told = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    disk = _Slow()
+    disk.full = True
+    upload = asyncio.create_task(Constants(cast(Registry, disk), limits).upload(_chunks()))
+    assert await asyncio.to_thread(disk.waiting.wait, 10)
+    upload.cancel()
+    await asyncio.sleep(0.05)
+    disk.let.set()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    del upload
+    gc.collect()
+    assert (disk.done, told) == (["add", "drop"], [])

@@ -15,6 +15,7 @@ from pullback.program.container import Formula, Program
 from pullback.program.tensors import parse_tensor_type
 from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1 import tensor_pb2
+from pullback_server.errors import Reason, ServiceError
 from pullback_server.model import evaluation as model
 from pullback_server.model.functions import Registered
 from pullback_server.model.tickets import Ticket
@@ -98,6 +99,23 @@ async def test_results_take_room(
     for end in ends:
         end(None)
     assert both.results.used == 0
+
+
+async def test_results_that_wait_for_room_take_some(
+    service: Evaluation, both: Budgets, machine: _Machine
+) -> None:
+    """Those that were computed before it was known how large they are: as many wait as have room to do so."""
+    at_the_end.set(lambda _: None)
+    machine.let.set()
+    await both.results.take(both.results.limit)
+    most = both.computed.limit // NBYTES
+    answers = [asyncio.create_task(service.evaluate(asked(SPARSE))) for _ in range(most + 2)]
+    await asyncio.sleep(0.1)
+    refused = [answer.exception() for answer in answers if answer.done()]
+    assert [error.reason for error in refused if isinstance(error, ServiceError)] == [Reason.OVERLOADED] * 2
+    both.results.give_back(both.results.limit)
+    await asyncio.gather(*answers, return_exceptions=True)
+    assert (both.results.used, both.computed.used) == (most * NBYTES, 0)
 
 
 async def test_an_id_that_comes_twice_gives_back_its_own_room_only(

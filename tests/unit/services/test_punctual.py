@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -100,6 +101,14 @@ async def test_silence(method: str) -> None:
             assert state.calls.refused == {"DEADLINE_EXCEEDED": 20}
 
 
+async def test_the_error_has_the_caller_s_id() -> None:
+    """It was turned away before its method was called."""
+    async with serving() as state:
+        call = state.open("One", ("x-request-id", "mine-17"))
+        error = await refused(call)
+        assert dict(error.trailing_metadata())["x-request-id"] == "mine-17"
+
+
 async def test_messages_in_time() -> None:
     """They arrive, also late ones, and a call may take its time to answer."""
     async with serving() as state:
@@ -136,17 +145,20 @@ async def test_an_upload_that_goes_on() -> None:
         assert len(await call) == 12 << 14
 
 
-@pytest.mark.parametrize("method", ["One", "Gather"])
+@pytest.mark.parametrize("method", ["One", "Spread"])
 async def test_what_is_announced_has_longer(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its bytes, and never more than by those of the largest message."""
+    """By its bytes, and never more than by those of the largest message; what comes in parts has not."""
     monkeypatch.setattr(patience, "UNSEEN_BYTES_A_SECOND", 1 << 21)
     async with serving() as state:
         call = state.open(method, (ANNOUNCEMENT, str(1 << 20)))
         await asyncio.sleep(SECONDS + 0.2)
-        await call.write(b"abc")
+        await call.write(b"a")
         await call.done_writing()
-        assert await call == b"abc"
+        assert await (call if method == "One" else call.read()) == b"a"
         await refused(state.open(method, (ANNOUNCEMENT, "9" * 18)))
+        began = time.monotonic()
+        await refused(state.open("Gather", (ANNOUNCEMENT, "9" * 18)))
+        assert time.monotonic() - began < SECONDS + 0.4
 
 
 async def test_streams_may_be_idle() -> None:
@@ -169,4 +181,5 @@ async def test_callers_who_leave(caplog: pytest.LogCaptureFixture) -> None:
             call.cancel()
         await asyncio.sleep(2 * SECONDS)
         assert state.ended == 5
+        assert state.calls.refused == {}
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

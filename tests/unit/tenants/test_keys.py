@@ -94,6 +94,14 @@ async def test_keys_are_renewed_in_the_background(first: rsa.RSAPrivateKey) -> N
     assert (await keys.key("b")).key_id == "b"
 
 
+async def test_what_could_not_be_fetched_is_soon_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when keys would be fetched again anyhow."""
+    monkeypatch.setattr(keys, "_AGAIN_SECONDS", 0.02)
+    issuer = Issuer(None)
+    await Keys(issuer.fetch, "the test", renewal=3600).refresh()
+    assert await asyncio.to_thread(issuer.again.wait, 10)
+
+
 async def test_keys_that_change_while_they_are_fetched(first: rsa.RSAPrivateKey) -> None:
     """Who asks for those of now has them fetched once more; who has them fetched has not."""
     issuer = Issuer({"first": first})

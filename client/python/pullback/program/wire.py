@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable, Sequence
 from typing import Final, assert_never, cast
 
 from google.protobuf.message import DecodeError
@@ -45,6 +46,9 @@ _TO_ENUM: Final[dict[ElementType, tensor_pb2.ElementType]] = {
 }
 _FROM_ENUM: Final[dict[int, ElementType]] = {number: element for element, number in _TO_ENUM.items()}
 _DEEPEST_TREE: Final = 32
+MOST_PARTS: Final = 1 << 17
+"""So many of each of its parts a program may have: arguments, tensors, nodes of trees, constants, modules."""
+_LONGEST_NAMES: Final = 300
 # What protobuf says of messages that are nested more than 100 deep.
 _TOO_DEEP: Final = "MaxDepth"
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
@@ -128,50 +132,80 @@ def tree_to_wire(tree: Tree) -> tree_pb2.Tree:
             assert_never(tree)
 
 
-def tree_from_wire(message: tree_pb2.Tree, depth: int = 0) -> Tree:
+def tree_from_wire(message: tree_pb2.Tree) -> Tree:
     """The tree of a message.
 
     Raises:
-        MalformedProgramError: If a node is empty, keys are unsorted or double, or names are no names.
+        MalformedProgramError: If a node is empty, keys are unsorted or double, names are no names, or it has
+            more than 131072 nodes.
         TreeTooDeepError: If the tree is deeper than 32.
     """
-    if depth > _DEEPEST_TREE:
-        raise TreeTooDeepError(_DEEPEST_TREE)
-    match message.WhichOneof("node"):
-        case "leaf":
-            return LEAF
-        case "none":
-            return Empty()
-        case "list":
-            return ListNode(_children(message.list.children, depth))
-        case "tuple":
-            return TupleNode(_children(message.tuple.children, depth))
-        case "dict":
-            return _dict(message.dict, depth)
-        case "named_tuple":
-            return _named_tuple(message.named_tuple, depth)
-        case _:
-            raise MalformedProgramError("a node of a tree is empty; it must be a leaf, None or a container")
+    return _Trees().read(message)
 
 
-def _children(messages: object, depth: int) -> tuple[Tree, ...]:
-    return tuple(tree_from_wire(message, depth + 1) for message in messages)  # type: ignore[attr-defined]
+class _Trees:
+    """Reads the trees of one signature, which are bounded together: a node is larger in memory than sent."""
 
+    def __init__(self) -> None:
+        self._nodes = 0
 
-def _dict(message: tree_pb2.Tree.Mapping, depth: int) -> DictNode:
-    keys = tuple(message.keys)
-    if list(keys) != sorted(set(keys)):
-        raise MalformedProgramError(f"the keys of a dict must be sorted, each once: {list(keys)}")
-    return DictNode(keys, _paired(keys, _children(message.children, depth)))
+    def read(self, message: tree_pb2.Tree, depth: int = 0) -> Tree:
+        """One tree, or a part of one."""
+        if depth > _DEEPEST_TREE:
+            raise TreeTooDeepError(_DEEPEST_TREE)
+        self._nodes += 1
+        _check_count(self._nodes, "nodes of trees")
+        match message.WhichOneof("node"):
+            case "leaf":
+                return LEAF
+            case "none":
+                return Empty()
+            case "list":
+                return ListNode(self._children(message.list.children, depth))
+            case "tuple":
+                return TupleNode(self._children(message.tuple.children, depth))
+            case "dict":
+                return self._dict(message.dict, depth)
+            case "named_tuple":
+                return self._named_tuple(message.named_tuple, depth)
+            case _:
+                raise MalformedProgramError(
+                    "a node of a tree is empty; it must be a leaf, None or a container"
+                )
 
+    def _children(self, messages: Iterable[tree_pb2.Tree], depth: int) -> tuple[Tree, ...]:
+        return tuple(self.read(message, depth + 1) for message in messages)
 
-def _named_tuple(message: tree_pb2.Tree.NamedTuple, depth: int) -> NamedTupleNode:
-    fields = tuple(message.fields)
-    if not all(map(_names_attribute, (message.type_name, *fields))) or len(set(fields)) < len(fields):
-        raise MalformedProgramError(
-            f"the named tuple {message.type_name!r} has unusable fields: {list(fields)}"
+    def _dict(self, message: tree_pb2.Tree.Mapping, depth: int) -> DictNode:
+        keys = _names(message.keys)
+        if list(keys) != sorted(set(keys)):
+            raise MalformedProgramError(f"the keys of a dict must be sorted, each once: {_some(keys)}")
+        return DictNode(keys, _paired(keys, self._children(message.children, depth)))
+
+    def _named_tuple(self, message: tree_pb2.Tree.NamedTuple, depth: int) -> NamedTupleNode:
+        fields = _names(message.fields)
+        if not all(map(_names_attribute, (message.type_name, *fields))) or len(set(fields)) < len(fields):
+            raise MalformedProgramError(
+                f"the named tuple {message.type_name[:100]!r} has unusable fields: {_some(fields)}"
+            )
+        return NamedTupleNode(
+            message.type_name, fields, _paired(fields, self._children(message.children, depth))
         )
-    return NamedTupleNode(message.type_name, fields, _paired(fields, _children(message.children, depth)))
+
+
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    _check_count(len(given), "names in a tree")
+    return tuple(given)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    text = ", ".join(map(repr, names))
+    return text if len(text) <= _LONGEST_NAMES else f"{text[:_LONGEST_NAMES]} ..."
+
+
+def _check_count(count: int, what: str) -> None:
+    if count > MOST_PARTS:
+        raise MalformedProgramError(f"the program has more than {MOST_PARTS} {what}; join some of them")
 
 
 def _names_attribute(name: str) -> bool:
@@ -207,16 +241,20 @@ def signature_from_wire(message: program_pb2.Signature) -> Signature:
     """The signature of a message.
 
     Raises:
-        MalformedProgramError: If a part of it is malformed.
+        MalformedProgramError: If a part of it is malformed, or it has more than 131072 arguments, tensors
+            or nodes of trees.
     """
+    _check_count(len(message.arguments), "arguments")
+    _check_count(len(message.result_leaves) + sum(len(part.leaves) for part in message.arguments), "tensors")
+    trees = _Trees()
     arguments = tuple(
-        Argument(part.name, tree_from_wire(part.tree), tuple(map(tensor_type_from_wire, part.leaves)))
+        Argument(part.name, trees.read(part.tree), tuple(map(tensor_type_from_wire, part.leaves)))
         for part in message.arguments
     )
     if not message.HasField("result"):
         return Signature(arguments)
     leaves = tuple(map(tensor_type_from_wire, message.result_leaves))
-    return Signature(arguments, Result(tree_from_wire(message.result), leaves))
+    return Signature(arguments, Result(trees.read(message.result), leaves))
 
 
 def producer_to_wire(producer: Producer) -> program_pb2.Producer:
@@ -297,6 +335,8 @@ def _stable_hlo_to_wire(body: StableHlo) -> program_pb2.StableHlo:
 
 
 def _stable_hlo_from_wire(message: program_pb2.StableHlo) -> StableHlo:
+    _check_count(len(message.constants), "constants")
+    _check_count(len(message.modules), "modules")
     constants = tuple(map(_constant_from_wire, message.constants))
     return StableHlo(message.entry, tuple(message.modules), constants)
 

@@ -28,6 +28,8 @@ from pullback_server.services.requests.wants import check_wants
 _LESS: Final = (
     "ask for less at once: fewer points, fewer wants, or a jvp, vjp, hvp or sparse matrix instead of a matrix"
 )
+# Python says no number of thousands of digits, as a high derivative of what has many axes may have bytes.
+_MOST_TOLD: Final = 10**100
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,11 @@ def _check_size(wants: tuple[Want, ...], signature: Signature, points: int | Non
         )
     size = result_bytes(wants, signature, points)
     if size > limits.result_bytes:
+        told = min(size, _MOST_TOLD)
         raise exceeded(
             Reason.RESULT_TOO_LARGE,
-            f"the results would have {size} bytes",
-            value=size,
+            f"the results would have {told} bytes{' or more' if told < size else ''}",
+            value=told,
             limit=limits.result_bytes,
             setting="max_result_bytes",
             advice=_LESS,

@@ -185,6 +185,13 @@ def test_containers_of_others_are_refused(bench: Any, serialize: Any) -> None:
     assert "somewhere.else.Own" in error.message
 
 
+def test_structures_of_very_many_nodes_are_refused(bench: Any, serialize: Any) -> None:
+    """They would be large in the server's memory though they are small in the artifact."""
+    error = refusal(bench, serialize(lambda x: x[0], [f64(), *[None] * 70_000]))
+    assert error.reason is Reason.MALFORMED_PROGRAM
+    assert "more than 65536 nodes" in error.message
+
+
 def test_several_devices_are_refused(bench: Any) -> None:
     """A server computes each program on one device."""
     mesh = jax.sharding.AbstractMesh((2,), ("x",))

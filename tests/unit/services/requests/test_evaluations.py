@@ -321,6 +321,16 @@ def test_results_that_are_too_large(
     assert "hvp" in error.message
 
 
+def test_results_whose_size_nobody_could_read(registered: Make, limits: Limits) -> None:
+    """What has more digits than Python says is refused like everything that is too large."""
+    function = registered("f64[]", x=f"f64[{','.join(['n'] * 64)}]")
+    high = want("DERIVATIVE", order=3)
+    request = evaluation_pb2.CompileRequest(function="functions/f", wants=[high], sizes={"n": 1 << 62})
+    with pytest.raises(ServiceError, match="bytes or more") as caught:
+        check_compilation(request, function, limits)
+    assert caught.value.reason is Reason.RESULT_TOO_LARGE
+
+
 def test_compilations(registered: Make, limits: Limits) -> None:
     """A compilation for a point, for a batch, and for a batch with a shared leaf."""
     function = registered("f64[]", x="f64[3]", y="f64[]")

@@ -6,7 +6,9 @@ The classes of the container are JAX's own, generated from its schema; they are 
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from jax._src.export import serialization_generated as schema
@@ -15,11 +17,14 @@ from pullback.program.elements import ElementType
 from pullback.program.errors import MalformedProgramError, TreeTooDeepError
 from pullback.program.tensors import TensorType, symbolic_type
 from pullback.program.trees import LEAF, DictNode, Empty, ListNode, NamedTupleNode, Tree, TupleNode
+from pullback.program.wire import MOST_PARTS
 from pullback_server.errors import Reason, service_error
 
 _ORDERED_DICT: Final = "collections.OrderedDict"
 _KINDS: Final = {value: name for name, value in vars(schema.DType).items() if isinstance(value, int)}
 _DEEPEST: Final = 32
+# A signature has two. Children may be shared, so that few bytes can be a great many.
+_MOST_NODES: Final = MOST_PARTS // 2
 # Keys of random number generators are arrays of words: the name of the type and the number of words.
 _KEY_WORDS: Final = {"key_fry": 2, "key_rbg": 4, "key_unsafe_rbg": 4}
 # JAX's type of derivatives of what has none, which StableHLO has as booleans.
@@ -47,19 +52,24 @@ def is_float0(message: Any) -> bool:
     return _KINDS.get(message.Dtype()) == _FLOAT0
 
 
-def read_tree(message: Any, depth: int = 0) -> Tree:
+def read_tree(message: Any, depth: int = 0, numbers: Iterator[int] | None = None) -> Tree:
     """The structure of arguments or results.
 
     Raises:
         ServiceError: UNSUPPORTED_OPERATION if a container is none that programs have.
-        MalformedProgramError: If it is no structure.
+        MalformedProgramError: If it is no structure, or has too many nodes.
         TreeTooDeepError: If it is deeper than 32.
     """
     if message is None:
         raise MalformedProgramError("a structure is missing")
     if depth > _DEEPEST:
         raise TreeTooDeepError(_DEEPEST)
-    children = tuple(read_tree(message.Children(i), depth + 1) for i in range(message.ChildrenLength()))
+    numbers = numbers or itertools.count(1)
+    if next(numbers) > _MOST_NODES:
+        raise MalformedProgramError(f"a structure has more than {_MOST_NODES} nodes")
+    children = tuple(
+        read_tree(message.Children(i), depth + 1, numbers) for i in range(message.ChildrenLength())
+    )
     kinds = schema.PyTreeDefKind
     match message.Kind():
         case kinds.leaf:
