@@ -34,8 +34,8 @@ class Report:
     Attributes:
         of: What was mutated.
         seed: The seed.
-        cases: How many cases were sent.
         answers: How often each answer came.
+        numbers: Those of the cases that were sent; a case may be several calls.
         found: What was not answered as it should be.
         lethal: The numbers of cases that cost a worker, which is no fault.
         faults: What else was wrong.
@@ -44,8 +44,8 @@ class Report:
 
     of: str
     seed: int
-    cases: int = 0
     answers: Counter[str] = field(default_factory=Counter)
+    numbers: set[int] = field(default_factory=set)
     found: list[Found] = field(default_factory=list)
     lethal: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -53,9 +53,13 @@ class Report:
 
     def add(self, number: int, answer: Answer) -> None:
         """Counts an answer."""
-        del number
-        self.cases += 1
+        self.numbers.add(number)
         self.answers[answer.name] += 1
+
+    @property
+    def cases(self) -> int:
+        """How many cases were sent."""
+        return len(self.numbers)
 
     def line(self, seconds: float) -> str:
         """How far the run is."""
