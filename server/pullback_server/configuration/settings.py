@@ -245,7 +245,8 @@ class Settings(BaseSettings):
 
     max_run_seconds: NonNegativeFloat = 600.0
     """How long an evaluation may run on a device; 0 is as long as it takes. What runs longer is ended with
-    its worker, and fails with RUN_TIME_EXCEEDED."""
+    its worker, and fails with RUN_TIME_EXCEEDED. While the whole worker stands still, as where a very large
+    program is read beside it, this time stands still as well."""
 
     max_compile_seconds: NonNegativeFloat = 600.0
     """How long a program may take to be read, traced and compiled; 0 is as long as it takes. What takes

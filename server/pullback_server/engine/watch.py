@@ -30,6 +30,8 @@ _MOST_SECONDS_A_LOOK: Final = 1.0
 # MLIR holds Python's lock while it reads and writes modules: 1.7 s for 23 MiB of text, so 5 s for the largest
 # program, and more on a busy machine. What is being prepared has so many times longer to be silent.
 _PREPARING_PATIENCE: Final = 3
+# The heart beats as often as is looked; what is silent for longer stands still.
+_STILL_SECONDS: Final = 0.6
 
 
 class Watch:
@@ -64,6 +66,8 @@ class Watch:
         self._kill = kill
         self._beats = 0
         self._silent = 0.0
+        self._still = 0.0
+        self._still_before: dict[int, float] = {}
         self._abandoned: dict[int, float] = {}
         self._answered = 0
         self._answered_at = time.monotonic()
@@ -88,6 +92,7 @@ class Watch:
             return
         asked = self._channel.asked
         works = [work for work in self._process.board.works() if work.id in asked] if asked else []
+        self._still_before = {work.id: self._still_before.get(work.id, self._still) for work in works}
         death = (
             self._silence(works, elapsed)
             or self._overdue(works, now)
@@ -101,9 +106,7 @@ class Watch:
 
     def _silence(self, works: list[Work], elapsed: float) -> Death | None:
         """The death of a process that shows no sign of life."""
-        beats = self._process.board.beats
-        self._silent = self._silent + elapsed if beats == self._beats else 0.0
-        self._beats = beats
+        self._listen_to_the_heart(elapsed)
         if self._silent <= self._bounds.silent_seconds:
             return None
         if is_stopped(self._process.pid):
@@ -113,12 +116,28 @@ class Watch:
             return None
         return Death(f"it showed no sign of life for {self._silent:.0f} s", _numbers(works))
 
+    def _listen_to_the_heart(self, elapsed: float) -> None:
+        beats, before = self._process.board.beats, self._silent
+        self._silent = before + elapsed if beats == self._beats else 0.0
+        self._beats = beats
+        if self._silent > _STILL_SECONDS:
+            self._still += elapsed if before > _STILL_SECONDS else self._silent
+
+    def _ran(self, work: Work, now: float) -> float:
+        """For how long something is being worked at.
+
+        A run stands still with the process while something else there is prepared that holds Python's lock,
+        and that is not held against it.
+        """
+        still = 0.0 if work.preparing else self._still - self._still_before[work.id]
+        return now - work.since - still
+
     def _overdue(self, works: list[Work], now: float) -> Death | None:
         """The death of a process in which something takes longer than the server allows."""
         death = None
         for work in works:
             limit = self._bounds.compile_seconds if work.preparing else self._bounds.run_seconds
-            seconds = now - work.since
+            seconds = self._ran(work, now)
             if limit and seconds > limit:
                 if is_stopped(self._process.pid):
                     # It has not run all that time, so it is asked of another.

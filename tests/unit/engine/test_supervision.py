@@ -215,6 +215,18 @@ async def test_frozen_worker_whose_calls_would_be_overdue(pool: Pool, evaluation
         assert quarantine.entries() == ()
 
 
+async def test_a_run_beside_what_stalls_its_worker(pool: Pool, evaluation: Make) -> None:
+    """The time in which a compilation holds Python's lock is not held against those who run beside it."""
+    quarantine = Quarantine(deaths=1)
+    async with pool(bounds=Bounds(run_seconds=2, silent_seconds=30), quarantine=quarantine) as engine:
+        call = asyncio.create_task(engine.evaluate(evaluation("slow-0.5", 7.0)))
+        await asyncio.sleep(0.3)
+        await engine.compile(Compilation("stall-4", VALUE))
+        assert first_of(await call) == 7.0
+        assert await reason_of(engine.evaluate(evaluation("slow-30"))) is Reason.RUN_TIME_EXCEEDED
+        assert [entry.digest for entry in quarantine.entries()] == ["slow-30"]
+
+
 async def test_frozen_while_it_compiles(pool: Pool) -> None:
     """What is being prepared may be silent for longer, but not in a worker that was stopped."""
     async with pool(2, bounds=Bounds(silent_seconds=2)) as engine:

@@ -11,6 +11,7 @@ die-negative    aborts if its first argument is negative
 die-once-PATH   aborts unless the file is there, which it makes
 killed          kills itself with SIGKILL, as if somebody else had
 freeze          stops its own process
+stall-SECONDS   lets no other thread go on for so long, while it compiles
 hang            lets no other thread go on, forever
 grow            takes 200 MiB and then half a minute
 babble          writes what is no frame
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import itertools
 import os
 import re
@@ -152,6 +154,9 @@ def respond(frame: Frame, connection: socket.socket) -> Frame:
         case Compile():
             if message.digest.startswith("slow-"):
                 time.sleep(float(message.digest.removeprefix("slow-")))
+            if message.digest.startswith("stall-"):
+                # A function that is called in this way keeps Python's lock.
+                ctypes.PyDLL(None).usleep(int(float(message.digest.removeprefix("stall-")) * 1e6))
             return Frame(Compiled(message.id, cached=False))
         case Warm():
             return warm(message, KINDS[message.kind])
